@@ -1,0 +1,156 @@
+"""The command: ``python -m benchmarks --help``."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine, plots, report
+from benchmarks.results import Result, from_json
+from benchmarks.rivals import Contender, Fastla, find
+from benchmarks.runner import Outcome, Runner
+from benchmarks.shapes import Cell, cells
+
+RESULTS = Path(__file__).parent / "results"
+SCHEMA = 1
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def parse(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measures fastla against the libraries found here, and saves tables and plots.",
+    )
+    add = parser.add_argument
+    add("--rivals", choices=["default", "all"], default="default",
+        help="default: NumPy, SciPy and $FASTLA_RIVAL_CBLAS; all: PyTorch and JAX, too")  # fmt: skip
+    add("--out", type=Path, default=RESULTS, metavar="DIR", help="where the results go")
+    add("--quick", action="store_true", help="a few small shapes, in about 15 s")
+    add("--threads", metavar="1,2", help="thread counts; default: 1 and all")
+    add("--only", default="", metavar="SUBSTR", help='e.g. "64x64x64", "float32 1t", "linear"')
+    add("--budget", type=float, metavar="SECONDS", help="default: 240, with --quick 15")
+    add("--readme", type=Path, metavar="FILE", help="refresh the table between its markers")
+    add("--from", dest="source", type=Path, metavar="JSON", help="report on this; measure nothing")
+    return parser.parse_args(arguments)
+
+
+def thread_counts(text: str | None, subject: Fastla) -> list[int]:
+    if text:
+        return sorted({int(part) for part in text.split(",")})
+    return sorted({1, subject.module.get_num_threads()})
+
+
+def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Result]]:
+    subject = Fastla()
+    rivals, missing = find(options.rivals)
+    chosen = cells(thread_counts(options.threads, subject), options.quick, options.only)
+    facts = machine.facts()
+    announce(facts, [subject, *rivals], missing, chosen)
+    created = datetime.datetime.now(datetime.UTC)
+    budget = options.budget or (15.0 if options.quick else 240.0)
+    outcome = Runner(subject, rivals, budget, say).run(chosen)
+    document = {
+        "schema": SCHEMA,
+        "created": created.isoformat(timespec="seconds"),
+        "seconds": round(outcome.seconds, 1),
+        "command": sys.argv[1:],
+        "git": machine.git_describe(),
+        "machine": facts,
+        "environment": {name: value for name, value in os.environ.items()
+                        if name.startswith(("FASTLA_", "OMP_", "OPENBLAS_", "MKL_"))},
+        "subject": subject.describe(),
+        "kernels": [vars_of(row) for row in subject.module.kernels()],
+        "rivals": [rival.describe() for rival in rivals],
+        "missing": missing,
+        **outcome_fields(outcome),
+    }  # fmt: skip
+    return document, outcome.results
+
+
+def vars_of(row: Any) -> dict[str, Any]:
+    names = ("isa", "dtype", "mr", "nr", "vector_bytes", "usable", "chosen")
+    return {name: getattr(row, name) for name in names}
+
+
+def outcome_fields(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "interrupted": outcome.interrupted,
+        "roofs": outcome.roofs,
+        "skipped": outcome.skipped,
+        "results": [result.to_json() for result in outcome.results],
+    }
+
+
+def announce(
+    facts: dict[str, Any], contenders: list[Contender], missing: list[str], chosen: list[Cell]
+) -> None:
+    load = facts["load_average"]
+    say(f"{facts['cpu']}, {facts['cpus_allowed']} of {facts['cpus']} CPUs, "
+        f"{' '.join(facts['features'])}" + (f", load {load[0]:.1f}" if load else ""))  # fmt: skip
+    for contender in contenders:
+        note = f" ({contender.note})" if contender.note else ""
+        say(f"  {contender.name} {contender.version}: {contender.library}{note}")
+    for line in missing:
+        say(f"  {line}")
+    say(f"{len(chosen)} cells of shape (m x n x k), dtype and threads")
+
+
+def save(
+    document: dict[str, Any], results: list[Result], options: argparse.Namespace, stem: str
+) -> None:
+    options.out.mkdir(parents=True, exist_ok=True)
+    base = options.out / stem
+    written = [base.with_name(f"{stem}.md")]
+    written[0].write_text(report.markdown(document, results))
+    if not options.source:
+        written.append(base.with_name(f"{stem}.json"))
+        written[-1].write_text(json.dumps(document, indent=1) + "\n")
+    title = f"{document['machine']['cpu']}, {document['created'][:10]}"
+    try:
+        for name, draw in (("sweep", plots.sweep_plot), ("ratios", plots.ratio_plot)):
+            path = base.with_name(f"{stem}-{name}.png")
+            if draw(results, title, path):
+                written.append(path)
+    except ImportError as error:
+        say(f"no plots: {error} (pip install matplotlib)")
+    say("written: " + ", ".join(str(path) for path in written))
+
+
+def file_stem(document: dict[str, Any], options: argparse.Namespace) -> str:
+    """The CPU, the kernel row in force (a virtual machine's CPU name says little) and the day."""
+    isa = next((row["isa"] for row in document["kernels"] if row["chosen"]), "")
+    part = "-quick" if options.quick else "-part" if options.only or options.threads else ""
+    return f"{machine.slug(document['machine']['cpu'])}-{isa}-{document['created'][:10]}{part}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parse(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what there is
+    if options.source:
+        document = json.loads(options.source.read_text())
+        results = [from_json(entry) for entry in document["results"]]
+        stem = options.source.stem
+    else:
+        document, results = measure(options)
+        stem = file_stem(document, options)
+    if not results:
+        say("nothing was measured")
+        return 1
+    say(report.terminal(results))
+    save(document, results, options, stem)
+    if options.readme:
+        report.refresh_readme(options.readme, document, results)
+    return 130 if document["interrupted"] else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

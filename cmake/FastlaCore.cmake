@@ -1,0 +1,32 @@
+# fastla_core: the C++ core as a static library. It knows nothing of Python.
+
+file(GLOB core_sources CONFIGURE_DEPENDS csrc/runtime/*.cpp csrc/gemm/*.cpp)
+
+# One generic kernel source, compiled once per instruction set by a shim that has the flags listed here;
+# nothing else in the library may use more than the platform's baseline.
+list(APPEND core_sources csrc/kernels/registry.cpp csrc/kernels/generic.cpp)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
+  list(APPEND core_sources csrc/kernels/avx2.cpp csrc/kernels/avx512.cpp)
+  set_source_files_properties(csrc/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS
+                                                               "-mavx2;-mfma;-mf16c")
+  set_source_files_properties(
+    csrc/kernels/avx512.cpp
+    PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl")
+elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
+  list(APPEND core_sources csrc/kernels/neon.cpp)
+endif()
+
+add_library(fastla_core STATIC ${core_sources})
+fastla_core_flags(fastla_core)
+target_include_directories(fastla_core PUBLIC csrc/include PRIVATE csrc)
+
+if(FASTLA_OPENMP)
+  find_package(OpenMP COMPONENTS CXX)
+  if(OpenMP_CXX_FOUND)
+    target_link_libraries(fastla_core PUBLIC OpenMP::OpenMP_CXX)
+  else()
+    message(WARNING "No OpenMP found: fastla will use one thread.")
+  endif()
+endif()
+find_package(Threads REQUIRED)
+target_link_libraries(fastla_core PUBLIC Threads::Threads)

@@ -1,0 +1,32 @@
+# The two Python modules: _core (pybind11, holds fastla_core) and cython_api (for other compiled code).
+
+find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module NumPy)
+set(PYBIND11_FINDPYTHON ON)
+find_package(pybind11 CONFIG REQUIRED)
+
+# SYSTEM: warnings in the headers of NumPy and pybind11 are not ours to mend.
+file(GLOB binding_sources CONFIGURE_DEPENDS src/*.cpp)
+# NO_EXTRAS: without pybind11's link-time optimisation.
+pybind11_add_module(_core MODULE NO_EXTRAS ${binding_sources})
+fastla_flags(_core)
+target_link_libraries(_core PRIVATE fastla_core)
+target_include_directories(_core SYSTEM PRIVATE ${Python_NumPy_INCLUDE_DIRS})
+# One binary for NumPy 1.26 and every 2.x.
+target_compile_definitions(_core PRIVATE NPY_NO_DEPRECATED_API=NPY_1_22_API_VERSION
+                                         NPY_TARGET_VERSION=NPY_1_22_API_VERSION)
+install(TARGETS _core LIBRARY DESTINATION fastla)
+
+# Generated C: as it is, without our warnings.
+set(cython_api_c "${CMAKE_CURRENT_BINARY_DIR}/cython_api.c")
+add_custom_command(
+  OUTPUT "${cython_api_c}"
+  COMMAND Python::Interpreter -m cython -3 "${CMAKE_CURRENT_SOURCE_DIR}/src/cython_api.pyx"
+          --module-name fastla.cython_api -I "${CMAKE_CURRENT_SOURCE_DIR}/src" --output-file
+          "${cython_api_c}"
+  DEPENDS src/cython_api.pyx src/cython_api.pxd
+  COMMENT "Cython: cython_api.pyx"
+  VERBATIM)
+Python_add_library(cython_api MODULE WITH_SOABI "${cython_api_c}")
+target_include_directories(cython_api PRIVATE csrc/include)
+install(TARGETS cython_api LIBRARY DESTINATION fastla)
+install(FILES src/cython_api.pxd DESTINATION fastla)

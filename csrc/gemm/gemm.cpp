@@ -1,0 +1,204 @@
+// The C ABI of the product: checks the description, plans, gets the scratch, runs.
+#include <atomic>
+
+#include "fastla/gemm.h"
+
+#include "fastla/runtime.h"
+#include "gemm/paths.hpp"
+#include "gemm/prepack.hpp"
+#include "gemm/stacked.hpp"
+#include "runtime/cpu.hpp"
+#include "runtime/fpenv.hpp"
+#include "runtime/workspace.hpp"
+
+namespace fastla {
+namespace {
+
+std::atomic<int> forced_path{FASTLA_PATH_AUTO};
+
+struct Task {
+  Problem problem;
+  Finish finish;
+  Stack stack;
+  Plan plan;
+  int threads;
+};
+
+Operand operand(const Matrix &m) { return {static_cast<const char *>(m.data), m.row_stride, m.col_stride}; }
+Operand per_row(const Vector &v) { return {static_cast<const char *>(v.data), v.stride, 0}; }
+Operand per_col(const Vector &v) { return {static_cast<const char *>(v.data), 0, v.stride}; }
+Source source(const Matrix &m) {
+  return {static_cast<const char *>(m.data), m.row_stride, m.col_stride, m.swapped != 0};
+}
+
+Finish make_finish(const Epilogue &e) {
+  Finish f{};
+  f.alpha = e.alpha;
+  f.beta = e.beta;
+  f.scale[0] = per_row(e.row_scale);
+  f.scale[1] = per_col(e.col_scale);
+  if (e.beta != 0) f.c = operand(e.c);
+  f.bias[0] = per_col(e.col_bias);
+  f.bias[1] = per_row(e.row_bias);
+  f.activation = e.activation;
+  f.gate = operand(e.gate);
+  f.residual = operand(e.residual);
+  return f;
+}
+
+template <class T> void exchange(T &a, T &b) {
+  const T t = a;
+  a = b;
+  b = t;
+}
+
+void transpose(Operand &x) { exchange(x.row_stride, x.col_stride); }
+void transpose(Source &x) { exchange(x.row_stride, x.col_stride); }
+
+void transpose(Task *task) {
+  Problem &p = task->problem;
+  exchange(p.m, p.n);
+  exchange(p.a, p.b);
+  transpose(p.a);
+  transpose(p.b);
+  exchange(p.c_row_stride, p.c_col_stride);
+  Finish &f = task->finish;
+  for (Operand *x : {&f.scale[0], &f.scale[1], &f.c, &f.bias[0], &f.bias[1], &f.gate, &f.residual})
+    transpose(*x);
+  Stack &s = task->stack;
+  for (int i = 0; i < s.ndim; ++i) exchange(s.a[i], s.b[i]);
+}
+
+bool valid(const GemmDesc &d) {
+  if (d.struct_size < sizeof(GemmDesc) || d.dtype < 0 || d.dtype >= FASTLA_DTYPES) return false;
+  if (d.m < 0 || d.n < 0 || d.k < 0 || d.num_threads < 0) return false;
+  if (d.batch_ndim < 0 || d.batch_ndim > kMaxBatchDims) return false;
+  for (int i = 0; i < d.batch_ndim; ++i)
+    if (d.batch_shape[i] < 0) return false;
+  if (d.packed_b && (d.packed_b->k != d.k || d.packed_b->n != d.n || d.packed_b->row->dtype != d.dtype ||
+                     !fastla_packed_current(d.packed_b)))
+    return false;
+  const Epilogue *e = d.epilogue;
+  if (!e) return true;
+  return e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 && e->activation >= 0 &&
+         e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
+}
+
+fastla_status prepare(const GemmDesc &d, Task *task) {
+  if (!valid(d)) return FASTLA_INVALID;
+  Problem &p = task->problem;
+  p = {d.m, d.n, d.k, source(d.a), source(d.b), static_cast<char *>(d.c), d.c_row_stride, d.c_col_stride,
+       d.packed_b ? d.packed_b->panels : nullptr, nullptr};
+  task->finish = d.epilogue ? make_finish(*d.epilogue) : Finish{};
+  if (d.epilogue) p.finish = &task->finish;
+  Stack &s = task->stack;
+  s.ndim = d.batch_ndim;
+  for (int i = 0; i < s.ndim; ++i) {
+    s.shape[i] = d.batch_shape[i];
+    s.a[i] = d.a_batch_strides[i];
+    s.b[i] = d.b_batch_strides[i];
+    s.c[i] = d.c_batch_strides[i];
+  }
+  fold_stack(&s, &p);
+  const KernelRow &row = chosen_row(d.dtype);
+  const bool transposed = should_transpose(p, row);
+  if (transposed) transpose(task);
+  const int64_t work_limit = 64 * 64 * 64;  // below it no plan asks for threads: spare the system calls
+  const bool tiny = double(p.m) * double(p.n) * double(p.k) * double(s.count) < double(work_limit);
+  task->threads = d.num_threads ? d.num_threads : tiny ? 1 : fastla_get_num_threads();
+  const Machine machine{&row, cpu().l2, cpu().l3, task->threads, forced_path.load(std::memory_order_relaxed)};
+  const fastla_status status = make_plan(p, machine, &task->plan);
+  task->plan.transposed = transposed;
+  return status;
+}
+
+fastla_status compute(const Task &task, uint32_t *raised) {
+  const Problem &p = task.problem;
+  if (p.m == 0 || p.n == 0 || task.stack.count == 0) return FASTLA_OK;
+  const bool share = share_items(task.plan, p, task.stack, task.threads);
+  const int64_t sharers = share ? smaller(task.threads, kMaxSharers) : 1;
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(task.plan.scratch, sharers, &bytes)) return FASTLA_NO_MEMORY;
+  if (bytes == 0) {
+    *raised = run_stacked(task.plan, p, task.stack, task.threads, nullptr);
+    return FASTLA_OK;
+  }
+  const Workspace scratch{size_t(bytes)};
+  if (!scratch.data()) return FASTLA_NO_MEMORY;
+  *raised = run_stacked(task.plan, p, task.stack, task.threads, scratch.data());
+  return FASTLA_OK;
+}
+
+}  // namespace
+}  // namespace fastla
+
+using namespace fastla;
+
+extern "C" {
+
+void fastla_epilogue_init(fastla_epilogue *epilogue) {
+  *epilogue = {};
+  epilogue->struct_size = sizeof(*epilogue);
+  epilogue->alpha = 1;
+}
+
+void fastla_gemm_desc_init(fastla_gemm_desc *desc) {
+  *desc = {};
+  desc->struct_size = sizeof(*desc);
+}
+
+void fastla_plan_info_init(fastla_plan_info *info) {
+  *info = {};
+  info->struct_size = sizeof(*info);
+}
+
+fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
+  if (fp_flags) *fp_flags = 0;
+  Task task;
+  fastla_status status = desc ? prepare(*desc, &task) : FASTLA_INVALID;
+  uint32_t raised = 0;
+  if (status == FASTLA_OK) status = compute(task, &raised);
+  if (raised) FpScope::raise(raised);
+  if (fp_flags) *fp_flags = raised;
+  return status;
+}
+
+fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
+  if (!desc || !info || info->struct_size < sizeof(*info)) return FASTLA_INVALID;
+  Task task;
+  const fastla_status status = prepare(*desc, &task);
+  if (status != FASTLA_OK) return status;
+  const Plan &plan = task.plan;
+  const int64_t rows = smaller(plan.chunk, task.problem.m), cols = smaller(plan.nc, task.problem.n);
+  const bool direct = plan.path != FASTLA_PATH_PACKED;
+  const bool share = share_items(plan, task.problem, task.stack, task.threads);
+  info->path = plan.path;
+  info->isa = plan.row->isa;
+  info->transposed = plan.transposed;
+  info->threads = share ? task.threads : plan.threads;
+  info->mr = plan.row->mr;
+  info->nr = plan.row->nr;
+  info->mc = plan.mc;
+  info->nc = plan.nc;
+  info->kc = plan.kc;
+  info->tasks = task.problem.m && task.problem.n ? plan.tasks(rows, direct ? task.problem.n : cols) : 0;
+  info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
+  info->predicted_roof_share = plan.predicted_roof_share;
+  return FASTLA_OK;
+}
+
+fastla_status fastla_force_path(int32_t path) {
+  if (path < 0 || path >= FASTLA_PATHS) return FASTLA_INVALID;
+  forced_path.store(path);
+  return FASTLA_OK;
+}
+
+fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y, int64_t count) {
+  if (dtype < 0 || dtype >= FASTLA_DTYPES || activation < 0 || activation >= FASTLA_ACTIVATIONS || count < 0)
+    return FASTLA_INVALID;
+  const FpScope scope;
+  chosen_row(dtype).activate(activation, static_cast<const char *>(x), static_cast<char *>(y), count);
+  return FASTLA_OK;
+}
+
+}  // extern "C"

@@ -1,0 +1,30 @@
+// The ways to compute one planned product. scratch has plan.scratch bytes; nothing can fail any more.
+#pragma once
+#include "gemm/plan.hpp"
+
+namespace fastla {
+
+// Each returns the floating-point exceptions that were raised (FASTLA_FP_*).
+uint32_t run_packed(const Plan &plan, const Problem &problem, char *scratch) noexcept;
+uint32_t run_direct(const Plan &plan, const Problem &problem, char *scratch) noexcept;
+
+inline uint32_t run(const Plan &plan, const Problem &problem, char *scratch) noexcept {
+  return plan.path == FASTLA_PATH_PACKED ? run_packed(plan, problem, scratch)
+                                         : run_direct(plan, problem, scratch);
+}
+
+// The fields of a block that do not depend on where it lies.
+inline Block make_block(const Problem &p, int64_t k, bool first, bool last) noexcept {
+  Block block{};
+  block.k = k;
+  block.first = first;
+  block.last = last;
+  block.c_row_stride = p.c_row_stride;
+  block.c_col_stride = p.c_col_stride;
+  block.finish = p.finish;
+  return block;
+}
+
+inline int64_t smaller(int64_t a, int64_t b) noexcept { return a < b ? a : b; }
+
+}  // namespace fastla

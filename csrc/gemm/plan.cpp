@@ -1,0 +1,170 @@
+// Thresholds and blockings; each constant with the measurement or the arithmetic behind it.
+#include "gemm/plan.hpp"
+
+namespace fastla {
+namespace {
+
+int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
+
+// Below this much work packing costs more than it saves (a 64^3 product is 262144).
+constexpr double kSmallWork = 200e3;
+// Below this much work a second thread costs more than it saves (CPU.md: about 0.6M multiply-adds).
+constexpr double kThreadWork = 600e3;
+// Rows and totals kept in scratch at a time.
+constexpr int64_t kChunkBytes = int64_t{16} << 20;
+// Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
+constexpr int64_t kDirectPanels = 4;
+// A task is worth handing out when it lasts some tens of microseconds.
+constexpr int64_t kTaskColumns = 512;
+// Tasks per thread, so that one slow or busy thread holds up little at the join.
+constexpr int64_t kTasksPerThread = 6;
+
+double work(const Problem &p) { return double(p.m) * double(p.n) * double(p.k); }
+
+bool in_place(const Source &s, int64_t contiguous_stride, int64_t size) {
+  return !s.swapped && contiguous_stride == size;
+}
+
+bool overlaps(const Operand &x, const Problem &p, int64_t size) {
+  if (!x.data) return false;
+  const auto extent = [&](const char *data, int64_t rs, int64_t cs, const char **low, const char **high) {
+    const int64_t r = (p.m - 1) * rs, c = (p.n - 1) * cs;
+    *low = data + (r < 0 ? r : 0) + (c < 0 ? c : 0);
+    *high = data + (r > 0 ? r : 0) + (c > 0 ? c : 0) + size;
+  };
+  const char *x0, *x1, *c0, *c1;
+  extent(x.data, x.row_stride, x.col_stride, &x0, &x1);
+  extent(p.c, p.c_row_stride, p.c_col_stride, &c0, &c1);
+  return x0 < c1 && c0 < x1;
+}
+
+// Early totals would overwrite what the epilogue still has to read from C's memory.
+bool totals_fit_c(const Problem &p, int64_t size) {
+  if (p.c_col_stride != size) return false;
+  const Finish *f = p.finish;
+  if (!f) return true;
+  return !overlaps(f->c, p, size) && !overlaps(f->gate, p, size) && !overlaps(f->residual, p, size) &&
+         !overlaps(f->scale[0], p, size) && !overlaps(f->scale[1], p, size) &&
+         !overlaps(f->bias[0], p, size) && !overlaps(f->bias[1], p, size);
+}
+
+int choose_path(const Problem &p, const Machine &machine) {
+  if (p.panels) return FASTLA_PATH_PACKED;
+  const bool one_row = p.m == 1;
+  switch (machine.forced_path) {
+    case FASTLA_PATH_PACKED:
+    case FASTLA_PATH_SMALL:
+      return machine.forced_path;
+    case FASTLA_PATH_VECTOR:
+      if (one_row) return FASTLA_PATH_VECTOR;
+      break;
+    default:
+      break;
+  }
+  if (one_row) return FASTLA_PATH_VECTOR;
+  // A row of tiles reads each panel of B once: packing it would read and write it again.
+  const bool reads_b_once = p.m <= machine.row->mr && in_place(p.b, p.b.col_stride, machine.row->element_size);
+  if (work(p) <= kSmallWork || (reads_b_once && work(p) <= kThreadWork)) return FASTLA_PATH_SMALL;
+  return FASTLA_PATH_PACKED;
+}
+
+// A block of A (mc x kc) takes half of L2; what is left belongs to the panel of B and the tile of C. A
+// panel of B (kc x nc) takes a quarter of L3, shared by the threads.
+void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
+  const KernelRow &row = *machine.row;
+  const int64_t size = row.element_size, kc = plan->kc;
+  const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
+  plan->nc = clamp(machine.l3 / 4 / (kc * size) / row.nr * row.nr, 8 * row.nr, 4096 / row.nr * row.nr);
+  plan->nc = clamp(round_up(ceil_div(p.n, ceil_div(p.n, plan->nc)), row.nr), row.nr, plan->nc);
+  plan->chunk = clamp(kChunkBytes / (depth * size) / row.mr * row.mr, row.mr, round_up(p.m, row.mr));
+  if (!plan->totals_in_c && p.k > kc)
+    plan->chunk = clamp(kChunkBytes / (plan->nc * size) / row.mr * row.mr, row.mr, plan->chunk);
+  const int64_t most = clamp(machine.l2 / 2 / (depth * size) / row.mr * row.mr, row.mr, plan->chunk);
+  const int64_t rows = plan->chunk < p.m ? plan->chunk : p.m;
+  plan->mc = round_up(ceil_div(rows, ceil_div(rows, most)), row.mr);
+  plan->task_cols = plan->nc;
+  if (plan->threads > 1) {
+    const int64_t wanted = kTasksPerThread * plan->threads;
+    const int64_t groups = clamp(ceil_div(wanted, ceil_div(rows, plan->mc)), 1,
+                                 ceil_div(plan->nc, kTaskColumns < plan->nc ? kTaskColumns : plan->nc));
+    plan->task_cols = round_up(ceil_div(plan->nc, groups), row.nr);
+    while (plan->mc > 2 * row.mr && plan->tasks(rows, plan->nc) < 2 * plan->threads)
+      plan->mc = round_up(plan->mc / 2, row.mr);
+  }
+}
+
+// Compute at the roof plus what packing moves: a model for explain(), no more.
+double predict(const Problem &p, const Plan &plan) {
+  const KernelRow &row = *plan.row;
+  if (p.m == 0 || p.n == 0 || p.k == 0) return 0;
+  const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * 2.0;  // two fma ports
+  const double padded = double(p.m) * double(round_up(p.n, row.nr)) * double(p.k) * 2;
+  const double compute = padded / lanes_flops;
+  const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.element_size;
+  const double stores = double(p.m) * double(p.n) * row.element_size * double(plan.k_blocks(p.k));
+  const double passes = plan.path == FASTLA_PATH_PACKED ? 3 : 1;
+  const double moved = (bytes * passes + 2 * stores) / 8.0 * 0.25;  // 8 bytes a cycle, mostly hidden
+  const double call = 300.0;
+  return 2.0 * double(p.m) * double(p.n) * double(p.k) / lanes_flops / (compute + moved + call);
+}
+
+}  // namespace
+
+bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
+  if (p.panels) return false;
+  const int64_t size = row.element_size;
+  if (p.n == 1) return p.m != 1;
+  return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
+}
+
+DirectScratch direct_scratch(const Problem &p, const KernelRow &row, int64_t depth, int64_t nc) noexcept {
+  const int64_t size = row.element_size;
+  const bool b_in_place = in_place(p.b, p.b.col_stride, size);
+  const int64_t b_cols = !b_in_place ? nc : p.n % row.nr ? row.nr : 0;
+  DirectScratch need{};
+  if (p.a.swapped) need.a = round_up(depth * p.m * size, 64);
+  if (b_cols) need.b = round_up(depth * b_cols * size, 64);
+  if (p.k > depth) need.totals = round_up(p.m * nc * size, 64);
+  return need;
+}
+
+fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) noexcept {
+  const KernelRow &row = *machine.row;
+  const int64_t size = row.element_size;
+  int64_t bytes = 0;
+  if (__builtin_mul_overflow(p.m, p.n, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) ||
+      __builtin_mul_overflow(p.m, p.k, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) ||
+      __builtin_mul_overflow(p.k, p.n, &bytes) || __builtin_mul_overflow(bytes, size, &bytes))
+    return FASTLA_INVALID;
+  *plan = {};
+  plan->row = &row;
+  plan->kc = block_length(size);
+  plan->path = choose_path(p, machine);
+  plan->totals_in_c = totals_fit_c(p, size);
+  const bool several = p.k > plan->kc;
+  plan->threads = work(p) > kThreadWork && plan->path != FASTLA_PATH_SMALL ? machine.threads : 1;
+  if (plan->path == FASTLA_PATH_PACKED) {
+    block_packed(p, machine, plan);
+    const int64_t depth = several ? plan->kc : p.k;
+    int64_t panels_b = 0, panels_a = 0, totals = 0;
+    if (!p.panels) panels_b = round_up(depth * plan->nc * size, 4096);
+    panels_a = round_up(depth * plan->chunk * size, 4096);
+    if (several && !plan->totals_in_c) totals = plan->chunk * plan->nc * size;
+    plan->scratch = panels_a + panels_b + totals;
+  } else {
+    plan->mc = plan->chunk = p.m;
+    plan->nc = row.nr * kDirectPanels;
+    const int64_t groups = ceil_div(p.n > 0 ? p.n : 1, plan->nc);
+    plan->task_cols = plan->nc * ceil_div(groups, kTasksPerThread * plan->threads);
+    const int64_t depth = several ? plan->kc : p.k;
+    const DirectScratch need = direct_scratch(p, row, depth, plan->nc);
+    plan->worker_scratch = need.a + need.b + need.totals;
+    plan->scratch = plan->worker_scratch * plan->threads;
+  }
+  plan->predicted_roof_share = predict(p, *plan);
+  return FASTLA_OK;
+}
+
+}  // namespace fastla

@@ -1,0 +1,60 @@
+// Plan: how a product will be computed. A pure function of what is asked, the machine and the settings.
+#pragma once
+#include <stdint.h>
+
+#include "fastla/gemm.h"
+#include "kernels/row.hpp"
+
+namespace fastla {
+
+// What is asked of one product, in the orientation in which it will be computed.
+struct Problem {
+  int64_t m, n, k;
+  Source a, b;
+  char *c;
+  int64_t c_row_stride, c_col_stride;
+  const char *panels;    // B packed beforehand, or nullptr
+  const Finish *finish;  // nullptr: the plain product
+};
+
+// What the planner may know about the machine and the call.
+struct Machine {
+  const KernelRow *row;
+  int64_t l2, l3;
+  int threads;
+  int forced_path;
+};
+
+struct Plan {
+  int path;
+  const KernelRow *row;
+  bool transposed;
+  bool totals_in_c;  // sums of earlier blocks wait in C; otherwise in scratch
+  int threads;
+  int64_t mc, nc, kc;     // a task's rows, a panel's columns, a block of K
+  int64_t chunk;          // rows of A packed at a time
+  int64_t task_cols;      // a task's columns
+  int64_t scratch;        // bytes shared by the call
+  int64_t worker_scratch; // bytes for each worker
+  double predicted_roof_share;
+
+  int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
+  int64_t tasks(int64_t rows, int64_t cols) const {
+    return ((rows + mc - 1) / mc) * ((cols + task_cols - 1) / task_cols);
+  }
+};
+
+// What a worker of the direct paths needs: A when byte-swapped, panels of B that cannot be read in place,
+// totals of a group of columns.
+struct DirectScratch {
+  int64_t a, b, totals;
+};
+DirectScratch direct_scratch(const Problem &problem, const KernelRow &row, int64_t depth,
+                             int64_t nc) noexcept;
+
+// C^T = B^T A^T: the same bits, since fma(a, b, s) = fma(b, a, s) and the epilogue's order is kept.
+bool should_transpose(const Problem &problem, const KernelRow &row) noexcept;
+// Fails only when a size overflows.
+fastla_status make_plan(const Problem &problem, const Machine &machine, Plan *plan) noexcept;
+
+}  // namespace fastla

@@ -1,0 +1,28 @@
+// Stacks of products: one plan for all, operands that repeat (stride 0) are never copied.
+#pragma once
+#include "gemm/plan.hpp"
+
+namespace fastla {
+
+constexpr int kMaxBatchDims = 64;  // NumPy's limit
+
+// The axes along which the product is repeated, outermost first; strides in bytes.
+struct Stack {
+  int ndim;
+  int64_t shape[kMaxBatchDims], a[kMaxBatchDims], b[kMaxBatchDims], c[kMaxBatchDims];
+  int64_t count;
+};
+
+// Drops axes of length 1, and folds axes along which only A and C move row by row into m.
+void fold_stack(Stack *stack, Problem *problem) noexcept;
+
+// Most threads that share a stack: bounds the scratch and the flags kept for each.
+constexpr int kMaxSharers = 256;
+
+// Threads share the items when there are enough of them, else each item's own tasks. scratch has
+// plan.scratch bytes, for each sharer if they share.
+bool share_items(const Plan &plan, const Problem &problem, const Stack &stack, int threads) noexcept;
+uint32_t run_stacked(const Plan &plan, const Problem &problem, const Stack &stack, int threads,
+                     char *scratch) noexcept;
+
+}  // namespace fastla

@@ -1,0 +1,123 @@
+// Packing: panels of mr rows of A and nr columns of B, k-major, from any byte strides and byte order.
+//
+// A panel is W "lines" (rows of A, columns of B) by k steps, stored step by step. Three sources are fast:
+// lines contiguous along the panel (copy vectors), steps contiguous (transpose in registers), anything
+// else element by element.
+#pragma once
+#include "kernels/row.hpp"
+#include "kernels/vec.hpp"
+
+namespace {
+
+using fastla::Source;
+
+template <class T> FASTLA_INLINE T load_swapped(const char *p) {
+  if constexpr (sizeof(T) == 4) {
+    uint32_t u;
+    __builtin_memcpy(&u, p, 4);
+    u = __builtin_bswap32(u);
+    T x;
+    __builtin_memcpy(&x, &u, 4);
+    return x;
+  } else {
+    uint64_t u;
+    __builtin_memcpy(&u, p, 8);
+    u = __builtin_bswap64(u);
+    T x;
+    __builtin_memcpy(&x, &u, 8);
+    return x;
+  }
+}
+
+// Lines of a panel: `lines` real ones, `width` to be stored; the excess repeats the last.
+template <class T>
+void pack_elements(const char *p, int64_t line, int64_t step, bool swapped, int lines, int width,
+                   int64_t k, T *dst) {
+  for (int64_t s = 0; s < k; ++s, p += step, dst += width)
+    for (int i = 0; i < width; ++i) {
+      const char *from = p + (i < lines ? i : lines - 1) * line;
+      dst[i] = swapped ? load_swapped<T>(from) : load_scalar<T>(from);
+    }
+}
+
+// r[i][j] and r[j][i] trade places: at distance D, blocks of D lanes of r[i] and r[i + D] are exchanged.
+template <class T, int D> FASTLA_INLINE void transpose_stage(Vec<T> *r) {
+  constexpr int lanes = Simd<T>::lanes;
+  IVec<T> low, high;
+  for (int j = 0; j < lanes; ++j) {
+    low[j] = j & D ? lanes + j - D : j;
+    high[j] = j & D ? lanes + j : j + D;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i)
+    if (!(i & D)) {
+      const Vec<T> a = r[i], b = r[i + D];
+      r[i] = __builtin_shuffle(a, b, low);
+      r[i + D] = __builtin_shuffle(a, b, high);
+    }
+  if constexpr (D > 1) transpose_stage<T, D / 2>(r);
+}
+template <class T> FASTLA_INLINE void transpose(Vec<T> *r) {
+  transpose_stage<T, Simd<T>::lanes / 2>(r);
+}
+
+// Steps contiguous in memory: lanes x lanes blocks through registers. When W is not a multiple of the lanes
+// a store spills into the next step, which is written afterwards; so the last step is never stored that
+// way: what lies behind the panel may be another thread's.
+template <class T, int W>
+void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
+  constexpr int lanes = Simd<T>::lanes, groups = (W + lanes - 1) / lanes;
+  static_assert(groups * lanes <= 2 * W, "a spill must end within the next step");
+  const int64_t end = W % lanes ? k - 1 : k;
+  int64_t s = 0;
+  for (; s + lanes <= end; s += lanes, dst += lanes * W) {
+    Vec<T> r[groups][lanes];
+#pragma GCC unroll 4
+    for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
+        const int l = g * lanes + i < W ? g * lanes + i : W - 1;
+        r[g][i] = load<T>(p + l * line + s * int64_t(sizeof(T)));
+      }
+      transpose<T>(r[g]);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i)
+#pragma GCC unroll 4
+      for (int g = 0; g < groups; ++g) store<T>(dst + i * W + g * lanes, r[g][i]);
+  }
+  pack_elements<T>(p + s * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - s, dst);
+}
+
+// Lines contiguous in memory: W elements a step.
+template <class T, int W> void pack_copied(const char *p, int64_t step, int64_t k, T *dst) {
+  for (int64_t s = 0; s < k; ++s, p += step, dst += W) __builtin_memcpy(dst, p, W * sizeof(T));
+}
+
+template <class T, int W>
+void pack_panel(const char *p, int64_t line, int64_t step, bool swapped, int lines, int width,
+                int64_t k, T *dst) {
+  const bool full = lines == W && !swapped;
+  if (full && line == sizeof(T)) return pack_copied<T, W>(p, step, k, dst);
+  if (full && step == sizeof(T)) return pack_transposed<T, W>(p, line, k, dst);
+  pack_elements<T>(p, line, step, swapped, lines, width, k, dst);
+}
+
+template <class T, int MR> void pack_a(const Source &a, int64_t rows, int64_t k, char *dst) {
+  for (int64_t i = 0; i < rows; i += MR) {
+    const int lines = rows - i < MR ? int(rows - i) : MR;
+    pack_panel<T, MR>(a.data + i * a.row_stride, a.row_stride, a.col_stride, a.swapped, lines, lines,
+                      k, reinterpret_cast<T *>(dst) + i * k);
+  }
+}
+
+template <class T, int NV> void pack_b(const Source &b, int64_t k, int64_t cols, char *dst) {
+  constexpr int nr = NV * Simd<T>::lanes;
+  for (int64_t j = 0; j < cols; j += nr) {
+    const int lines = cols - j < nr ? int(cols - j) : nr;
+    pack_panel<T, nr>(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped, lines, nr, k,
+                      reinterpret_cast<T *>(dst) + j * k);
+  }
+}
+
+}  // namespace

@@ -1,0 +1,100 @@
+// Which kernel rows there are, which this CPU can run, and which one is in force.
+#include <stdlib.h>
+#include <string.h>
+
+#include "fastla/gemm.h"
+#include "fastla/runtime.h"
+#include "kernels/tables.hpp"
+#include "runtime/cpu.hpp"
+
+namespace fastla {
+namespace {
+
+struct Isa {
+  const char *name;
+  const KernelRow *rows;  // by dtype
+  bool (*usable)(const Cpu &);
+};
+
+// Best first.
+const Isa kIsas[] = {
+#if defined(__x86_64__)
+    {"avx512", avx512_rows, [](const Cpu &c) { return c.avx512; }},
+    {"avx2", avx2_rows, [](const Cpu &c) { return c.avx2 && c.fma; }},
+#elif defined(__aarch64__)
+    {"neon", neon_rows, [](const Cpu &c) { return c.neon; }},
+#endif
+    {"generic", generic_rows, [](const Cpu &) { return true; }},
+};
+constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
+
+int find(const char *name) {
+  for (int i = 0; i < kIsaCount; ++i)
+    if (strcmp(kIsas[i].name, name) == 0) return i;
+  return -1;
+}
+
+int best() {
+  int i = 0;
+  while (!kIsas[i].usable(cpu())) ++i;  // the last one always is
+  return i;
+}
+
+struct Start {
+  int isa;
+  const char *error;  // FASTLA_ISA's value when it cannot be had
+};
+
+const Start &start() {
+  static const Start value = [] {
+    const char *name = getenv("FASTLA_ISA");
+    if (!name || !*name) return Start{best(), nullptr};
+    const int i = find(name);
+    if (i < 0 || !kIsas[i].usable(cpu())) return Start{best(), name};
+    return Start{i, nullptr};
+  }();
+  return value;
+}
+
+int forced = -1;  // __atomic: kernels/ uses no STL
+
+int current() {
+  const int i = __atomic_load_n(&forced, __ATOMIC_RELAXED);
+  return i >= 0 ? i : start().isa;
+}
+
+}  // namespace
+
+const KernelRow &chosen_row(int dtype) noexcept { return kIsas[current()].rows[dtype]; }
+
+}  // namespace fastla
+
+using namespace fastla;
+
+extern "C" {
+
+int32_t fastla_row_count(void) { return kIsaCount * FASTLA_DTYPES; }
+
+fastla_status fastla_get_row(int32_t index, fastla_row_info *info) {
+  if (index < 0 || index >= fastla_row_count() || !info) return FASTLA_INVALID;
+  const int i = index / FASTLA_DTYPES;
+  const KernelRow &row = kIsas[i].rows[index % FASTLA_DTYPES];
+  *info = {row.isa, row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()), i == current()};
+  return FASTLA_OK;
+}
+
+fastla_status fastla_use_isa(const char *isa) {
+  if (!isa) {
+    __atomic_store_n(&forced, best(), __ATOMIC_RELAXED);
+    return FASTLA_OK;
+  }
+  const int i = find(isa);
+  if (i < 0) return FASTLA_INVALID;
+  if (!kIsas[i].usable(cpu())) return FASTLA_UNSUPPORTED;
+  __atomic_store_n(&forced, i, __ATOMIC_RELAXED);
+  return FASTLA_OK;
+}
+
+const char *fastla_isa_env_error(void) { return start().error; }
+
+}  // extern "C"

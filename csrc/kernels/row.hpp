@@ -1,0 +1,78 @@
+// A kernel row: everything that depends on (dtype, instruction set), as one table entry.
+//
+// Rows come from one generic source (rows.hpp) compiled once per instruction set; gemm/ sees them only
+// through this table. All sizes count elements, all strides count bytes.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+namespace fastla {
+
+// Length of a block of K (docs/contract.md): 2048 bytes of the accumulation type. It is part of the
+// result's definition, not a tuning value; docs/decisions/0001-block-length.md has the measurement.
+constexpr int64_t block_length(int64_t element_size) { return 2048 / element_size; }
+
+// An operand of a step of the epilogue. A vector along one axis is a matrix with stride 0 on the other.
+struct Operand {
+  const char *data;  // nullptr: the step is skipped
+  int64_t row_stride, col_stride;
+};
+
+// The epilogue as kernels see it: already transposed where the plan transposes the product, which is why
+// scale and bias are lists in order of application rather than "row" and "column".
+struct Finish {
+  double alpha, beta;
+  Operand scale[2], c, bias[2];
+  int activation;
+  Operand gate, residual;
+};
+
+// One operand of the product where the user keeps it.
+struct Source {
+  const char *data;
+  int64_t row_stride, col_stride;
+  bool swapped;
+};
+
+// A rectangle of C against one block of K.
+struct Block {
+  int64_t m, n, k;
+  // A: packed panels (pack_a), or rows read in place.
+  const char *a;
+  bool a_packed;
+  int64_t a_row_stride, a_col_stride;  // in place only
+  // B: nr columns at a time; in place, b_step is B's row stride and b_panel is nr elements.
+  const char *b;
+  int64_t b_step, b_panel;
+  // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
+  char *total;
+  int64_t total_stride;
+  bool first, last;
+  // The output and its epilogue (nullptr: none), used when `last`. row0, col0: position of the rectangle
+  // in C, for the epilogue's operands.
+  char *c;
+  int64_t c_row_stride, c_col_stride;
+  const Finish *finish;
+  int64_t row0, col0;
+};
+
+struct KernelRow {
+  const char *isa;
+  int dtype, element_size;
+  int mr, nr, vector_bytes;
+  // Panels of mr rows, k-major; the last panel has the rows that are left.
+  void (*pack_a)(const Source &a, int64_t rows, int64_t k, char *dst);
+  // Panels of nr columns, k-major; the last one is filled up with copies of the last column, so that
+  // padding computes only what a real element computes and raises no flag of its own.
+  void (*pack_b)(const Source &b, int64_t k, int64_t cols, char *dst);
+  void (*block)(const Block &block);
+  void (*activate)(int kind, const char *x, char *y, int64_t count);
+  // Independent fused multiply-adds in registers, for the roof.
+  void (*fma_loop)(int64_t iterations);
+  double fma_loop_flops;  // operations in one iteration
+};
+
+// The row in force: the forced one, or the best usable one.
+const KernelRow &chosen_row(int dtype) noexcept;
+
+}  // namespace fastla

@@ -1,0 +1,133 @@
+// Portable SIMD: GCC/Clang vector extensions at the width of the instruction set that includes this file.
+//
+// FASTLA_VECTOR_BYTES is set by the shim (avx512.cpp, avx2.cpp, neon.cpp, generic.cpp). Only this file names
+// intrinsics. Everything sits in an anonymous namespace: a weak symbol compiled here for AVX-512 could
+// replace the baseline's copy at link time and end in an illegal instruction on an older CPU.
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#ifndef FASTLA_VECTOR_BYTES
+#error "a kernel shim defines FASTLA_VECTOR_BYTES"
+#endif
+#if FASTLA_VECTOR_BYTES > 16
+#include <immintrin.h>
+#endif
+
+#define FASTLA_INLINE inline __attribute__((always_inline))
+// The compiler must keep the vector's value in a register here, and may not assume what it is.
+#if defined(__x86_64__)
+#define FASTLA_KEEP(v) __asm__ volatile("" : "+v"(v))
+#else
+#define FASTLA_KEEP(v) __asm__ volatile("" : "+w"(v))
+#endif
+
+namespace {
+
+template <class T> struct Simd;
+template <> struct Simd<float> {
+  typedef float V __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+  typedef int32_t I __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+  typedef float Loose __attribute__((vector_size(FASTLA_VECTOR_BYTES), aligned(1), may_alias));
+  typedef float Scalar __attribute__((aligned(1), may_alias));
+  typedef int32_t Int;
+  static constexpr int lanes = FASTLA_VECTOR_BYTES / 4;
+};
+template <> struct Simd<double> {
+  typedef double V __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+  typedef int64_t I __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+  typedef double Loose __attribute__((vector_size(FASTLA_VECTOR_BYTES), aligned(1), may_alias));
+  typedef double Scalar __attribute__((aligned(1), may_alias));
+  typedef int64_t Int;
+  static constexpr int lanes = FASTLA_VECTOR_BYTES / 8;
+};
+template <class T> using Vec = typename Simd<T>::V;   // lanes of T
+template <class T> using IVec = typename Simd<T>::I;  // signed integers of the same width
+
+// Loads and stores at any alignment; p counts in bytes so that struct fields and odd strides work too.
+template <class T> FASTLA_INLINE Vec<T> load(const void *p) {
+  return *static_cast<const typename Simd<T>::Loose *>(p);
+}
+template <class T> FASTLA_INLINE void store(void *p, Vec<T> v) {
+  *static_cast<typename Simd<T>::Loose *>(p) = v;
+}
+template <class T> FASTLA_INLINE T load_scalar(const void *p) {
+  return *static_cast<const typename Simd<T>::Scalar *>(p);
+}
+template <class T> FASTLA_INLINE void store_scalar(void *p, T x) {
+  *static_cast<typename Simd<T>::Scalar *>(p) = x;
+}
+// x - 0 is x for every x, -0 and NaN included; compilers turn it into a broadcast.
+template <class T> FASTLA_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
+template <class T> FASTLA_INLINE IVec<T> bits(Vec<T> v) { return (IVec<T>)v; }
+template <class T> FASTLA_INLINE Vec<T> from_bits(IVec<T> v) { return (Vec<T>)v; }
+
+// fma(a, b, c) = round(a b + c), once.
+#if FASTLA_VECTOR_BYTES == 64
+FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return _mm512_fmadd_ps(a, b, c);
+}
+FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return _mm512_fmadd_pd(a, b, c);
+}
+FASTLA_INLINE Vec<float> sqrt(Vec<float> a) { return _mm512_sqrt_ps(a); }
+FASTLA_INLINE Vec<double> sqrt(Vec<double> a) { return _mm512_sqrt_pd(a); }
+#elif FASTLA_VECTOR_BYTES == 32
+FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return _mm256_fmadd_ps(a, b, c);
+}
+FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return _mm256_fmadd_pd(a, b, c);
+}
+#elif defined(__ARM_FEATURE_FMA)
+template <class V> FASTLA_INLINE V fma_lanes(V a, V b, V c) {
+  for (size_t i = 0; i < sizeof(V) / sizeof(a[0]); ++i)
+    c[i] = sizeof(a[0]) == 4 ? __builtin_fmaf(a[i], b[i], c[i]) : __builtin_fma(a[i], b[i], c[i]);
+  return c;
+}
+FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return fma_lanes(a, b, c); }
+FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  return fma_lanes(a, b, c);
+}
+#else
+// No FMA hardware. float32: the product is exact in double; the sum is rounded to odd there, which makes
+// the second rounding harmless (Boldo and Melquiond, 2008: 53 >= 2*24 + 2). Five times faster than fmaf().
+FASTLA_INLINE float fma_scalar(float a, float b, float c) {
+  const double p = static_cast<double>(a) * b, d = c;
+  double s = p + d;
+  uint64_t u;
+  __builtin_memcpy(&u, &s, 8);
+  if ((u >> 52 & 0x7ff) == 0x7ff) return static_cast<float>(s);  // Inf and NaN: no error term
+  const double t = s - p;
+  const double error = (p - (s - t)) + (d - t);  // exact (Knuth)
+  if (error != 0 && (u & 1) == 0) {
+    u += (error > 0) == (s > 0) ? 1 : -1;
+    __builtin_memcpy(&s, &u, 8);
+  }
+  return static_cast<float>(s);
+}
+FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  for (int i = 0; i < Simd<float>::lanes; ++i) c[i] = fma_scalar(a[i], b[i], c[i]);
+  return c;
+}
+FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
+  for (int i = 0; i < Simd<double>::lanes; ++i) c[i] = __builtin_fma(a[i], b[i], c[i]);
+  return c;
+}
+#endif
+
+// mask lanes are all ones or all zeros. Integer compares only: a floating-point compare of a NaN would
+// raise the invalid flag, which belongs to the user's data.
+template <class T> FASTLA_INLINE Vec<T> select(IVec<T> mask, Vec<T> yes, Vec<T> no) {
+  return from_bits<T>((bits<T>(yes) & mask) | (bits<T>(no) & ~mask));
+}
+template <class T> FASTLA_INLINE IVec<T> magnitude(Vec<T> v) {
+  constexpr int shift = sizeof(T) * 8 - 1;
+  return bits<T>(v) & ~(IVec<T>{} + (typename Simd<T>::Int(1) << shift));
+}
+template <class T> FASTLA_INLINE IVec<T> sign_bit(Vec<T> v) {
+  constexpr int shift = sizeof(T) * 8 - 1;
+  return bits<T>(v) & (IVec<T>{} + (typename Simd<T>::Int(1) << shift));
+}
+
+}  // namespace

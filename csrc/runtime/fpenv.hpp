@@ -1,0 +1,84 @@
+// The floating-point environment of a task: round to nearest, no FTZ or DAZ, exceptions masked.
+//
+// A worker's or caller's control word must never reach a result, and the flags that a task raises must
+// reach the caller, whichever thread ran it.
+#pragma once
+#include <stdint.h>
+
+#include "fastla/gemm.h"
+#if defined(__x86_64__)
+#include <xmmintrin.h>
+#endif
+
+namespace fastla {
+
+#if defined(__x86_64__)
+class FpScope {
+ public:
+  FpScope() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kDefault); }
+  ~FpScope() { _mm_setcsr(saved_); }
+  FpScope(const FpScope &) = delete;
+  FpScope &operator=(const FpScope &) = delete;
+
+  // Exceptions raised since the scope began, as FASTLA_FP_* bits.
+  uint32_t flags() const noexcept {
+    const uint32_t csr = _mm_getcsr();
+    uint32_t flags = 0;
+    if (csr & kInvalid) flags |= FASTLA_FP_INVALID;
+    if (csr & kDivide) flags |= FASTLA_FP_DIVIDE;
+    if (csr & kOverflow) flags |= FASTLA_FP_OVERFLOW;
+    if (csr & kUnderflow) flags |= FASTLA_FP_UNDERFLOW;
+    return flags;
+  }
+
+  // Sets them in the calling thread's status, without trapping.
+  static void raise(uint32_t flags) noexcept {
+    uint32_t csr = _mm_getcsr();
+    if (flags & FASTLA_FP_INVALID) csr |= kInvalid;
+    if (flags & FASTLA_FP_DIVIDE) csr |= kDivide;
+    if (flags & FASTLA_FP_OVERFLOW) csr |= kOverflow;
+    if (flags & FASTLA_FP_UNDERFLOW) csr |= kUnderflow;
+    _mm_setcsr(csr);
+  }
+
+ private:
+  static constexpr uint32_t kDefault = 0x1f80, kInvalid = 1, kDivide = 4, kOverflow = 8, kUnderflow = 16;
+  uint32_t saved_;
+};
+#elif defined(__aarch64__)
+class FpScope {
+ public:
+  FpScope() noexcept {
+    __asm__ volatile("mrs %0, fpcr" : "=r"(control_));
+    __asm__ volatile("mrs %0, fpsr" : "=r"(status_));
+    __asm__ volatile("msr fpcr, %0" ::"r"(uint64_t{0}));
+    __asm__ volatile("msr fpsr, %0" ::"r"(uint64_t{0}));
+  }
+  ~FpScope() {
+    __asm__ volatile("msr fpcr, %0" ::"r"(control_));
+    __asm__ volatile("msr fpsr, %0" ::"r"(status_));
+  }
+  FpScope(const FpScope &) = delete;
+  FpScope &operator=(const FpScope &) = delete;
+
+  uint32_t flags() const noexcept {
+    uint64_t sr;
+    __asm__ volatile("mrs %0, fpsr" : "=r"(sr));
+    // FPSR: invalid, divide, overflow, underflow are bits 0..3, in the order of FASTLA_FP_*.
+    return uint32_t(sr) & 15u;
+  }
+
+  static void raise(uint32_t flags) noexcept {
+    uint64_t sr;
+    __asm__ volatile("mrs %0, fpsr" : "=r"(sr));
+    __asm__ volatile("msr fpsr, %0" ::"r"(sr | flags));
+  }
+
+ private:
+  uint64_t control_, status_;
+};
+#else
+#error "fpenv: this architecture has no FpScope yet"
+#endif
+
+}  // namespace fastla

@@ -1,0 +1,139 @@
+// The OpenMP engine, and how many threads a call gets.
+//
+// libgomp keeps a team of threads per calling thread and rebuilds it when the count changes (222 us
+// against 110), so the team keeps one size and extras leave at once. Plain libgomp hangs in a forked
+// child; pausing it before fork cures that.
+#include "runtime/parallel.hpp"
+
+#include <stdlib.h>
+
+#include <atomic>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
+
+#include "fastla/runtime.h"
+#include "runtime/cgroup.hpp"
+#include "runtime/fork.hpp"
+#include "runtime/fpenv.hpp"
+#include "runtime/spinlock.hpp"
+
+namespace fastla {
+namespace {
+
+std::atomic<int> process_threads{0};
+thread_local int context_threads = 0;
+std::atomic<bool> started{false};
+SpinLock team_lock;
+thread_local bool inside = false;
+constexpr int kMaxThreads = 1024;
+
+// A leading positive integer, as OpenMP reads "4" and "4,2".
+int env_count(const char *name) {
+  const char *text = getenv(name);
+  if (!text) return 0;
+  char *end = nullptr;
+  const long n = strtol(text, &end, 10);
+  if (end == text || n < 1) return 0;
+  return n < kMaxThreads ? int(n) : kMaxThreads;
+}
+
+int environment_threads() {
+  static const int asked = [] {
+    const int own = env_count("FASTLA_NUM_THREADS");
+    return own ? own : env_count("OMP_NUM_THREADS");
+  }();
+  if (asked) return asked;
+  static const int quota = fastla_cgroup_cpus("");
+  const int affinity = fastla_affinity_cpus();  // may change while the process runs
+  const int n = quota > 0 && quota < affinity ? quota : affinity;
+  return n > 0 ? n : 1;
+}
+
+struct Loop {
+  std::atomic<int64_t> next{0};
+  std::atomic<uint32_t> flags{0};
+  int64_t count;
+  TaskFn fn;
+  void *context;
+};
+
+void work(Loop &loop, int worker) noexcept {
+  const FpScope scope;
+  inside = true;
+  for (int64_t task; (task = loop.next.fetch_add(1, std::memory_order_relaxed)) < loop.count;)
+    loop.fn(loop.context, task, worker);
+  inside = false;
+  loop.flags.fetch_or(scope.flags(), std::memory_order_relaxed);
+}
+
+uint32_t run_alone(int64_t count, TaskFn fn, void *context) noexcept {
+  const FpScope scope;
+  for (int64_t task = 0; task < count; ++task) fn(context, task, 0);
+  return scope.flags();
+}
+
+}  // namespace
+
+uint32_t parallel_for(int64_t count, int threads, TaskFn fn, void *context) noexcept {
+#ifdef _OPENMP
+  if (threads > count) threads = int(count);
+  if (threads > 1 && !inside && !omp_in_parallel() && team_lock.try_lock()) {
+    watch_forks();
+    started.store(true, std::memory_order_relaxed);
+    Loop loop;
+    loop.count = count;
+    loop.fn = fn;
+    loop.context = context;
+    const int usual = environment_threads();
+    const int team = threads > usual ? threads : usual;
+#pragma omp parallel num_threads(team)
+    {
+      const int worker = omp_get_thread_num();
+      if (worker < threads) work(loop, worker);
+    }
+    team_lock.unlock();
+    return loop.flags.load(std::memory_order_relaxed);
+  }
+#else
+  (void)threads;
+#endif
+  return run_alone(count, fn, context);
+}
+
+void parallel_before_fork() noexcept {
+#ifdef _OPENMP
+  if (started.load() && !inside) omp_pause_resource_all(omp_pause_hard);
+#endif
+}
+
+void parallel_after_fork() noexcept {
+  team_lock.unlock();
+  started.store(false);
+}
+
+}  // namespace fastla
+
+using namespace fastla;
+
+extern "C" {
+
+int32_t fastla_get_num_threads(void) {
+  if (context_threads > 0) return context_threads;
+  const int n = process_threads.load(std::memory_order_relaxed);
+  return n > 0 ? n : environment_threads();
+}
+
+void fastla_set_num_threads(int32_t n) {
+  process_threads.store(n > 0 ? (n < kMaxThreads ? n : kMaxThreads) : 0);
+}
+
+int32_t fastla_thread_context(int32_t n) {
+  const int previous = context_threads;
+  context_threads = n > 0 ? (n < kMaxThreads ? n : kMaxThreads) : 0;
+  return previous;
+}
+
+int32_t fastla_team_started(void) { return started.load(); }
+
+}  // extern "C"

@@ -1,0 +1,21 @@
+// A lock that fork can reset: no futex state, no owner. Held for a few instructions only.
+#pragma once
+#include <sched.h>
+
+#include <atomic>
+
+namespace fastla {
+
+class SpinLock {
+ public:
+  bool try_lock() noexcept { return !flag_.exchange(true, std::memory_order_acquire); }
+  void lock() noexcept {
+    while (!try_lock()) sched_yield();
+  }
+  void unlock() noexcept { flag_.store(false, std::memory_order_release); }
+
+ private:
+  std::atomic<bool> flag_{false};
+};
+
+}  // namespace fastla

@@ -1,0 +1,191 @@
+"""Random products, each computed in two ways, for as long as you like; memory must stay flat.
+
+    python tests/soak.py --calls 100000 [--seed 0]
+
+Every call draws shapes, strides, byte orders, a dtype, threads, a kernel row, a path, an epilogue. The
+bits are compared with those of another row, path and thread count on contiguous copies, or, for tiny
+products, with the oracle's. The first mismatch ends the run with the line that repeats it.
+"""
+
+import argparse
+import sys
+import time
+import traceback
+
+import numpy as np
+import oracle
+import shapes
+
+import fastla
+from fastla import _core
+
+PATHS = ("auto", "auto", "packed", "small", "vector")
+THREADS = (1, 1, 2, 3, 8)
+ACTIVATIONS = (None, "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
+ORACLE_WORK = 400  # multiply-adds
+FLAT = 48 << 20  # bytes the process may grow after the warm-up: heap fragments of freed operands
+ISAS = [name for name in shapes.isa_names() if shapes.usable(name)]
+
+
+def draw_sizes(rng, dtype):
+    """Mostly small, often just around a block of K, now and then large enough for several threads."""
+    kb = oracle.kb(dtype)
+    kind = rng.integers(0, 10)
+    if kind < 3:
+        return tuple(rng.integers(0, 8, 3))
+    if kind < 6:
+        return tuple(rng.integers(1, 70, 3))
+    if kind < 8:
+        m, n = rng.integers(1, 60, 2)
+        return m, n, rng.integers(1, 3) * kb + rng.integers(-2, 3)
+    if kind < 9:
+        long, short = rng.integers(100, 2000), rng.integers(1, 6)
+        return tuple(rng.permutation([long, short, rng.integers(1, 100)]))
+    return tuple(rng.integers(50, 260, 3))
+
+
+def store(rng, x):
+    """x in a random memory layout."""
+    kind = rng.integers(0, 8)
+    if kind < 3 or x.ndim != 2:
+        return x if kind % 2 else shapes.poisoned(x)
+    if kind < 4:
+        return np.asfortranarray(x)
+    names = list(shapes.layouts(x))
+    return names[rng.integers(0, len(names))][1]
+
+
+def draw_epilogue(rng, m, n, dtype):
+    def some(shape):
+        return store(rng, shapes.random_matrix(rng, shape, dtype))
+
+    steps = {}
+    for name, shape in [("row_scale", (m,)), ("col_scale", (n,)), ("bias", (n,)), ("row_bias", (m,)),
+                        ("gate", (m, n)), ("residual", (m, n))]:
+        if rng.random() < 0.25:
+            steps[name] = some(shape)
+    if rng.random() < 0.4:
+        steps["alpha"] = float(rng.standard_normal())
+    if rng.random() < 0.4:
+        steps |= {"beta": float(rng.standard_normal()), "c": some((m, n))}
+    steps["activation"] = ACTIVATIONS[rng.integers(0, len(ACTIVATIONS))]
+    return steps
+
+
+def draw_way(rng):
+    return (ISAS[rng.integers(0, len(ISAS))], PATHS[rng.integers(0, len(PATHS))],
+            THREADS[rng.integers(0, len(THREADS))])
+
+
+def go(way, function, *args, **kwargs):
+    """The call under a kernel row, a path and a thread count."""
+    isa, path, threads = way
+    with fastla.use_isa(isa), np.errstate(all="ignore"):
+        _core.force_path(path)
+        try:
+            return function(*args, num_threads=threads, **kwargs)
+        finally:
+            _core.force_path("auto")
+
+
+def native(x):
+    return np.array(x, x.dtype.newbyteorder("="), order="C")
+
+
+def gemm_call(rng, dtype):
+    m, n, k = (int(x) for x in draw_sizes(rng, dtype))
+    a, b = (shapes.random_matrix(rng, s, dtype) for s in ((m, k), (k, n)))
+    steps = draw_epilogue(rng, m, n, dtype)
+    plain = {key: native(v) if isinstance(v, np.ndarray) else v for key, v in steps.items()}
+    out = shapes.Guarded((m, n), dtype, ("C", "F", "strided", "reversed")[rng.integers(0, 4)])
+    aliased = next((s for s in ("c", "gate", "residual") if s in steps), None)
+    if aliased and rng.random() < 0.5:
+        out.out[...] = steps[aliased]
+        steps[aliased] = out.out
+    ways = draw_way(rng), draw_way(rng)
+    context = f"gemm {m}x{n}x{k} {np.dtype(dtype).name} {sorted(steps)} {ways}"
+    y = store(rng, b)
+    go(ways[0], fastla.gemm, store(rng, a), fastla.pack(y) if rng.random() < 0.2 else y, out=out.out,
+       **steps)
+    slow = steps["activation"] not in (None, "relu")  # the oracle's functions are scalar
+    tiny = m * n * max(k, 50 if slow else 1) <= ORACLE_WORK
+    want = oracle.gemm(a, b, **plain) if tiny else go(ways[1], fastla.gemm, a, b, **plain)
+    shapes.assert_same_bits(out.out, want, context)
+    out.check(context)
+
+
+def matmul_call(rng, dtype):
+    """Stacks, broadcasting and vectors."""
+    m, n, k = (int(x) for x in draw_sizes(rng, dtype))
+    stack = [int(x) for x in rng.integers(1, 4, rng.integers(0, 3))]
+    if m * n * k > 200_000:
+        stack = []
+    keep = rng.random((2, len(stack))) < 0.7
+    a_stack, b_stack = ([s if kept else 1 for s, kept in zip(stack, row, strict=True)] for row in keep)
+    a = shapes.random_matrix(rng, (*a_stack, m, k), dtype)
+    b = shapes.random_matrix(rng, (*b_stack, k, n), dtype)
+    if rng.random() < 0.1 and m and not a_stack:
+        a = a[0]
+    if rng.random() < 0.1 and n and not b_stack:
+        b = b[:, 0]
+    ways = draw_way(rng), draw_way(rng)
+    context = f"matmul {a.shape} @ {b.shape} {np.dtype(dtype).name} {ways}"
+    got = go(ways[0], fastla.matmul, store(rng, a), store(rng, b))
+    tiny = got.size * k <= ORACLE_WORK
+    want = oracle.matmul(a, b) if tiny else go(ways[1], fastla.matmul, a.copy(), b.copy())
+    shapes.assert_same_bits(np.asarray(got), np.asarray(want), context)
+
+
+def one(seed, index):
+    rng = np.random.default_rng([seed, index])
+    dtype = shapes.DTYPES[rng.integers(0, 2)]
+    (gemm_call if rng.random() < 0.6 else matmul_call)(rng, dtype)
+
+
+def resident():
+    """Bytes of memory the process holds."""
+    with open("/proc/self/statm") as f:
+        return int(f.read().split()[1]) * 4096
+
+
+def soak(calls, seed):
+    start, baseline = time.monotonic(), None
+    step = max(1, calls // 20)
+    for index in range(calls):
+        try:
+            one(seed, index)
+        except Exception:
+            traceback.print_exc()
+            print(f"\nrepeat it: python tests/soak.py --seed {seed} --only {index}")
+            return 1
+        if (index + 1) % step == 0:
+            fastla.release_workspace()
+            now = resident()
+            baseline = now if index + 1 <= max(step, calls // 5) else baseline
+            print(f"{index + 1:>8} of {calls} calls, 0 wrong, {now >> 20} MiB, "
+                  f"{time.monotonic() - start:.0f} s", flush=True)
+            if now > baseline + FLAT:
+                print(f"memory grew from {baseline >> 20} MiB after the warm-up to {now >> 20} MiB")
+                return 1
+    return 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--calls", type=int, default=100_000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", type=int, help="repeat the one call of this index")
+    args = parser.parse_args()
+    print(f"fastla {fastla.__version__}, kernel rows {', '.join(ISAS)}, seed {args.seed}", flush=True)
+    try:
+        if args.only is not None:
+            one(args.seed, args.only)
+            return 0
+        return soak(args.calls, args.seed)
+    except KeyboardInterrupt:
+        print("\nstopped; nothing was wrong so far")
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())
