@@ -27,6 +27,6 @@ add_custom_command(
   COMMENT "Cython: cython_api.pyx"
   VERBATIM)
 Python_add_library(cython_api MODULE WITH_SOABI "${cython_api_c}")
-target_include_directories(cython_api PRIVATE csrc/include)
+target_include_directories(cython_api PRIVATE csrc/include src)
 install(TARGETS cython_api LIBRARY DESTINATION fastla)
 install(FILES src/cython_api.pxd DESTINATION fastla)

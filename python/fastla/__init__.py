@@ -1,0 +1,88 @@
+"""Fast linear algebra you can trust: products whose bits never change.
+
+`matmul` and `linear` are compiled functions; everything else is imported when it is first used, so that
+``import fastla`` costs little and starts nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import TYPE_CHECKING, Any
+
+from ._core import PackedMatrix, gemm, linear, matmul, pack
+
+if TYPE_CHECKING:
+    from ._config import show_config
+    from ._runtime import (
+        KernelRow,
+        Roof,
+        get_num_threads,
+        kernels,
+        release_workspace,
+        roof,
+        set_num_threads,
+        threads,
+        use_isa,
+    )
+    from .linalg import Plan, explain
+
+__version__ = "0.1.0"
+contract_version = 1
+
+_LAZY = {
+    "KernelRow": "_runtime",
+    "Plan": "linalg",
+    "Roof": "_runtime",
+    "explain": "linalg",
+    "get_num_threads": "_runtime",
+    "kernels": "_runtime",
+    "release_workspace": "_runtime",
+    "roof": "_runtime",
+    "set_num_threads": "_runtime",
+    "show_config": "_config",
+    "threads": "_runtime",
+    "use_isa": "_runtime",
+}
+
+__all__ = [
+    "KernelRow",
+    "PackedMatrix",
+    "Plan",
+    "Roof",
+    "contract_version",
+    "explain",
+    "gemm",
+    "get_num_threads",
+    "kernels",
+    "linear",
+    "matmul",
+    "pack",
+    "release_workspace",
+    "roof",
+    "set_num_threads",
+    "show_config",
+    "threads",
+    "use_isa",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+# threadpoolctl asks for controllers when it looks at the process, but only of those registered with it.
+if "threadpoolctl" in sys.modules:
+    importlib.import_module(".interop.threadpoolctl", __name__)
+else:
+    from .interop import _on_import
+
+    _on_import.call("threadpoolctl", f"{__name__}.interop.threadpoolctl")

@@ -1,0 +1,89 @@
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, DTypeLike, NDArray
+
+_C_API: Any
+
+class PackedMatrix:
+    __array_ufunc__: None
+    @property
+    def shape(self) -> tuple[int, int]: ...
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+    @property
+    def ndim(self) -> int: ...
+    @property
+    def T(self) -> PackedMatrix: ...
+    @property
+    def nbytes(self) -> int: ...
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
+    def __rmatmul__(self, x: ArrayLike) -> NDArray[Any]: ...
+
+def matmul(
+    x1: ArrayLike,
+    x2: ArrayLike | PackedMatrix,
+    /,
+    out: NDArray[Any] | tuple[NDArray[Any]] | None = None,
+    *,
+    dtype: DTypeLike | None = None,
+    precision: str = "highest",
+    num_threads: int | None = None,
+    **kwargs: Any,
+) -> Any: ...
+def linear(
+    x: ArrayLike,
+    w: ArrayLike | PackedMatrix,
+    b: ArrayLike | None = None,
+    *,
+    activation: str | None = None,
+    gate: ArrayLike | None = None,
+    residual: ArrayLike | None = None,
+    out: NDArray[Any] | None = None,
+    precision: str = "highest",
+    num_threads: int | None = None,
+) -> NDArray[Any]: ...
+def gemm(
+    a: ArrayLike,
+    b: ArrayLike | PackedMatrix,
+    *,
+    alpha: float = 1.0,
+    beta: float = 0.0,
+    c: ArrayLike | None = None,
+    row_scale: ArrayLike | None = None,
+    col_scale: ArrayLike | None = None,
+    bias: ArrayLike | None = None,
+    row_bias: ArrayLike | None = None,
+    activation: str | None = None,
+    gate: ArrayLike | None = None,
+    residual: ArrayLike | None = None,
+    out: NDArray[Any] | None = None,
+    precision: str = "highest",
+    num_threads: int | None = None,
+) -> NDArray[Any]: ...
+def pack(w: ArrayLike) -> PackedMatrix: ...
+def explain(
+    m: int,
+    n: int,
+    k: int,
+    dtype: str,
+    a: tuple[int, int, bool],
+    b: tuple[int, int, bool],
+    c: tuple[int, int],
+    threads: int,
+) -> dict[str, Any]: ...
+def activate(name: str | None, x: ArrayLike) -> NDArray[Any]: ...
+def kernels() -> list[dict[str, Any]]: ...
+def use_isa(name: str | None) -> None: ...
+def force_path(name: str) -> None: ...
+def get_num_threads() -> int: ...
+def set_num_threads(n: int) -> None: ...
+def thread_context(n: int) -> int: ...
+def team_started() -> bool: ...
+def cgroup_cpus(root: str) -> int: ...
+def affinity_cpus() -> int: ...
+def roof_fma(dtype: str, threads: int, seconds: float) -> float: ...
+def roof_read(threads: int, seconds: float) -> float: ...
+def cpu_info() -> dict[str, Any]: ...
+def release_workspace() -> None: ...
+def workspace_bytes() -> int: ...

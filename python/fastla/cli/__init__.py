@@ -1,0 +1,31 @@
+"""The command line: ``python -m fastla info``."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from .. import __version__
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m fastla", description="Fast, exact-by-contract products.")
+    parser.add_argument("--version", action="version", version=f"fastla {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    commands.add_parser("info", help="versions, CPU, kernels, thread settings")
+    roof = commands.add_parser("roof", help="measure peak multiply-add rate and memory bandwidth")
+    roof.add_argument("--threads", type=int, default=None)
+    args = parser.parse_args(argv)
+    if args.command == "info":
+        from .._config import show_config
+
+        show_config()
+    else:
+        from .._runtime import roof as measure
+
+        result = measure(args.threads)
+        for name, flops in result.flops.items():
+            print(f"{name}: {flops * 1e-9:.1f} GFLOP/s on {result.num_threads} thread(s), {result.isa}")
+        print(f"memory: {result.bandwidth * 1e-9:.1f} GB/s read")
+    return 0

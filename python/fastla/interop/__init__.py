@@ -1,0 +1,1 @@
+"""Meeting points with other libraries, one file each, imported when the other library is."""

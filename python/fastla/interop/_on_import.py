@@ -1,0 +1,53 @@
+"""Import a module of ours right after a module of another library has been imported."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Sequence
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+
+
+class _Then(Loader):
+    """The other library's loader, and then the import of ours."""
+
+    def __init__(self, loader: Loader, ours: str) -> None:
+        self._loader = loader
+        self._ours = ours
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        if spec is not None:
+            spec.loader = self._loader  # what the module keeps is its own loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        importlib.import_module(self._ours)
+
+
+class _Watcher(MetaPathFinder):
+    def __init__(self, name: str, ours: str) -> None:
+        self._name = name
+        self._ours = ours
+
+    def find_spec(
+        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        if fullname != self._name:
+            return None
+        if self in sys.meta_path:
+            sys.meta_path.remove(self)
+        spec = importlib.util.find_spec(fullname)
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Then(spec.loader, self._ours)
+        return spec
+
+
+def call(name: str, ours: str) -> None:
+    """Import module `ours` as soon as module `name` has been imported."""
+    sys.meta_path.insert(0, _Watcher(name, ours))

@@ -1,0 +1,142 @@
+"""Products: the full form, and how a product will be computed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import _core
+from ._core import PackedMatrix, gemm, linear, matmul, pack
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["PackedMatrix", "Plan", "explain", "gemm", "linear", "matmul", "pack"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a product will be computed; made by `explain`.
+
+    Attributes
+    ----------
+    path : {'packed', 'small', 'vector'}
+        Operands packed and threaded; read in place on one thread; one row or column streamed.
+    isa : str
+        The kernel row.
+    transposed : bool
+        The transpose of the result is computed, which has the same bits.
+    threads : int
+    mr, nr : int
+        The tile in registers.
+    mc, nc, kc : int
+        Rows of a task, columns of a panel, length of a block of K.
+    tasks : int
+        Pieces handed out to the threads for each panel and block.
+    scratch_bytes : int
+    predicted_roof_share : float
+        A guess from a simple model, 0 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastla
+    >>> fastla.explain(np.ones((300, 300)), np.ones((300, 300))).kc
+    256
+    """
+
+    path: str
+    isa: str
+    transposed: bool
+    threads: int
+    mr: int
+    nr: int
+    mc: int
+    nc: int
+    kc: int
+    tasks: int
+    scratch_bytes: int
+    predicted_roof_share: float
+
+    def __str__(self) -> str:
+        flipped = ", as the transpose" if self.transposed else ""
+        return (
+            f"{self.path} path on {self.isa}{flipped}: {self.threads} thread(s), {self.tasks} task(s)\n"
+            f"  tile {self.mr} x {self.nr}, mc {self.mc}, nc {self.nc}, kc {self.kc}\n"
+            f"  scratch {self.scratch_bytes / 1024:.0f} KiB, "
+            f"about {100 * self.predicted_roof_share:.0f}% of the roof (a guess)"
+        )
+
+
+def _matrix(x: NDArray[np.generic], *, column: bool) -> NDArray[np.generic]:
+    if x.ndim == 1:
+        return x[:, np.newaxis] if column else x[np.newaxis, :]
+    while x.ndim > 2:
+        x = x[0]
+    return x
+
+
+def _strides(x: NDArray[np.generic]) -> tuple[int, int, bool]:
+    return x.strides[0], x.strides[1], not x.dtype.isnative
+
+
+def explain(
+    a: ArrayLike,
+    b: ArrayLike,
+    *,
+    out: NDArray[np.generic] | None = None,
+    num_threads: int | None = None,
+) -> Plan:
+    """How ``matmul(a, b)`` will be computed, without computing it.
+
+    Parameters
+    ----------
+    a, b : array_like
+        The operands; of stacks, one product is explained.
+    out : ndarray, optional
+        The output, whose strides may change the plan.
+    num_threads : int, optional
+        Default: `get_num_threads()`.
+
+    Returns
+    -------
+    Plan
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+    TypeError
+        If the product is not float32 or float64.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastla
+    >>> fastla.explain(np.ones((4, 4)), np.ones((4, 4))).path
+    'small'
+    """
+    x, y = np.asanyarray(a), np.asanyarray(b)
+    dtype = np.result_type(x, y)
+    if dtype.name not in ("float32", "float64"):
+        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; {dtype} products are NumPy's")
+    if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
+        raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")
+    left, right = _matrix(x, column=False), _matrix(y, column=True)
+    (m, k), (kb, n) = left.shape, right.shape
+    if k != kb:
+        raise ValueError(
+            f"explain: a is {x.shape}, b is {y.shape}; a.shape[-1]={k} must equal {kb} of b"
+        )
+    c = (n * dtype.itemsize, dtype.itemsize)
+    if out is not None:
+        if out.shape[-2:] != (m, n):
+            raise ValueError(f"explain: out is {out.shape}; its last dimensions must be ({m}, {n})")
+        c = (out.strides[-2], out.strides[-1])
+    return Plan(
+        **_core.explain(
+            m, n, k, dtype.name, _strides(left), _strides(right), c, num_threads or 0
+        )
+    )

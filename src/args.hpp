@@ -1,0 +1,98 @@
+// What every binding shares: the NumPy API, owned references, keyword slots, arrays as operands.
+#pragma once
+#include <Python.h>
+
+#ifndef PY_ARRAY_UNIQUE_SYMBOL
+#define PY_ARRAY_UNIQUE_SYMBOL fastla_array_api
+#endif
+#ifndef FASTLA_IMPORTS_NUMPY
+#define NO_IMPORT_ARRAY
+#endif
+#include <numpy/arrayobject.h>
+
+#include "fastla/gemm.h"
+
+namespace fastla_py {
+
+// A reference that is given back on every way out.
+class Ref {
+ public:
+  Ref() noexcept : object_(nullptr) {}
+  explicit Ref(PyObject *owned) noexcept : object_(owned) {}
+  Ref(Ref &&other) noexcept : object_(other.release()) {}
+  Ref &operator=(Ref &&other) noexcept {
+    PyObject *old = object_;
+    object_ = other.release();
+    Py_XDECREF(old);
+    return *this;
+  }
+  ~Ref() { Py_XDECREF(object_); }
+  static Ref borrow(PyObject *object) noexcept {
+    Py_XINCREF(object);
+    return Ref(object);
+  }
+  PyObject *get() const noexcept { return object_; }
+  PyArrayObject *array() const noexcept { return reinterpret_cast<PyArrayObject *>(object_); }
+  PyObject *release() noexcept {
+    PyObject *object = object_;
+    object_ = nullptr;
+    return object;
+  }
+  explicit operator bool() const noexcept { return object_ != nullptr; }
+
+ private:
+  PyObject *object_;
+};
+
+// Positional and keyword arguments sorted into slots (borrowed; nullptr: not given, or None when
+// none_is_absent). The first `required` names must be given; the first `positional_only` of them have no
+// keyword, the first `positional` may be given by position. Anything else is counted in `extra`, which is
+// an error unless `accept` takes the name.
+struct Signature {
+  const char *function;
+  const char *const *names;
+  int count, required, positional_only, positional;
+  bool (*accept)(const char *name);
+};
+// False with a TypeError set. *extras: keywords that accept() took.
+bool sort_arguments(const Signature &signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                    PyObject **slots, int *extras);
+
+// 0 for None; -1 with an error set.
+int parse_threads(const char *function, PyObject *value);
+bool parse_precision(const char *function, PyObject *value);
+int parse_activation(const char *function, PyObject *value);
+
+// "(2, 3)", for messages.
+Ref shape_text(int ndim, const npy_intp *dims);
+Ref shape_text(PyArrayObject *array);
+
+// fastla_dtype of a NumPy type number, or -1.
+inline int dtype_of(int type_num) {
+  return type_num == NPY_FLOAT ? FASTLA_F32 : type_num == NPY_DOUBLE ? FASTLA_F64 : -1;
+}
+inline int type_num_of(int dtype) { return dtype == FASTLA_F32 ? NPY_FLOAT : NPY_DOUBLE; }
+inline int64_t item_size(int dtype) { return dtype == FASTLA_F32 ? 4 : 8; }
+
+// The array in dtype; the array itself when it has it, in either byte order and at any alignment.
+Ref as_dtype(PyArrayObject *array, int dtype);
+// The same, but native and aligned: what an epilogue reads.
+Ref as_native(PyArrayObject *array, int dtype);
+// True when memory that one touches may be touched by the other (by extent).
+bool may_overlap(PyArrayObject *a, PyArrayObject *b);
+inline bool is_direct(PyArrayObject *out, int dtype) {
+  return PyArray_TYPE(out) == type_num_of(dtype) && PyArray_ISBEHAVED(out);
+}
+
+// Sets the exception for a status other than FASTLA_OK; text describes the operands.
+void set_status_error(fastla_status status, const char *function, PyObject *text);
+// NumPy's warning or error for FASTLA_FP_* flags, by the caller's np.errstate. False: an error is set.
+bool report_flags(uint32_t flags);
+
+// numpy.matmul, borrowed.
+PyObject *numpy_matmul();
+
+// Runs the product, without the GIL when it lasts long enough for that to be worth it.
+fastla_status run_gemm(const fastla_gemm_desc &desc, double multiply_adds, uint32_t *flags);
+
+}  // namespace fastla_py

@@ -1,0 +1,105 @@
+// The process: threads, kernel rows, roof, limits.
+#include <pybind11/pybind11.h>
+
+#include "fastla/gemm.h"
+#include "fastla/runtime.h"
+
+namespace py = pybind11;
+
+namespace fastla_py {
+namespace {
+
+const char *const kDtypes[] = {"float32", "float64"};
+
+py::list kernels() {
+  py::list rows;
+  for (int i = 0; i < fastla_row_count(); ++i) {
+    fastla_row_info info;
+    if (fastla_get_row(i, &info) != FASTLA_OK) continue;
+    py::dict row;
+    row["isa"] = info.isa;
+    row["dtype"] = kDtypes[info.dtype];
+    row["mr"] = info.mr;
+    row["nr"] = info.nr;
+    row["vector_bytes"] = info.vector_bytes;
+    row["usable"] = info.usable != 0;
+    row["chosen"] = info.chosen != 0;
+    rows.append(row);
+  }
+  return rows;
+}
+
+void use_isa(const py::object &name) {
+  const std::string text = name.is_none() ? "" : name.cast<std::string>();
+  const fastla_status status = fastla_use_isa(name.is_none() ? nullptr : text.c_str());
+  if (status == FASTLA_INVALID) throw py::value_error("use_isa: there are no kernels named '" + text + "'");
+  if (status != FASTLA_OK)
+    throw std::runtime_error("use_isa: this CPU cannot run '" + text + "' (it has: " + fastla_cpu_features() +
+                             ")");
+}
+
+void force_path(const std::string &name) {
+  const char *const names[] = {"auto", "packed", "small", "vector"};
+  for (int i = 0; i < FASTLA_PATHS; ++i)
+    if (name == names[i]) {
+      fastla_force_path(i);
+      return;
+    }
+  throw py::value_error("force_path: '" + name + "' is not 'auto', 'packed', 'small' or 'vector'");
+}
+
+double roof_fma(const std::string &dtype, int threads, double seconds) {
+  double flops = 0;
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status = fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, &flops);
+  }
+  if (status != FASTLA_OK) throw py::value_error("roof: threads and seconds must be positive");
+  return flops;
+}
+
+double roof_read(int threads, double seconds) {
+  double rate = 0;
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status = fastla_roof_read(threads, seconds, &rate);
+  }
+  if (status == FASTLA_NO_MEMORY) throw std::bad_alloc();
+  if (status != FASTLA_OK) throw py::value_error("roof: threads and seconds must be positive");
+  return rate;
+}
+
+py::dict cpu_info() {
+  py::dict info;
+  info["name"] = fastla_cpu_name();
+  info["features"] = fastla_cpu_features();
+  for (int level = 1; level <= 3; ++level)
+    info[py::str("l" + std::to_string(level))] = fastla_cache_bytes(level);
+  const char *error = fastla_isa_env_error();
+  info["isa_env_error"] = error ? py::object(py::str(error)) : py::object(py::none());
+  return info;
+}
+
+}  // namespace
+
+void bind_runtime(py::module_ &m) {
+  m.def("kernels", &kernels);
+  m.def("use_isa", &use_isa, py::arg("name"));
+  m.def("force_path", &force_path, py::arg("name"));
+  m.def("get_num_threads", &fastla_get_num_threads);
+  m.def("set_num_threads", &fastla_set_num_threads, py::arg("n"));
+  m.def("thread_context", &fastla_thread_context, py::arg("n"));
+  m.def("team_started", [] { return fastla_team_started() != 0; });
+  m.def("cgroup_cpus", [](const std::string &root) { return fastla_cgroup_cpus(root.c_str()); },
+        py::arg("root"));
+  m.def("affinity_cpus", &fastla_affinity_cpus);
+  m.def("roof_fma", &roof_fma, py::arg("dtype"), py::arg("threads"), py::arg("seconds"));
+  m.def("roof_read", &roof_read, py::arg("threads"), py::arg("seconds"));
+  m.def("cpu_info", &cpu_info);
+  m.def("release_workspace", &fastla_release_workspace);
+  m.def("workspace_bytes", &fastla_workspace_bytes);
+}
+
+}  // namespace fastla_py

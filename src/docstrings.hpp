@@ -1,0 +1,164 @@
+// The hot calls' table entries with their docstrings (numpydoc). Included once, by core.cpp.
+FASTLA_HOT(matmul, R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', num_threads=None)
+--
+
+Matrix product with the semantics of `numpy.matmul` and bits that never change.
+
+Parameters
+----------
+x1, x2 : array_like
+    Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float32 and float64
+    (also of mixed types that promote to them) are computed here; every other dtype, subclasses and
+    objects with ``__array_ufunc__`` go to `numpy.matmul`. x2 may be a `PackedMatrix`.
+out : ndarray, optional
+    Where to put the result: of its shape, and of a dtype it can be cast to ('same_kind'). It may
+    overlap the operands. It is untouched if the call fails.
+dtype : dtype, optional
+    Compute and return this dtype instead of the promoted one.
+precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
+    On CPUs all of them are exact in the sense of the contract.
+num_threads : int, optional
+    Threads to use at most, instead of `get_num_threads()`.
+**kwargs
+    ``casting``, ``order``, ``subok``, ``axes``, ``axis``, ``signature``: the call goes to
+    `numpy.matmul` as it is.
+
+Returns
+-------
+ndarray or scalar
+    (..., m, n) by NumPy's rules, C-contiguous unless `out` is given.
+
+Raises
+------
+ValueError
+    If the shapes do not fit, `out` is read-only, or an option is unknown.
+TypeError
+    If `out` is not an array, or the result cannot be cast to its dtype.
+MemoryError
+    If there is no memory for the result or the workspace.
+
+Notes
+-----
+2 m n k operations a product. Each element is one chain of fused multiply-adds in increasing k over
+blocks of 512 (float32) or 256 (float64), the block sums added in order; so its bits do not depend on
+threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
+gamma(k) abs(x1) @ abs(x2). Scratch memory is at most some tens of megabytes.
+
+References
+----------
+.. [1] K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34
+       (2008).
+.. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapter 3.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastla
+>>> fastla.matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
+array([[1., 2.],
+       [3., 4.]])
+)"),
+FASTLA_HOT(linear, R"(linear(x, w, b=None, *, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
+--
+
+A linear layer: ``activation(x @ w.T + b) * gate + residual`` in one pass over the result.
+
+Parameters
+----------
+x : array_like
+    Input, (..., k).
+w : array_like or PackedMatrix
+    Weights, (n, k): one row for each output.
+b : array_like, optional
+    Bias, (n,).
+activation : {None, 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh', 'sigmoid'}, default None
+    Applied after the bias.
+gate, residual : array_like, optional
+    Factor and summand of the activated result, (..., n).
+out : ndarray, optional
+    Where to put the result; may be `gate` or `residual` itself. It is untouched if the call fails.
+precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
+    On CPUs all of them are exact in the sense of the contract.
+num_threads : int, optional
+    Threads to use at most, instead of `get_num_threads()`.
+
+Returns
+-------
+ndarray
+    (..., n), float32 or float64 as the operands promote.
+
+Raises
+------
+ValueError
+    If shapes do not fit, `out` is read-only, or an option is unknown.
+TypeError
+    If the operands promote to something other than float32 or float64.
+
+Notes
+-----
+2 m n k operations; no temporary of the size of the result. Each step of the epilogue is rounded once,
+in the order above; activations are the library's own functions, the same bits on every CPU.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastla
+>>> x, w = np.array([[1.0, -1.0]]), np.array([[2.0, 1.0], [0.0, 3.0]])
+>>> fastla.linear(x, w, np.array([0.5, 0.5]), activation="relu")
+array([[1.5, 0. ]])
+)"),
+FASTLA_HOT(gemm, R"(gemm(a, b, *, alpha=1.0, beta=0.0, c=None, row_scale=None, col_scale=None, bias=None, row_bias=None, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
+--
+
+The product of two matrices with every step of the epilogue.
+
+Parameters
+----------
+a : array_like
+    (m, k).
+b : array_like or PackedMatrix
+    (k, n).
+alpha, beta : float, default 1 and 0
+    Factors of the product and of `c`, rounded to the dtype of the product.
+c : array_like, optional
+    (m, n); not read when beta is 0.
+row_scale, col_scale : array_like, optional
+    (m,) and (n,).
+bias, row_bias : array_like, optional
+    (n,), added to every row, and (m,), added to every column after it.
+activation : {None, 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh', 'sigmoid'}, default None
+    Applied after the biases.
+gate, residual : array_like, optional
+    (m, n).
+out : ndarray, optional
+    Where to put the result; may be `c`, `gate` or `residual` itself. It is untouched if the call fails.
+precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
+    On CPUs all of them are exact in the sense of the contract.
+num_threads : int, optional
+    Threads to use at most, instead of `get_num_threads()`.
+
+Returns
+-------
+ndarray
+    (m, n), float32 or float64 as the operands promote.
+
+Raises
+------
+ValueError
+    If shapes do not fit, `out` is read-only, beta is given without c, or an option is unknown.
+TypeError
+    If the operands promote to something other than float32 or float64.
+
+Notes
+-----
+With y the product: alpha y; y row_scale col_scale; fma(beta, c, y); y + bias; y + row_bias;
+activation(y); y gate; y + residual; each step rounded once. 2 m n k operations.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastla
+>>> a = np.array([[1.0, 2.0]])
+>>> fastla.gemm(a, a.T, alpha=2.0, beta=-1.0, c=np.array([[4.0]]))
+array([[6.]])
+)"),
