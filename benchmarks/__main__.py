@@ -12,9 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine, plots, report
-from benchmarks.results import Result, from_json
-from benchmarks.rivals import Contender, Fastla, find
-from benchmarks.runner import Outcome, Runner
+from benchmarks.results import SUBJECT, Result, from_json
+from benchmarks.runner import Contest, Runner
 from benchmarks.shapes import Cell, cells
 
 RESULTS = Path(__file__).parent / "results"
@@ -32,74 +31,58 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--rivals", choices=["default", "all"], default="default",
-        help="default: NumPy, SciPy and $FASTLA_RIVAL_CBLAS; all: PyTorch and JAX, too")  # fmt: skip
+        help="default: NumPy, SciPy, $FASTLA_RIVAL_CBLAS; all: PyTorch, JAX, too")  # fmt: skip
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="where the results go")
-    add("--quick", action="store_true", help="a few small shapes, in about 15 s")
+    add("--quick", action="store_true", help="a few small shapes, in about 20 s")
     add("--threads", metavar="1,2", help="thread counts; default: 1 and all")
     add("--only", default="", metavar="SUBSTR", help='e.g. "64x64x64", "float32 1t", "linear"')
-    add("--budget", type=float, metavar="SECONDS", help="default: 240, with --quick 15")
+    add("--budget", type=float, metavar="SECONDS", help="default: 240, with --quick 20")
     add("--readme", type=Path, metavar="FILE", help="refresh the table between its markers")
     add("--from", dest="source", type=Path, metavar="JSON", help="report on this; measure nothing")
     return parser.parse_args(arguments)
 
 
-def thread_counts(text: str | None, subject: Fastla) -> list[int]:
-    if text:
-        return sorted({int(part) for part in text.split(",")})
-    return sorted({1, subject.module.get_num_threads()})
+def thread_counts(text: str | None, default: int) -> list[int]:
+    return sorted({int(part) for part in text.split(",")} if text else {1, default})
 
 
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Result]]:
-    subject = Fastla()
-    rivals, missing = find(options.rivals)
-    chosen = cells(thread_counts(options.threads, subject), options.quick, options.only)
+    created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts = machine.facts()
-    announce(facts, [subject, *rivals], missing, chosen)
-    created = datetime.datetime.now(datetime.UTC)
-    budget = options.budget or (15.0 if options.quick else 240.0)
-    outcome = Runner(subject, rivals, budget, say).run(chosen)
+    budget = options.budget or (20.0 if options.quick else 240.0)
+    with Contest(options.rivals) as contest:
+        counts = thread_counts(options.threads, contest.facts[SUBJECT]["default_threads"])
+        chosen = cells(counts, options.quick, options.only)
+        announce(facts, contest, chosen)
+        outcome = Runner(contest, budget, say).run(chosen)
+    settings = ("FASTLA_", "OMP_", "OPENBLAS_", "MKL_", "JAX_", "XLA_")
     document = {
         "schema": SCHEMA,
-        "created": created.isoformat(timespec="seconds"),
+        "created": created,
         "seconds": round(outcome.seconds, 1),
         "command": sys.argv[1:],
         "git": machine.git_describe(),
         "machine": facts,
-        "environment": {name: value for name, value in os.environ.items()
-                        if name.startswith(("FASTLA_", "OMP_", "OPENBLAS_", "MKL_"))},
-        "subject": subject.describe(),
-        "kernels": [vars_of(row) for row in subject.module.kernels()],
-        "rivals": [rival.describe() for rival in rivals],
-        "missing": missing,
-        **outcome_fields(outcome),
-    }  # fmt: skip
-    return document, outcome.results
-
-
-def vars_of(row: Any) -> dict[str, Any]:
-    names = ("isa", "dtype", "mr", "nr", "vector_bytes", "usable", "chosen")
-    return {name: getattr(row, name) for name in names}
-
-
-def outcome_fields(outcome: Outcome) -> dict[str, Any]:
-    return {
+        "environment": {name: os.environ[name] for name in os.environ if name.startswith(settings)},
+        "subject": contest.facts[SUBJECT],
+        "rivals": [entry for name, entry in contest.facts.items() if name != SUBJECT],
+        "missing": contest.missing,
         "interrupted": outcome.interrupted,
         "roofs": outcome.roofs,
         "skipped": outcome.skipped,
         "results": [result.to_json() for result in outcome.results],
     }
+    return document, outcome.results
 
 
-def announce(
-    facts: dict[str, Any], contenders: list[Contender], missing: list[str], chosen: list[Cell]
-) -> None:
+def announce(facts: dict[str, Any], contest: Contest, chosen: list[Cell]) -> None:
     load = facts["load_average"]
     say(f"{facts['cpu']}, {facts['cpus_allowed']} of {facts['cpus']} CPUs, "
         f"{' '.join(facts['features'])}" + (f", load {load[0]:.1f}" if load else ""))  # fmt: skip
-    for contender in contenders:
-        note = f" ({contender.note})" if contender.note else ""
-        say(f"  {contender.name} {contender.version}: {contender.library}{note}")
-    for line in missing:
+    for entry in contest.facts.values():
+        note = f" ({entry['note']})" if entry["note"] else ""
+        say(f"  {entry['name']} {entry['version']}: {entry['library']}{note}")
+    for line in contest.missing:
         say(f"  {line}")
     say(f"{len(chosen)} cells of shape (m x n x k), dtype and threads")
 
@@ -127,7 +110,7 @@ def save(
 
 def file_stem(document: dict[str, Any], options: argparse.Namespace) -> str:
     """The CPU, the kernel row in force (a virtual machine's CPU name says little) and the day."""
-    isa = next((row["isa"] for row in document["kernels"] if row["chosen"]), "")
+    isa = next((row["isa"] for row in document["subject"]["kernels"] if row["chosen"]), "")
     part = "-quick" if options.quick else "-part" if options.only or options.threads else ""
     return f"{machine.slug(document['machine']['cpu'])}-{isa}-{document['created'][:10]}{part}"
 

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
@@ -43,12 +45,12 @@ class Cblas(Contender):
             self.note = f"no thread control found: only with {FULL_COUNT} threads"
         self.version = self._version()
 
-    def _gemm(self, name: str, scalar: type) -> ctypes._NamedFuncPointer:
-        function = getattr(self.handle, name)
-        size, pointer = ctypes.c_int, ctypes.c_void_p
-        function.argtypes = [size] * 6 + [scalar, pointer, size, pointer, size, scalar, pointer, size]
+    def _gemm(self, name: str, scalar: type) -> Callable[..., object]:
+        function: Any = getattr(self.handle, name)
+        size, matrix = ctypes.c_int, (ctypes.c_void_p, ctypes.c_int)
+        function.argtypes = [*[size] * 6, scalar, *matrix, *matrix, scalar, *matrix]
         function.restype = None
-        return function
+        return cast(Callable[..., object], function)
 
     def _version(self) -> str:
         for name in VERSIONS:

@@ -21,9 +21,9 @@ class Check:
     """Fills a problem's arrays and knows the answer.
 
     A plain product gets small integers, so that every sum is exact in every order of additions, and
-    C t = A (B t) is asked for exactly, in float64, with a vector t of random odd integers: one wrong
-    element in a row is always seen, several escape only where they happen to cancel. A linear layer
-    gets normal numbers, and sampled rows are compared within the error bound of its steps.
+    C t = A (B t) is asked for exactly, in float64, with a vector t of random odd integers: one
+    wrong element in a row is always seen, several escape only where they happen to cancel. A linear
+    layer gets normal numbers, and sampled rows are compared within the error bound of its steps.
     """
 
     def __init__(self, problem: Problem, rng: np.random.Generator) -> None:

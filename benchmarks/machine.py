@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 # Instruction sets that matter to a matrix product; the rest of the flags is noise.
-FEATURES = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni",
-            "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16", "asimd", "sve")  # fmt: skip
+FEATURES = ("sse4_2", "avx", "avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl",
+            "avx512_vnni", "avx512_bf16", "avx_vnni", "amx_tile", "amx_int8", "amx_bf16",
+            "asimd", "sve")  # fmt: skip
 
 
 def cpu_lines() -> dict[str, str]:

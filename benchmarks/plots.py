@@ -79,7 +79,7 @@ def sweep_plot(results: list[Result], title: str, path: Path) -> bool:
 
 
 def draw_ratios(axes: Any, rows: list[Result | None]) -> None:
-    """Bars from 1 to the ratio, with the interval as a line; an empty place for a missing result."""
+    """Bars from 1 to the ratio, with the interval as a line; a missing result leaves a gap."""
     for place, result in enumerate(rows):
         if result is None or (ratio := result.ratio) is None:
             continue
@@ -109,8 +109,9 @@ def ratio_plot(results: list[Result], title: str, path: Path) -> bool:
     plt = pyplot()
     from matplotlib.ticker import NullLocator
 
-    figure, panels = plt.subplots(1, len(heads), sharey=True, squeeze=False, layout="constrained",
-                                  figsize=(2.4 + 2.7 * len(heads), 1.6 + 0.27 * len(table)))  # fmt: skip
+    size = (2.4 + 2.7 * len(heads), 1.6 + 0.27 * len(table))
+    figure, panels = plt.subplots(1, len(heads), sharey=True, squeeze=False, figsize=size,
+                                  layout="constrained")  # fmt: skip
     shown = limits([r for r in results if r.cell.in_grid])
     ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if shown[0] <= t <= shown[1]]
     for axes, head in zip(panels[0], heads, strict=True):

@@ -18,6 +18,10 @@ LEGEND = (
     "fastest rival (above 1: fastla is faster). ▼ marks a loss: the whole interval of the ratio is "
     "below 1. `dram` is the share of the memory bandwidth where the operands do not fit the caches."
 )
+RIVAL_LEGEND = (
+    "GFLOP/s, and in brackets how many times faster fastla is, with the 95% interval of the median; "
+    "~ where too few rounds give less."
+)
 
 Column = tuple[str, int]
 
@@ -125,8 +129,7 @@ def heading(document: dict[str, Any]) -> str:
 
 def markdown(document: dict[str, Any], results: list[Result]) -> str:
     lines = [f"# {heading(document)}", "", LEGEND, "", *compact_table(results)]
-    lines += ["", "## Every contender", "", "GFLOP/s, and in brackets how many times faster fastla "
-              "is, with the 95% interval of the median; ~ where too few rounds give less."]  # fmt: skip
+    lines += ["", "## Every contender", "", RIVAL_LEGEND]
     for head in columns(results):
         lines += full_table(results, head)
     if document["skipped"]:

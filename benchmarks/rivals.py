@@ -1,7 +1,7 @@
 """Who takes part: fastla, NumPy, SciPy, PyTorch, JAX, and any CBLAS named by FASTLA_RIVAL_CBLAS.
 
-A contender prepares a problem once (views and wrappers, no copies where its interface allows) and gives
-back a call without arguments, which is what gets timed. All get the same thread count.
+A contender prepares a problem once (views and wrappers, no copies where its interface allows) and
+gives back a call without arguments, which is what gets timed. All get the same thread count.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -35,7 +36,11 @@ class Contender:
         """None: this contender has nothing to offer for the problem."""
         raise NotImplementedError
 
-    def describe(self) -> dict[str, str]:
+    def path(self, problem: Problem) -> str:
+        """How the product is computed, where the contender tells."""
+        return ""
+
+    def describe(self) -> dict[str, Any]:
         return {"name": self.name, "version": self.version, "library": self.library,
                 "note": self.note}  # fmt: skip
 
@@ -64,6 +69,17 @@ class Fastla(Contender):
 
     def roof(self, dtype: str, count: int, seconds: float) -> float:
         return float(self.module.roof(num_threads=count, seconds=seconds).flops[dtype])
+
+    def roofs(self, count: int) -> dict[str, float]:
+        """Operations per second by dtype, and bytes per second, measured at leisure."""
+        roof = self.module.roof(num_threads=count, seconds=0.2)
+        return {**roof.flops, "bandwidth": roof.bandwidth}
+
+    def describe(self) -> dict[str, Any]:
+        names = ("isa", "dtype", "mr", "nr", "vector_bytes", "usable", "chosen")
+        rows = [{name: getattr(row, name) for name in names} for row in self.module.kernels()]
+        threads = self.module.get_num_threads()
+        return {**super().describe(), "kernels": rows, "default_threads": threads}
 
     def path(self, problem: Problem) -> str:
         b = problem.b if problem.cell.kind == "matmul" else problem.b.T
@@ -158,10 +174,12 @@ class PyTorch(Contender):
     def __init__(self) -> None:
         self.torch = importlib.import_module("torch")
         self.version = self.torch.__version__
-        marks = ("Math Kernel Library", "MKL-DNN", "CPU capability")
-        lines = (line.strip(" -") for line in self.torch.__config__.show().splitlines())
-        facts = (line for line in lines if any(mark in line for mark in marks))
-        self.library = ", ".join(line.partition(" for Intel(R) 64")[0] for line in facts)
+        text = self.torch.__config__.show()
+        marks = {"oneMKL": r"Math Kernel Library Version (\S+)-Product",
+                 "oneDNN": r"MKL-DNN v(\S+)", "BLAS": r"BLAS_INFO=(\w+)",
+                 "CPU": r"CPU capability usage: (\w+)"}  # fmt: skip
+        found = {name: re.search(mark, text) for name, mark in marks.items()}
+        self.library = ", ".join(f"{name} {hit[1]}" for name, hit in found.items() if hit)
 
     def set_threads(self, count: int) -> bool:
         self.torch.set_num_threads(count)
@@ -202,19 +220,22 @@ class Jax(Contender):
         return lambda: product(a, b).block_until_ready()
 
 
-def find(which: str) -> tuple[list[Contender], list[str]]:
-    """The rivals found here, and a line about each that is not."""
-    from benchmarks.cblas import Cblas
+MAKERS: dict[str, Callable[[], Contender]] = {
+    "fastla": Fastla, "NumPy": NumPy, "SciPy": SciPy, "PyTorch": PyTorch, "JAX": Jax,
+}  # fmt: skip
+DEFAULT, ALL = ("NumPy", "SciPy"), ("NumPy", "SciPy", "PyTorch", "JAX")
 
-    makers: list[tuple[str, Callable[[], Contender]]] = [("NumPy", NumPy), ("SciPy", SciPy)]
-    if which == "all":
-        makers += [("PyTorch", PyTorch), ("JAX", Jax)]
-    for path in filter(None, os.environ.get("FASTLA_RIVAL_CBLAS", "").split(os.pathsep)):
-        makers.append((path, lambda path=path: Cblas(path)))  # type: ignore[misc]
-    found, missing = [], []
-    for name, make in makers:
-        try:
-            found.append(make())
-        except (ImportError, OSError, AttributeError) as error:
-            missing.append(f"{name} does not take part: {error}")
-    return found, missing
+
+def candidates(which: str) -> list[str]:
+    """Names that make() understands; a path is a CBLAS library."""
+    paths = os.environ.get("FASTLA_RIVAL_CBLAS", "").split(os.pathsep)
+    return [*(ALL if which == "all" else DEFAULT), *filter(None, paths)]
+
+
+def make(name: str) -> Contender:
+    """Raises ImportError, OSError or AttributeError where the contender is missing."""
+    if name in MAKERS:
+        return MAKERS[name]()
+    from benchmarks.cblas import Cblas  # builds upon this module
+
+    return Cblas(name)

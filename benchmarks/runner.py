@@ -1,23 +1,23 @@
-"""Runs the cells within a time budget: check, time, and keep what there is when interrupted."""
+"""Runs the cells within a time budget, and keeps what there is when interrupted."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
-import numpy as np
-
-from benchmarks.check import Check
-from benchmarks.results import Result, summarise
-from benchmarks.rivals import Call, Contender, Fastla
-from benchmarks.shapes import Cell, Problem, allocate, fill_normal
+from benchmarks.results import SUBJECT, Result, summarise
+from benchmarks.rivals import candidates
+from benchmarks.shapes import Cell
 from benchmarks.timer import Rounds, interleave
+from benchmarks.worker import Missing, Worker
 
-MIN_ROUNDS = 3
-MAX_CELL_SECONDS = 3.0  # beyond what MIN_ROUNDS take
-ROOF_SECONDS = 0.005  # a sample of the roof in each round
-FIXED_SECONDS = 0.3  # allocation, filling, checking
+MIN_ROUNDS, MIN_LONG_ROUNDS = 6, 3  # 6: the fewest that give a 95% interval of a median
+LONG_ROUND = 2.0
+MAX_CELL_SECONDS = 3.0  # beyond what the fewest rounds take
+FIXED_SECONDS = 0.1  # per contender: allocation, filling, checking, finding the batch size
+SAMPLE_SECONDS = 0.015
 SEED = 20240501
 
 Say = Callable[[str], None]
@@ -32,12 +32,49 @@ class Outcome:
     seconds: float = 0.0
 
 
+class Contest:
+    """The workers that take part, by the names of their contenders; closes them at the end."""
+
+    def __init__(self, which: str) -> None:
+        self.workers: dict[str, Worker] = {}
+        self.facts: dict[str, dict[str, Any]] = {}
+        self.missing: list[str] = []
+        for worker in [Worker(name) for name in (SUBJECT, *candidates(which))]:
+            try:
+                facts = worker.ask("describe")
+            except Missing as error:
+                worker.close()
+                self.missing.append(f"{worker.name} does not take part: {error}")
+                if worker.name == SUBJECT:
+                    raise
+                continue
+            self.workers[facts["name"]] = worker
+            self.facts[facts["name"]] = facts
+
+    def __enter__(self) -> Contest:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers.values():
+            worker.close()
+
+    def rounds(self, cell: Cell, seconds: float, min_rounds: int) -> tuple[Rounds, str]:
+        """Timings of those who can take part in the cell, and the subject's plan."""
+        batches, plan = {}, ""
+        for name, worker in self.workers.items():
+            if (answer := worker.ask("prepare", cell, SEED)) is not None:
+                batches[name] = answer[0]
+                plan = answer[1] if name == SUBJECT else plan
+        samplers = {name: self.workers[name].sample for name in batches}
+        rounds = interleave(samplers, seconds=seconds, min_rounds=min_rounds)
+        rounds.batch = batches
+        return rounds, plan
+
+
 class Runner:
-    def __init__(self, subject: Fastla, rivals: list[Contender], budget: float, say: Say) -> None:
-        self.subject, self.rivals, self.say = subject, rivals, say
-        self.budget = budget
+    def __init__(self, contest: Contest, budget: float, say: Say) -> None:
+        self.contest, self.budget, self.say = contest, budget, say
         self.start = time.monotonic()
-        self.rng = np.random.default_rng(SEED)
         self.roofs: dict[int, dict[str, float]] = {}
         self.outcome = Outcome()
 
@@ -46,12 +83,12 @@ class Runner:
 
     def measure_roofs(self, counts: list[int]) -> None:
         for count in counts:
-            roof = self.subject.module.roof(num_threads=count, seconds=0.2)
-            self.roofs[count] = {**roof.flops, "bandwidth": roof.bandwidth}
-            self.outcome.roofs.append({"threads": count, **self.roofs[count]})
-            f32, f64 = (roof.flops[name] / 1e9 for name in ("float32", "float64"))
-            self.say(f"roof, {count} thread(s): float32 {f32:.1f} GFLOP/s, float64 {f64:.1f}, "
-                     f"memory {roof.bandwidth / 1e9:.1f} GB/s")  # fmt: skip
+            roof = self.contest.workers[SUBJECT].ask("roofs", count)
+            self.roofs[count] = roof
+            self.outcome.roofs.append({"threads": count, **roof})
+            self.say(f"roof, {count} thread(s): float32 {roof['float32'] / 1e9:.1f} GFLOP/s, "
+                     f"float64 {roof['float64'] / 1e9:.1f}, "
+                     f"memory {roof['bandwidth'] / 1e9:.1f} GB/s")  # fmt: skip
 
     def run(self, cells: list[Cell]) -> Outcome:
         """Never raises KeyboardInterrupt: what was measured until then is the outcome."""
@@ -67,8 +104,8 @@ class Runner:
 
     def _step(self, cell: Cell, rest: list[Cell], position: str) -> None:
         least = self._least_seconds(cell)
-        elapsed = time.monotonic() - self.start
-        head = f"{position} {int(elapsed) // 60}:{int(elapsed) % 60:02} {cell.label:38}"
+        elapsed = int(time.monotonic() - self.start)
+        head = f"{position} {elapsed // 60}:{elapsed % 60:02} {cell.label:38}"
         if 0.8 * least > self.left():
             reason = f"needs about {least:.0f} s of the {max(0.0, self.left()):.0f} s left"
             self.outcome.skipped.append({"cell": cell.label, "reason": reason})
@@ -76,51 +113,24 @@ class Runner:
             return
         slack = (self.left() - sum(map(self._least_seconds, rest))) / len(rest)
         spare = min(max(slack, 0.0), MAX_CELL_SECONDS)
-        seconds = spare + (least - FIXED_SECONDS) * MIN_ROUNDS / (MIN_ROUNDS + 1)
-        result = self.measure(cell, seconds)
+        seconds = spare + self._min_rounds(cell) * self._round_seconds(cell)
+        rounds, plan = self.contest.rounds(cell, seconds, self._min_rounds(cell))
+        result = summarise(cell, rounds, plan, self.roofs[cell.threads]["bandwidth"])
         self.outcome.results.append(result)
         self.say(f"{head} {progress(result)}")
 
+    def _round_seconds(self, cell: Cell) -> float:
+        """At 80% of the roof for all."""
+        call = cell.flops / (0.8 * self.roofs[cell.threads][cell.dtype])
+        return len(self.contest.workers) * (call + SAMPLE_SECONDS)
+
+    def _min_rounds(self, cell: Cell) -> int:
+        return MIN_ROUNDS if self._round_seconds(cell) < LONG_ROUND else MIN_LONG_ROUNDS
+
     def _least_seconds(self, cell: Cell) -> float:
-        """What the check and MIN_ROUNDS take, if all run at 80% of the roof."""
-        rate = 0.8 * self.roofs[cell.threads][cell.dtype]
-        calls = (1 + len(self.rivals)) * (MIN_ROUNDS + 1)
-        return FIXED_SECONDS + calls * cell.flops / rate
-
-    def measure(self, cell: Cell, seconds: float) -> Result:
-        rounds, problem = self.rounds(cell, seconds)
-        bandwidth = self.roofs.get(cell.threads, {}).get("bandwidth")
-        return summarise(cell, rounds, self.subject.path(problem), bandwidth)
-
-    def rounds(self, cell: Cell, seconds: float) -> tuple[Rounds, Problem]:
-        contenders = [c for c in (self.subject, *self.rivals) if c.set_threads(cell.threads)]
-        problem = allocate(cell)
-        calls, first = self._checked(problem, contenders)
-        rounds = interleave(
-            calls, seconds=seconds, threads=cell.threads, first=first, min_rounds=MIN_ROUNDS,
-            roof=lambda: self.subject.roof(cell.dtype, cell.threads, ROOF_SECONDS),
-        )  # fmt: skip
-        return rounds, problem
-
-    def _checked(
-        self, problem: Problem, contenders: list[Contender]
-    ) -> tuple[dict[str, Call], dict[str, float]]:
-        """The calls to time, on normal numbers, and a first timing of each."""
-        check = Check(problem, self.rng)
-        first = {}
-        for contender in contenders:
-            call = contender.prepare(problem)
-            if call is None:
-                continue
-            check.poison()
-            start = time.perf_counter()
-            returned = call()
-            first[contender.name] = time.perf_counter() - start
-            result = problem.out if contender.writes_out else np.asarray(returned)
-            check.verify(contender.name, result)
-        fill_normal(problem, self.rng)
-        prepared = {c.name: c.prepare(problem) for c in contenders if c.name in first}
-        return {name: call for name, call in prepared.items() if call is not None}, first
+        """What the check and the fewest rounds take."""
+        fixed = FIXED_SECONDS * len(self.contest.workers)
+        return fixed + (1 + self._min_rounds(cell)) * self._round_seconds(cell)
 
 
 def progress(result: Result) -> str:

@@ -27,10 +27,10 @@ def quartiles(values: Sequence[float]) -> tuple[float, float, float]:
 def median_interval(values: Sequence[float], confidence: float = 0.95) -> Interval:
     """The order-statistic interval of a median.
 
-    Of n values, the number below the true median is binomial(n, 1/2), whatever their distribution, so
-    [j-th smallest, j-th largest] misses it with probability 2 P(binomial < j). j is the largest that
-    keeps that below 1 - confidence. Fewer than 6 values cannot reach 95%: then j is 1 and coverage
-    says what smallest..largest is worth (75% for 3 values).
+    Of n values, the number below the true median is binomial(n, 1/2), whatever their distribution,
+    so [j-th smallest, j-th largest] misses it with probability 2 P(binomial < j). j is the largest
+    that keeps that below 1 - confidence. Fewer than 6 values cannot reach 95%: then j is 1 and
+    coverage says what smallest..largest is worth (75% for 3 values).
     """
     ordered = sorted(values)
     n = len(ordered)
@@ -49,7 +49,7 @@ def speed_ratio(ours: Sequence[float], theirs: Sequence[float]) -> Interval:
 
 
 def verdict(ratio: Interval) -> str:
-    """"win" or "loss" when the whole interval says so, else "tie"."""
+    """A "win" or a "loss" when the whole interval says so, else "tie"."""
     if ratio.low > 1:
         return "win"
     return "loss" if ratio.high < 1 else "tie"

@@ -1,7 +1,7 @@
-"""The interleaving timer: contenders take turns, so that whatever disturbs the machine hits all alike.
+"""The interleaving timer: contenders take turns, so whatever disturbs the machine hits all alike.
 
-One round times every contender once (a batch of calls) and the machine's roof once. Ratios and shares
-are formed within a round and their median is taken over the rounds.
+One round times every contender once (a batch of calls) and the machine's roof once. Ratios and
+shares are formed within a round, and their median is taken over the rounds.
 """
 
 from __future__ import annotations
@@ -12,38 +12,30 @@ from dataclasses import dataclass, field
 
 Call = Callable[[], object]
 
-BATCH_SECONDS = 0.004  # long against the clock (50 ns) and a wake-up (50 us), short against a slice
-LONG_CALL = 0.02  # such a call times itself: no batch, no warm-up call before it
-MAX_SETTLE = 0.06
-MAX_ROUNDS = 100
+BATCH_SECONDS = 0.005  # long against the clock (50 ns) and a wake-up (50 us)
+LONG_CALL = 0.05  # such a call times itself: no batch, and no warm-up call before it
+MAX_ROUNDS = 60
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Seconds per call over one batch; the subject adds the roof, in operations per second."""
+
+    seconds: float
+    roof: float | None = None
 
 
 @dataclass
 class Rounds:
-    """Seconds per call of each contender and the roof in operations per second; an entry per round."""
+    """Seconds per call of each contender, and the roof: an entry per round."""
 
-    seconds: dict[str, list[float]] = field(default_factory=dict)
+    seconds: dict[str, list[float]]
     roof: list[float] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 
     @property
     def count(self) -> int:
         return min((len(values) for values in self.seconds.values()), default=0)
-
-
-def settle() -> None:
-    """Waits until this process's idle threads have stopped spinning.
-
-    A team of threads spins for its next job for a while after each call (OpenBLAS about 30 ms, libgomp
-    about 5 ms) and would take the core from the next contender's threads. Sleeping for 1 ms and looking
-    at the CPU time that the process used meanwhile tells when that has ended.
-    """
-    give_up = time.perf_counter() + MAX_SETTLE
-    while time.perf_counter() < give_up:
-        wall, cpu = time.perf_counter(), time.process_time()
-        time.sleep(0.001)
-        if time.process_time() - cpu < 0.25 * (time.perf_counter() - wall):
-            return
 
 
 def time_batch(call: Call, count: int) -> float:
@@ -54,47 +46,45 @@ def time_batch(call: Call, count: int) -> float:
     return (time.perf_counter() - start) / count
 
 
-def batch_size(call: Call, seconds: float) -> int:
-    """Calls per sample, given a first guess of the seconds that one takes."""
-    if seconds >= LONG_CALL:
-        return 1
+def batch_size(call: Call, first: float) -> int:
+    """Calls per sample; first is the time of one, teams starting and all."""
+    seconds = first
+    if first < 10 * LONG_CALL:
+        seconds = min(first, time_batch(call, 1), time_batch(call, 1))
     count = 1
-    while (taken := time_batch(call, count) * count) < BATCH_SECONDS / 2:
-        count = min(2 * count, 1 << 20) if taken == 0 else count * 2
-    return max(1, round(count * BATCH_SECONDS / taken))
+    while count * seconds < BATCH_SECONDS and count < 1 << 20:
+        count *= 2
+        seconds = min(seconds, time_batch(call, count))
+    return max(1, round(BATCH_SECONDS / seconds))
+
+
+def warm_then_time(call: Call, count: int, long: bool) -> float:
+    """Timed after as many calls again: others have used the caches and the cores since the last."""
+    if not long:
+        time_batch(call, count)
+    return time_batch(call, count)
 
 
 def interleave(
-    calls: Mapping[str, Call],
+    samplers: Mapping[str, Callable[[], Sample]],
     *,
     seconds: float,
-    threads: int,
-    first: Mapping[str, float],
-    roof: Callable[[], float] | None = None,
-    min_rounds: int = 3,
+    min_rounds: int,
 ) -> Rounds:
-    """Rounds of all calls for about so many seconds, and at least min_rounds.
-
-    first holds a timing of each call, made while its answer was checked. Everything has been called
-    once by then, so caches of plans exist and teams have started.
-    """
+    """Rounds of all for about so many seconds, and at least min_rounds."""
     deadline = time.perf_counter() + seconds
-    rounds = Rounds({name: [] for name in calls})
-    rounds.batch = {name: batch_size(call, first[name]) for name, call in calls.items()}
-    names = list(calls)
-    round_seconds = 0.0
+    rounds = Rounds({name: [] for name in samplers})
+    names = list(samplers)
+    longest = 0.0
     while rounds.count < MAX_ROUNDS:
         start = time.perf_counter()
-        if rounds.count >= min_rounds and start + round_seconds / 2 > deadline:
+        if rounds.count >= min_rounds and start + longest / 2 > deadline:
             break
-        if roof is not None:
-            rounds.roof.append(roof())
         shift = rounds.count % len(names)  # nobody always runs after the same one
         for name in names[shift:] + names[:shift]:
-            if threads > 1:
-                settle()
-            if first[name] < LONG_CALL:
-                calls[name]()  # wakes the team and warms the caches
-            rounds.seconds[name].append(time_batch(calls[name], rounds.batch[name]))
-        round_seconds = time.perf_counter() - start
+            sample = samplers[name]()
+            rounds.seconds[name].append(sample.seconds)
+            if sample.roof is not None:
+                rounds.roof.append(sample.roof)
+        longest = max(longest, time.perf_counter() - start)
     return rounds

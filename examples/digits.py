@@ -1,8 +1,8 @@
 """Train a 64-256-128-64-10 network on scikit-learn's handwritten digits.
 
-Every product, forward and backward, is `fastla.linear` or `fastla.matmul`; scikit-learn only supplies
-the images. Run it with `python examples/digits.py` (needs scikit-learn). The numbers it prints are the
-same on every CPU and for every thread count, as far as NumPy's own exp, log and sums are.
+Every product, forward and backward, is `fastla.linear` or `fastla.matmul`; scikit-learn only
+supplies the images. Run it with `python examples/digits.py` (needs scikit-learn). The products have
+the same bits on every CPU and for every thread count; exp, log and sums are NumPy's own.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Layer:
         return fastla.linear(x, self.w, self.b, activation=self.activation)
 
     def update(self, x: Floats, dz: Floats, rate: float, momentum: float, decay: float) -> None:
-        """One step against the gradient: dL/dw = dz^T x and dL/db = the sum of dz over the batch."""
+        """One step against the gradient: dL/dw = dz^T x, dL/db = sum of dz over the batch."""
         dw = fastla.matmul(dz.T, x)
         self.w_step = momentum * self.w_step - rate * (dw + decay * self.w)
         self.b_step = momentum * self.b_step - rate * dz.sum(axis=0)
@@ -87,7 +87,7 @@ def train_batch(layers: list[Layer], x: Floats, y: Ints, rate: float, momentum: 
         inputs.append(layer.forward(inputs[-1]))
     loss, dz = softmax_cross_entropy(inputs.pop(), y)
     for layer, x_in in zip(reversed(layers), reversed(inputs), strict=True):
-        # dL/dx = dz w; its product with relu's derivative (0 or 1) happens as the tiles are finished.
+        # dL/dx = dz w, times relu's derivative (0 or 1) while the tiles are still in registers.
         below = None
         if layer is not layers[0]:
             below = fastla.linear(dz, layer.w.T, gate=(x_in > 0).astype(np.float32))
@@ -104,14 +104,9 @@ def accuracy(layers: list[Layer], x: Floats, y: Ints) -> float:
     return float((x.argmax(axis=1) == y).mean())
 
 
-def train(seed: int, epochs: int = 30, batch: int = 32, rate: float = 0.05, momentum: float = 0.9,
-          decay: float = 1e-4, verbose: bool = False) -> float:
-    """Accuracy on the held-out images of a network trained from this seed.
-
-    The seed decides the split, the weights and the order of the images. The rate falls along a half
-    cosine to zero.
-    """
-    data = load_split(seed)
+def fit(data: Split, seed: int, *, epochs: int = 30, batch: int = 32, rate: float = 0.05,
+        momentum: float = 0.9, decay: float = 1e-4, verbose: bool = False) -> list[Layer]:
+    """The layers, trained on the training images; the rate falls along half a cosine."""
     rng = np.random.default_rng([seed, 1])
     last = len(SIZES) - 2
     layers = [Layer(rng, SIZES[i], SIZES[i + 1], "relu" if i < last else None)
@@ -123,10 +118,17 @@ def train(seed: int, epochs: int = 30, batch: int = 32, rate: float = 0.05, mome
         for start in range(0, len(order), batch):
             some = order[start : start + batch]
             x, y = data.x_train[some], data.y_train[some]
-            losses.append(train_batch(layers, x, y, now, momentum, decay))
+            losses.append(train_batch(layers, x, y, float(now), momentum, decay))
         if verbose and (epoch + 1) % 10 == 0:
             held_out = accuracy(layers, data.x_test, data.y_test)
             print(f"  epoch {epoch + 1:3}: loss {np.mean(losses):.4f}, held-out {held_out:.2%}")
+    return layers
+
+
+def train(seed: int, *, verbose: bool = False) -> float:
+    """Accuracy on held-out images; the seed decides split, weights and order of images."""
+    data = load_split(seed)
+    layers = fit(data, seed, verbose=verbose)
     return accuracy(layers, data.x_test, data.y_test)
 
 

@@ -30,12 +30,15 @@ py::list kernels() {
 }
 
 void use_isa(const py::object &name) {
-  const std::string text = name.is_none() ? "" : name.cast<std::string>();
+  const std::string text = name.is_none() ? std::string() : name.cast<std::string>();
   const fastla_status status = fastla_use_isa(name.is_none() ? nullptr : text.c_str());
-  if (status == FASTLA_INVALID) throw py::value_error("use_isa: there are no kernels named '" + text + "'");
-  if (status != FASTLA_OK)
-    throw std::runtime_error("use_isa: this CPU cannot run '" + text + "' (it has: " + fastla_cpu_features() +
-                             ")");
+  if (status == FASTLA_OK) return;
+  if (status == FASTLA_INVALID)
+    PyErr_Format(PyExc_ValueError, "use_isa: there are no kernels named '%s'", text.c_str());
+  else
+    PyErr_Format(PyExc_RuntimeError, "use_isa: this CPU cannot run '%s' (it has: %s)", text.c_str(),
+                 fastla_cpu_features());
+  throw py::error_already_set();
 }
 
 void force_path(const std::string &name) {
@@ -45,7 +48,9 @@ void force_path(const std::string &name) {
       fastla_force_path(i);
       return;
     }
-  throw py::value_error("force_path: '" + name + "' is not 'auto', 'packed', 'small' or 'vector'");
+  PyErr_Format(PyExc_ValueError, "force_path: '%s' is not 'auto', 'packed', 'small' or 'vector'",
+               name.c_str());
+  throw py::error_already_set();
 }
 
 double roof_fma(const std::string &dtype, int threads, double seconds) {

@@ -7,7 +7,7 @@ from agreement import agree, integers
 CODES = "?bhilqBHILQefdgFDGO"
 
 
-@pytest.mark.parametrize("code", [*CODES, ">f8", ">f4", ">i4"])
+@pytest.mark.parametrize("code", [*CODES, ">f8", ">f4", ">i4", "U32", "M8[s]"])
 @pytest.mark.parametrize("operand", ["f", "d", "i", "D", "e"])
 def test_dtype(operand, code):
     x, y = integers((3, 4), operand), integers((4, 2), operand)

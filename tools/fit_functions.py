@@ -1,14 +1,15 @@
 """Fits the polynomials behind exp, log, tanh, erf and gelu, and writes every table made from them.
 
     python tools/fit_functions.py            print the tables with the approximation error of each
-    python tools/fit_functions.py --write    rewrite csrc/kernels/coefficients.hpp, tests/coefficients.py
-                                             and the tables in docs/functions.md
+    python tools/fit_functions.py --write    rewrite csrc/kernels/coefficients.hpp,
+                                             tests/coefficients.py and the tables in
+                                             docs/functions.md
 
 Needs mpmath. Nothing is random and everything runs at 60 digits: two runs write the same bytes.
 
-A polynomial is the weighted least-squares fit on Chebyshev nodes, which is within a small factor of the
-minimax one. Coefficients are rounded to the target type one after the other from the constant term up,
-and the remaining ones are fitted again each time, so that they absorb the rounding of those before.
+A polynomial is the weighted least-squares fit on Chebyshev nodes, which is within a small factor
+of the minimax one. The first coefficients are rounded to the target type one after the other, and
+the remaining ones are fitted again each time, so that they absorb the rounding of those before.
 """
 
 import struct
@@ -61,10 +62,12 @@ def fit(f: Function, weight: Function, low: mpf, high: mpf, degree: int, dtype: 
     xs = nodes(low, high, 2 * degree + 10)
     values = {x: f(x) for x in xs}
     fixed: list[float] = []
-    refits = 4  # later coefficients are small against the first ones: their rounding does not show
-    for start in range(refits):
+    for start in range(4):  # later coefficients weigh little: their rounding does not show
         rest = least_squares(
-            lambda x: values[x] - mp.polyval(fixed[::-1] or [0], x), weight, xs, range(start, degree + 1)
+            lambda x: values[x] - mp.polyval(fixed[::-1] or [0], x),
+            weight,
+            xs,
+            range(start, degree + 1),
         )
         fixed.append(rounded(rest[0], dtype))
     return fixed + [rounded(c, dtype) for c in rest[1:]]
@@ -94,6 +97,10 @@ def erf_slope(z: mpf) -> mpf:
     return mp.erf(x) / x - 1
 
 
+def erf_weight(z: mpf) -> mpf:
+    return 1 / (1 + erf_slope(z))
+
+
 def mills(v: mpf) -> mpf:
     """(m + 4) Phi(-m) exp(m^2 / 2) with v = (m - 4) / (m + 4); Phi is the normal distribution"""
     m = MILLS_CENTRE * (1 + v) / (1 - v)
@@ -110,7 +117,7 @@ def polynomials(dtype: str) -> dict[str, tuple[list[float], mpf]]:
     jobs = {
         "exp": (exp_tail, lambda r: r**2 / mp.expm1(r), -half, half, 5 if single else 10),
         "log": (log_tail, lambda z: z / 2, mpf(0), s * s, 3 if single else 6),
-        "erf": (erf_slope, lambda z: 1 / (1 + erf_slope(z)), mpf(0), ERF_SPLIT**2, 5 if single else 11),
+        "erf": (erf_slope, erf_weight, mpf(0), ERF_SPLIT**2, 5 if single else 11),
         "mills": (mills, lambda v: 1 / mills(v), mpf(-1), edge, 9 if single else 22),
     }
     result = {}
@@ -184,8 +191,9 @@ def doc_table(dtype: str, tables: dict[str, list[float]], values: dict[str, floa
 
 
 CPP_HEADER = """\
-// Constants and polynomial coefficients of math.hpp, constant term first; docs/functions.md defines them.
+// Constants and polynomials of math.hpp, constant term first; docs/functions.md says what they fit.
 // Written by tools/fit_functions.py --write; do not edit.
+// clang-format off
 #pragma once
 
 namespace {

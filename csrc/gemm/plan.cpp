@@ -141,6 +141,12 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   *plan = {};
   plan->row = &row;
   plan->kc = block_length(size);
+  if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
+    plan->path = FASTLA_PATH_SMALL;
+    plan->threads = 1;
+    plan->mc = plan->nc = plan->chunk = plan->task_cols = 1;
+    return FASTLA_OK;
+  }
   plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
   const bool several = p.k > plan->kc;

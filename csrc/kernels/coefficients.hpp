@@ -1,5 +1,6 @@
-// Constants and polynomial coefficients of math.hpp, constant term first; docs/functions.md defines them.
+// Constants and polynomials of math.hpp, constant term first; docs/functions.md says what they fit.
 // Written by tools/fit_functions.py --write; do not edit.
+// clang-format off
 #pragma once
 
 namespace {

