@@ -15,6 +15,7 @@ from benchmarks import machine, plots, report
 from benchmarks.results import SUBJECT, Result, from_json
 from benchmarks.runner import Contest, Runner
 from benchmarks.shapes import Cell, cells
+from benchmarks.worker import Missing
 
 RESULTS = Path(__file__).parent / "results"
 SCHEMA = 1
@@ -111,7 +112,8 @@ def save(
 def file_stem(document: dict[str, Any], options: argparse.Namespace) -> str:
     """The CPU, the kernel row in force (a virtual machine's CPU name says little) and the day."""
     isa = next((row["isa"] for row in document["subject"]["kernels"] if row["chosen"]), "")
-    part = "-quick" if options.quick else "-part" if options.only or options.threads else ""
+    partial = options.only or options.threads or document["interrupted"]
+    part = "-quick" if options.quick else "-part" if partial else ""
     return f"{machine.slug(document['machine']['cpu'])}-{isa}-{document['created'][:10]}{part}"
 
 
@@ -123,7 +125,14 @@ def main(arguments: list[str] | None = None) -> int:
         results = [from_json(entry) for entry in document["results"]]
         stem = options.source.stem
     else:
-        document, results = measure(options)
+        try:
+            document, results = measure(options)
+        except Missing as error:
+            say(f"fastla cannot be measured: {error} (pip install .)")
+            return 1
+        except KeyboardInterrupt:
+            say("interrupted before anything was measured")
+            return 130
         stem = file_stem(document, options)
     if not results:
         say("nothing was measured")

@@ -86,19 +86,28 @@ def draw_ratios(axes: Any, rows: list[Result | None]) -> None:
         colour = VERDICT_COLOURS[result.verdict]
         axes.barh(place, ratio.median - 1, left=1, height=0.68, color=colour)
         axes.plot([ratio.low, ratio.high], [place, place], color="black", lw=1)
-        end, right = (ratio.high, True) if ratio.median >= 1 else (ratio.low, False)
-        axes.annotate(f"{ratio.median:.2f}", (end, place), xytext=(4 if right else -4, 0),
-                      textcoords="offset points", va="center", ha="left" if right else "right",
-                      fontsize=8)  # fmt: skip
+        # In a column at the panel's edge, which limits() keeps free of bars.
+        axes.annotate(f"{ratio.median:.2f}", (1, place), xycoords=("axes fraction", "data"),
+                      xytext=(-4, 0), textcoords="offset points", va="center", ha="right",
+                      fontsize=8, color=colour if result.verdict == "loss" else "black",
+                      bbox={"facecolor": "white", "edgecolor": "none", "pad": 1})  # fmt: skip
     axes.axvline(1, color="black", lw=0.8)
 
 
-def limits(rows: list[Result]) -> tuple[float, float]:
-    """Room for the longest interval and its number."""
-    ends = [(r.ratio.low, r.ratio.high) for r in rows if r.ratio]
-    low = min([end for end, _ in ends] + [0.9])
-    high = max([end for _, end in ends] + [1.1])
-    return low / (high / low) ** 0.22, high * (high / low) ** 0.22
+def limits(results: list[Result]) -> tuple[float, float]:
+    """Holds every median and, on the right, its number; longer intervals are cut."""
+    medians = [r.ratio.median for r in results if r.ratio]
+    low, high = min([0.9, *medians]) / 1.12, max([1.1, *medians]) * 1.12
+    return low, high * (high / low) ** 0.2
+
+
+def ticks(low: float, high: float) -> list[float]:
+    """Few enough that their numbers do not touch, on a logarithmic axis."""
+    span = high / low
+    steps = (1, 1.2, 1.5, 8) if span < 2 else (1, 1.5, 2, 3, 5, 7) if span < 6 else (1, 2, 5)
+    steps = (1,) if span > 60 else steps
+    candidates = [step * 10.0**power for power in range(-4, 5) for step in steps]
+    return [tick for tick in candidates if low <= tick <= high]
 
 
 def ratio_plot(results: list[Result], title: str, path: Path) -> bool:
@@ -113,12 +122,12 @@ def ratio_plot(results: list[Result], title: str, path: Path) -> bool:
     figure, panels = plt.subplots(1, len(heads), sharey=True, squeeze=False, figsize=size,
                                   layout="constrained")  # fmt: skip
     shown = limits([r for r in results if r.cell.in_grid])
-    ticks = [t for t in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50) if shown[0] <= t <= shown[1]]
     for axes, head in zip(panels[0], heads, strict=True):
         draw_ratios(axes, [row.get(head) for row in table.values()])
         axes.set_xscale("log")
         axes.set_xlim(*shown)
-        axes.set_xticks(ticks, [f"{t:g}" for t in ticks])
+        marks = ticks(*shown)
+        axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
         axes.xaxis.set_minor_locator(NullLocator())
         axes.set_title(panel_title(*head), fontsize=10)
         axes.grid(axis="x", alpha=0.3)

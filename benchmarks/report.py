@@ -16,11 +16,11 @@ MARK = {"win": "", "tie": "", "loss": " ▼", "": ""}
 LEGEND = (
     "GFLOP/s of fastla, share of the FMA roof measured in the same process, speed ratio to the "
     "fastest rival (above 1: fastla is faster). ▼ marks a loss: the whole interval of the ratio is "
-    "below 1. `dram` is the share of the memory bandwidth where the operands do not fit the caches."
+    "below 1. `dram` is the share of the memory bandwidth, where that is what limits."
 )
 RIVAL_LEGEND = (
-    "GFLOP/s, and in brackets how many times faster fastla is, with the 95% interval of the median; "
-    "~ where too few rounds give less."
+    "GFLOP/s, and in brackets how many times faster fastla is, with the 95% interval of the "
+    "median; ~ where too few rounds give less."
 )
 
 Column = tuple[str, int]

@@ -35,7 +35,7 @@ class Result:
     cell: Cell
     rounds: int
     roof_gflops: float | None
-    dram_share: float | None  # of the memory bandwidth, where the operands do not fit the caches
+    dram_share: float | None  # of the memory bandwidth, where that is what limits
     path: str
     best_rival: str
     verdict: str
@@ -77,18 +77,25 @@ def timing(cell: Cell, rounds: Rounds, name: str) -> Timing:
     )  # fmt: skip
 
 
+def memory_bound(cell: Cell, bandwidth: float, roof: float) -> bool:
+    """The operands do not fit the caches, and moving them takes at least half as long as computing."""
+    fits = cell.bytes <= 1.5 * largest_cache_bytes()
+    return not fits and cell.bytes / bandwidth > 0.5 * cell.flops / roof
+
+
 def summarise(cell: Cell, rounds: Rounds, path: str, bandwidth: float | None) -> Result:
     timings = {name: timing(cell, rounds, name) for name in rounds.seconds}
     rivals = [name for name in timings if name != SUBJECT]
     best = min(rivals, key=lambda name: timings[name].seconds, default="")
     ratio = timings[best].ratio if best else None
+    roof = float(np.median(rounds.roof)) if rounds.roof else None
     dram = None
-    if bandwidth and cell.bytes > 1.5 * largest_cache_bytes():
+    if bandwidth and roof and memory_bound(cell, bandwidth, roof):
         dram = cell.bytes / timings[SUBJECT].seconds / bandwidth
     return Result(
         cell=cell,
         rounds=rounds.count,
-        roof_gflops=float(np.median(rounds.roof)) / 1e9 if rounds.roof else None,
+        roof_gflops=roof / 1e9 if roof else None,
         dram_share=dram,
         path=path,
         best_rival=best,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,24 +39,36 @@ class Contest:
         self.workers: dict[str, Worker] = {}
         self.facts: dict[str, dict[str, Any]] = {}
         self.missing: list[str] = []
-        for worker in [Worker(name) for name in (SUBJECT, *candidates(which))]:
-            try:
-                facts = worker.ask("describe")
-            except Missing as error:
-                worker.close()
-                self.missing.append(f"{worker.name} does not take part: {error}")
-                if worker.name == SUBJECT:
-                    raise
-                continue
-            self.workers[facts["name"]] = worker
-            self.facts[facts["name"]] = facts
+        started = [Worker(name) for name in (SUBJECT, *candidates(which))]
+        try:
+            for worker in started:
+                self._admit(worker)
+        except BaseException:  # Ctrl-C, too: a stopped process left behind would hang the exit
+            self._close(started)
+            raise
+
+    def _admit(self, worker: Worker) -> None:
+        try:
+            facts = worker.ask("describe")
+        except Missing as error:
+            if worker.name == SUBJECT:
+                raise
+            worker.close()
+            self.missing.append(f"{worker.name} does not take part: {error}")
+            return
+        self.workers[facts["name"]] = worker
+        self.facts[facts["name"]] = facts
+
+    @staticmethod
+    def _close(workers: Iterable[Worker]) -> None:
+        for worker in workers:
+            worker.close()
 
     def __enter__(self) -> Contest:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for worker in self.workers.values():
-            worker.close()
+        self._close(self.workers.values())
 
     def rounds(self, cell: Cell, seconds: float, min_rounds: int) -> tuple[Rounds, str]:
         """Timings of those who can take part in the cell, and the subject's plan."""
@@ -136,7 +148,7 @@ class Runner:
 def progress(result: Result) -> str:
     ours = result.ours
     share = f"{ours.share:4.0%} of roof" if ours.share is not None else ""
-    parts = [f"{name} {timing.gflops:.4g}" for name, timing in result.timings.items()]
+    parts = [f"{name} {timing.gflops:.3g}" for name, timing in result.timings.items()]
     text = f"{share}  {'  '.join(parts)} GFLOP/s"
     if (ratio := result.ratio) is not None:
         text += f"  ratio {ratio.median:.2f} [{ratio.low:.2f}, {ratio.high:.2f}]"

@@ -27,7 +27,7 @@ from benchmarks.rivals import Call, Contender, Fastla, make
 from benchmarks.shapes import Cell, allocate, fill_normal
 from benchmarks.timer import LONG_CALL, Sample, batch_size, warm_then_time
 
-ROOF_SECONDS = 0.005  # a sample of the roof in each round
+ROOF_SECONDS = 0.008  # a sample of the roof in each round
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -84,7 +84,8 @@ class Served:
 
 
 def serve(connection: Connection, name: str) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what Ctrl-C means
+    for number in (signal.SIGINT, signal.SIGTERM):  # the parent decides what Ctrl-C means
+        signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":  # a stopped process would outlive a killed parent for ever
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     served: Served | None = None

@@ -71,7 +71,7 @@ int product_dtype(PyArrayObject *a, PyArrayObject *b, PyObject *asked) {
       return -1;
     }
   }
-  int dtype = dtype_of(descr->type_num);
+  int dtype = PyArray_ISNBO(descr->byteorder) ? dtype_of(descr->type_num) : -1;
   if (dtype >= 0 && asked && asked != Py_None &&
       !(PyArray_CanCastArrayTo(a, descr, NPY_SAME_KIND_CASTING) &&
         PyArray_CanCastArrayTo(b, descr, NPY_SAME_KIND_CASTING)))
@@ -130,22 +130,24 @@ bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s) {
 
 enum OutKind { kError = -1, kOurs, kNumPys };
 
-// Whether `out` can be served here; NumPy handles out of other classes, out that broadcasts, and says in
-// its own words when a cast is not allowed.
+// Whether `out`, an exact array, can be served here. NumPy takes the operands to be broadcast along axes of
+// `out`, and says in its own words when a cast is not allowed.
 OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int dtype, const Shapes &s) {
-  if (!PyArray_Check(out)) {
-    PyErr_Format(PyExc_TypeError, "matmul: out must be an array, not %.100s", Py_TYPE(out)->tp_name);
-    return kError;
-  }
   auto *array = reinterpret_cast<PyArrayObject *>(out);
-  if (!PyArray_CheckExact(out)) return kNumPys;
-  if (PyArray_NDIM(array) > s.ndim) return kNumPys;
-  const bool same = PyArray_NDIM(array) == s.ndim && PyArray_CompareLists(PyArray_DIMS(array), s.dims, s.ndim);
+  const int ndim = PyArray_NDIM(array);
+  if (ndim > s.ndim) return kNumPys;
+  bool same = ndim == s.ndim, broadcast = same;
+  for (int i = 0; i < ndim && broadcast; ++i) {
+    const npy_intp dim = PyArray_DIM(array, i);
+    same = same && dim == s.dims[i];
+    broadcast = dim == s.dims[i] || (i < s.batch_ndim && s.dims[i] == 1);
+  }
+  if (!same && broadcast) return kNumPys;
   if (!same) {
     const Ref x = shape_text(a), y = shape_text(b), o = shape_text(array), r = shape_text(s.ndim, s.dims);
     if (x && y && o && r)
-      PyErr_Format(PyExc_ValueError, "matmul: out is %U, but a %U times b %U is %U", o.get(), x.get(),
-                   y.get(), r.get());
+      PyErr_Format(PyExc_ValueError, "matmul: non-broadcastable out: it is %U, but a %U times b %U is %U",
+                   o.get(), x.get(), y.get(), r.get());
     return kError;
   }
   if (!PyArray_ISWRITEABLE(array)) {
@@ -229,10 +231,13 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   const int threads = parse_threads("matmul", slot[kThreads]);
   if (threads < 0) return nullptr;
   PyObject *out = slot[kOut];
-  if (out && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1) out = PyTuple_GET_ITEM(out, 0);
+  // As a keyword, out may be a tuple of one.
+  if (out && nargs <= kOut && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1)
+    out = PyTuple_GET_ITEM(out, 0);
   if (out == Py_None) out = nullptr;
-  if (extras) return delegate(args, nargs, kwnames);
   if (as_packed(slot[kX2])) return matmul_packed(slot[kX1], slot[kX2], out, slot[kDtype], threads);
+  // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc.
+  if (extras || (out && !PyArray_CheckExact(out))) return delegate(args, nargs, kwnames);
 
   bool foreign = false;
   Ref a = as_array(slot[kX1], &foreign);

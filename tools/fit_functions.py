@@ -74,9 +74,7 @@ def fit(f: Function, weight: Function, low: mpf, high: mpf, degree: int, dtype: 
 
 
 def worst(f: Function, weight: Function, low: mpf, high: mpf, c: list[float]) -> mpf:
-    return max(
-        abs(weight(x) * (mp.polyval(c[::-1], x) - f(x))) for x in nodes(low, high, 400)
-    )
+    return max(abs(weight(x) * (mp.polyval(c[::-1], x) - f(x))) for x in nodes(low, high, 400))
 
 
 # The functions. Where 0 lies in the interval it is never a node.

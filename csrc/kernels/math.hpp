@@ -79,8 +79,8 @@ template <class T> FASTLA_INLINE Reduced<T> nearest_power(Vec<T> factor, Vec<T> 
   return {unsigned_bits<T>(shifted), shifted - Format<T>::magic};
 }
 template <class T> FASTLA_INLINE Vec<T> expm1_near_zero(Vec<T> r) {
-  return fma(r * horner<T>(Coefficients<T>::exp, r), r,
-             r);  // (r r) q would underflow before r does
+  const Vec<T> half = r * horner<T>(Coefficients<T>::exp, r);
+  return fma(half, r, r);  // (r r) q instead would underflow before r does
 }
 // 2^n for the integer in the low bits of n.
 template <class T> FASTLA_INLINE Vec<T> power_of_two(UVec<T> n) {
