@@ -34,10 +34,11 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add("--rivals", choices=["default", "all"], default="default",
         help="default: NumPy, SciPy, $FASTLA_RIVAL_CBLAS; all: PyTorch, JAX, too")  # fmt: skip
     add("--out", type=Path, default=RESULTS, metavar="DIR", help="where the results go")
-    add("--quick", action="store_true", help="a few small shapes, in about 20 s")
+    add("--quick", action="store_true", help="a few small shapes, in about 40 s")
     add("--threads", metavar="1,2", help="thread counts; default: 1 and all")
     add("--only", default="", metavar="SUBSTR", help='e.g. "64x64x64", "float32 1t", "linear"')
-    add("--budget", type=float, metavar="SECONDS", help="default: 240, with --quick 20")
+    add("--budget", type=float, metavar="SECONDS",
+        help="default: 240; with --rivals all 300; with --quick 45")  # fmt: skip
     add("--readme", type=Path, metavar="FILE", help="refresh the table between its markers")
     add("--from", dest="source", type=Path, metavar="JSON", help="report on this; measure nothing")
     return parser.parse_args(arguments)
@@ -47,10 +48,15 @@ def thread_counts(text: str | None, default: int) -> list[int]:
     return sorted({int(part) for part in text.split(",")} if text else {1, default})
 
 
+def default_budget(options: argparse.Namespace) -> float:
+    """Leaves room for the build within 6 minutes."""
+    return 45.0 if options.quick else 300.0 if options.rivals == "all" else 240.0
+
+
 def measure(options: argparse.Namespace) -> tuple[dict[str, Any], list[Result]]:
     created = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts = machine.facts()
-    budget = options.budget or (20.0 if options.quick else 240.0)
+    budget = options.budget or default_budget(options)
     with Contest(options.rivals) as contest:
         counts = thread_counts(options.threads, contest.facts[SUBJECT]["default_threads"])
         chosen = cells(counts, options.quick, options.only)

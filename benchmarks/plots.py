@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -104,8 +105,8 @@ def limits(results: list[Result]) -> tuple[float, float]:
 def ticks(low: float, high: float) -> list[float]:
     """Few enough that their numbers do not touch, on a logarithmic axis."""
     span = high / low
-    steps = (1, 1.2, 1.5, 8) if span < 2 else (1, 1.5, 2, 3, 5, 7) if span < 6 else (1, 2, 5)
-    steps = (1,) if span > 60 else steps
+    by_span = [(2, (1, 1.2, 1.5, 8)), (6, (1, 1.5, 2, 3, 5, 7)), (60, (1, 2, 5)), (math.inf, (1,))]
+    steps = next(steps for most, steps in by_span if span <= most)
     candidates = [step * 10.0**power for power in range(-4, 5) for step in steps]
     return [tick for tick in candidates if low <= tick <= high]
 

@@ -78,7 +78,7 @@ def timing(cell: Cell, rounds: Rounds, name: str) -> Timing:
 
 
 def memory_bound(cell: Cell, bandwidth: float, roof: float) -> bool:
-    """The operands do not fit the caches, and moving them takes at least half as long as computing."""
+    """The operands exceed the caches, and moving them takes half as long as computing, or more."""
     fits = cell.bytes <= 1.5 * largest_cache_bytes()
     return not fits and cell.bytes / bandwidth > 0.5 * cell.flops / roof
 

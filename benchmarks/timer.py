@@ -58,11 +58,11 @@ def batch_size(call: Call, first: float) -> int:
     return max(1, round(BATCH_SECONDS / seconds))
 
 
-def warm_then_time(call: Call, count: int, long: bool) -> float:
-    """Timed after as many calls again: others have used the caches and the cores since the last."""
-    if not long:
-        time_batch(call, count)
-    return time_batch(call, count)
+def warm_up(call: Call, seconds: float) -> None:
+    """Others have used the caches and the cores since the last call."""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        call()
 
 
 def interleave(

@@ -25,9 +25,11 @@ import numpy as np
 from benchmarks.check import Check
 from benchmarks.rivals import Call, Contender, Fastla, make
 from benchmarks.shapes import Cell, allocate, fill_normal
-from benchmarks.timer import LONG_CALL, Sample, batch_size, warm_then_time
+from benchmarks.timer import LONG_CALL, Sample, batch_size, time_batch, warm_up
 
 ROOF_SECONDS = 0.008  # a sample of the roof in each round
+WARM_SECONDS = 0.005
+WARM_TEAM_SECONDS = float(os.environ.get("WARM", "0.02"))
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -76,7 +78,9 @@ class Served:
         roof = None
         if isinstance(self.contender, Fastla):
             roof = self.contender.roof(self.cell.dtype, self.cell.threads, ROOF_SECONDS)
-        return Sample(warm_then_time(self.call, self.batch, self.long), roof)
+        if not self.long:
+            warm_up(self.call, WARM_SECONDS if self.cell.threads == 1 else WARM_TEAM_SECONDS)
+        return Sample(time_batch(self.call, self.batch), roof)
 
     def roofs(self, threads: int) -> dict[str, float]:
         assert isinstance(self.contender, Fastla)

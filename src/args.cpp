@@ -159,15 +159,17 @@ void set_status_error(fastla_status status, const char *function, PyObject *text
   }
 }
 
-PyObject *numpy_matmul() {
-  static PyObject *function = nullptr;
-  if (!function) {
-    Ref numpy(PyImport_ImportModule("numpy"));
-    if (!numpy) return nullptr;
-    function = PyObject_GetAttrString(numpy.get(), "matmul");
-  }
-  return function;
+namespace {
+PyObject *matmul_of_numpy = nullptr;
+}  // namespace
+
+bool import_numpy_matmul() {
+  Ref numpy(PyImport_ImportModule("numpy"));
+  if (numpy) matmul_of_numpy = PyObject_GetAttrString(numpy.get(), "matmul");
+  return matmul_of_numpy != nullptr;
 }
+
+PyObject *numpy_matmul() { return matmul_of_numpy; }
 
 // NumPy alone knows errstate, its handlers and its messages. A stack of 1 x 1 products that raises just
 // these flags makes it say what it would have said of the real product.
@@ -189,9 +191,7 @@ bool report_flags(uint32_t flags) {
       static_cast<double *>(PyArray_DATA(a.array()))[i] = cause.a;
       static_cast<double *>(PyArray_DATA(b.array()))[i++] = cause.b;
     }
-  PyObject *matmul = numpy_matmul();
-  if (!matmul) return false;
-  return static_cast<bool>(Ref(PyObject_CallFunctionObjArgs(matmul, a.get(), b.get(), nullptr)));
+  return static_cast<bool>(Ref(PyObject_CallFunctionObjArgs(numpy_matmul(), a.get(), b.get(), nullptr)));
 }
 
 fastla_status run_gemm(const fastla_gemm_desc &desc, double multiply_adds, uint32_t *flags) {

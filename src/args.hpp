@@ -89,7 +89,9 @@ void set_status_error(fastla_status status, const char *function, PyObject *text
 // NumPy's warning or error for FASTLA_FP_* flags, by the caller's np.errstate. False: an error is set.
 bool report_flags(uint32_t flags);
 
-// numpy.matmul, borrowed.
+// numpy.matmul, borrowed; looked up once, when the module is imported, so that replacing the name later
+// cannot send a delegated call in circles.
+bool import_numpy_matmul();
 PyObject *numpy_matmul();
 
 // Runs the product, without the GIL when it lasts long enough for that to be worth it.

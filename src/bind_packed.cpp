@@ -11,8 +11,8 @@ namespace {
 
 PyTypeObject *packed_type = nullptr;
 
-Packed pack(const py::object &w) {
-  Ref array(PyArray_FromAny(w.ptr(), nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
+Packed make(PyObject *w) {
+  Ref array(PyArray_FromAny(w, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
   if (!array) throw py::error_already_set();
   PyArrayObject *a = array.array();
   if (PyArray_NDIM(a) != 2) {
@@ -75,48 +75,14 @@ std::string repr(const Packed &p) {
          (p.store->dtype() == FASTLA_F64 ? "float64" : "float32") + ")";
 }
 
-constexpr const char *kPackDoc = R"(pack(w)
-
-Copy a matrix into the layout that products read, once for many products.
-
-Parameters
-----------
-w : array_like
-    (k, n), float32 or float64.
-
-Returns
--------
-PackedMatrix
-    Immutable. The right operand of `matmul` and `gemm`, or the `w` of `linear`, in the place of the
-    array it was made from.
-
-Raises
-------
-ValueError
-    If w is not a matrix.
-TypeError
-    If its dtype is not float32 or float64.
-
-Notes
------
-The bits of every product are those of the unpacked matrix. Memory: k n elements, columns rounded up to
-the kernel's width. The layout for `linear` is made by the first call of `linear`.
-
-Examples
---------
->>> import numpy as np
->>> import fastla
->>> w = fastla.pack(np.eye(3))
->>> fastla.matmul(np.ones((1, 3)), w)
-array([[1., 1., 1.]])
-)";
-
 constexpr const char *kClassDoc = R"(An immutable copy of a matrix in the layout that products read; made by `pack`.
 
 Attributes
 ----------
 shape : tuple of int
 dtype : numpy.dtype
+ndim : int
+    2.
 T : PackedMatrix
     The transpose; shares the memory.
 nbytes : int
@@ -136,6 +102,17 @@ Examples
 
 }  // namespace
 
+PyObject *pack(PyObject *, PyObject *w) {
+  try {
+    return py::cast(make(w)).release().ptr();
+  } catch (py::error_already_set &error) {
+    error.restore();
+  } catch (const std::bad_alloc &) {
+    PyErr_NoMemory();
+  }
+  return nullptr;
+}
+
 const Packed *as_packed(PyObject *object) {
   if (Py_TYPE(object) != packed_type) return nullptr;
   return py::handle(object).cast<const Packed *>();
@@ -152,10 +129,14 @@ void bind_packed(py::module_ &m) {
       .def_property_readonly("nbytes", [](const Packed &p) { return p.store->bytes(); })
       .def("__array__", &to_array, py::arg("dtype") = py::none(), py::arg("copy") = py::none())
       .def("__rmatmul__", &rmatmul)
+      .def("__reduce__",
+           [](const Packed &p) {
+             const auto function = py::module_::import("fastla").attr("pack");
+             return py::make_tuple(function, py::make_tuple(to_array(p, py::none(), py::none())));
+           })
       .def("__repr__", &repr);
   type.attr("__array_ufunc__") = py::none();
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
-  m.def("pack", &pack, py::arg("w"), kPackDoc);
 }
 
 }  // namespace fastla_py

@@ -31,7 +31,7 @@ int import_numpy() {
 }  // namespace
 
 PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
-  if (import_numpy() < 0) throw py::error_already_set();
+  if (import_numpy() < 0 || !fastla_py::import_numpy_matmul()) throw py::error_already_set();
   if (PyModule_AddFunctions(module.ptr(), hot_calls) < 0) throw py::error_already_set();
   fastla_py::bind_runtime(module);
   fastla_py::bind_packed(module);

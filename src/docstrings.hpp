@@ -162,3 +162,39 @@ Examples
 >>> fastla.gemm(a, a.T, alpha=2.0, beta=-1.0, c=np.array([[4.0]]))
 array([[6.]])
 )"),
+{"pack", fastla_py::pack, METH_O, R"(pack(w)
+--
+
+Copy a matrix into the layout that products read, once for many products.
+
+Parameters
+----------
+w : array_like
+    (k, n), float32 or float64.
+
+Returns
+-------
+PackedMatrix
+    Immutable. The right operand of `matmul` and `gemm`, or the `w` of `linear`, in the place of the
+    array it was made from.
+
+Raises
+------
+ValueError
+    If w is not a matrix.
+TypeError
+    If its dtype is not float32 or float64.
+
+Notes
+-----
+The bits of every product are those of the unpacked matrix. Memory: k n elements, columns rounded up to
+the kernel's width. The layout for `linear` is made by the first call of `linear`.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastla
+>>> w = fastla.pack(np.eye(3))
+>>> fastla.matmul(np.ones((1, 3)), w)
+array([[1., 1., 1.]])
+)"},

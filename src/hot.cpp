@@ -14,7 +14,8 @@ const char *const kNames[kSlots] = {"x1", "x2", "out", "dtype", "precision", "nu
 
 // What only the ufunc machinery understands.
 bool is_ufunc_keyword(const char *name) {
-  static const char *const names[] = {"casting", "order", "subok", "axes", "axis", "signature", "keepdims", "where"};
+  static const char *const names[] = {"casting", "order", "subok", "axes", "axis", "signature", "sig",
+                                      "keepdims", "where"};
   for (const char *known : names)
     if (std::strcmp(name, known) == 0) return true;
   return false;
@@ -24,8 +25,6 @@ const Signature kSignature{"matmul", kNames, kSlots, 2, 2, 3, is_ufunc_keyword};
 
 // numpy.matmul with the same arguments, less ours.
 PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
-  PyObject *function = numpy_matmul();
-  if (!function) return nullptr;
   Ref keywords(PyDict_New()), positional(PyTuple_New(nargs));
   if (!keywords || !positional) return nullptr;
   for (Py_ssize_t i = 0; i < nargs; ++i) {
@@ -40,17 +39,17 @@ PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
       continue;
     if (PyDict_SetItem(keywords.get(), name, args[nargs + i]) < 0) return nullptr;
   }
-  return PyObject_Call(function, positional.get(), keywords.get());
+  return PyObject_Call(numpy_matmul(), positional.get(), keywords.get());
 }
 
-// An operand as an exact array. *foreign: NumPy must see the object itself (subclasses, __array_ufunc__).
+// An operand as an exact array. *foreign: NumPy must see the object itself: subclasses, and
+// objects that override ufuncs or wrap their results.
 Ref as_array(PyObject *object, bool *foreign) {
   if (PyArray_CheckExact(object)) return Ref::borrow(object);
   *foreign = PyArray_Check(object);
   if (!*foreign && !PyList_CheckExact(object) && !PyTuple_CheckExact(object)) {
-    Ref attribute(PyObject_GetAttrString(reinterpret_cast<PyObject *>(Py_TYPE(object)), "__array_ufunc__"));
-    if (!attribute) PyErr_Clear();
-    *foreign = static_cast<bool>(attribute);
+    auto *type = reinterpret_cast<PyObject *>(Py_TYPE(object));
+    *foreign = PyObject_HasAttrString(type, "__array_ufunc__") || PyObject_HasAttrString(type, "__array_wrap__");
   }
   if (*foreign) return Ref();
   return Ref(PyArray_FromAny(object, nullptr, 0, 0, 0, nullptr));
@@ -128,21 +127,34 @@ bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s) {
   return true;
 }
 
+// Widens the stack to the axes of `out`, along which NumPy broadcasts the operands too. False when out's
+// shape cannot be had that way.
+bool widen(PyArrayObject *out, Shapes *s) {
+  const int extra = PyArray_NDIM(out) - s->ndim, core = s->ndim - s->batch_ndim;
+  if (extra < 0 || PyArray_NDIM(out) > NPY_MAXDIMS) return false;
+  for (int i = 0; i < s->ndim; ++i) {
+    const npy_intp dim = PyArray_DIM(out, extra + i);
+    if (dim != s->dims[i] && (i >= s->batch_ndim || s->dims[i] != 1)) return false;
+  }
+  for (int i = s->batch_ndim - 1; i >= 0; --i) {
+    const bool repeated = s->dims[i] != PyArray_DIM(out, extra + i);
+    s->a_strides[extra + i] = repeated ? 0 : s->a_strides[i];
+    s->b_strides[extra + i] = repeated ? 0 : s->b_strides[i];
+  }
+  for (int i = 0; i < extra; ++i) s->a_strides[i] = s->b_strides[i] = 0;
+  s->batch_ndim += extra;
+  s->ndim = s->batch_ndim + core;
+  for (int i = 0; i < s->ndim; ++i) s->dims[i] = PyArray_DIM(out, i);
+  return true;
+}
+
 enum OutKind { kError = -1, kOurs, kNumPys };
 
-// Whether `out`, an exact array, can be served here. NumPy takes the operands to be broadcast along axes of
-// `out`, and says in its own words when a cast is not allowed.
-OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int dtype, const Shapes &s) {
+// Whether `out`, an exact array, can be served; NumPy says in its own words when a cast is not allowed.
+OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int dtype, Shapes *shapes) {
   auto *array = reinterpret_cast<PyArrayObject *>(out);
-  const int ndim = PyArray_NDIM(array);
-  if (ndim > s.ndim) return kNumPys;
-  bool same = ndim == s.ndim, broadcast = same;
-  for (int i = 0; i < ndim && broadcast; ++i) {
-    const npy_intp dim = PyArray_DIM(array, i);
-    same = same && dim == s.dims[i];
-    broadcast = dim == s.dims[i] || (i < s.batch_ndim && s.dims[i] == 1);
-  }
-  if (!same && broadcast) return kNumPys;
+  const Shapes &s = *shapes;
+  const bool same = widen(array, shapes);
   if (!same) {
     const Ref x = shape_text(a), y = shape_text(b), o = shape_text(array), r = shape_text(s.ndim, s.dims);
     if (x && y && o && r)
@@ -235,7 +247,11 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   if (out && nargs <= kOut && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1)
     out = PyTuple_GET_ITEM(out, 0);
   if (out == Py_None) out = nullptr;
-  if (as_packed(slot[kX2])) return matmul_packed(slot[kX1], slot[kX2], out, slot[kDtype], threads);
+  if (as_packed(slot[kX2])) {
+    if (!extras) return matmul_packed(slot[kX1], slot[kX2], out, slot[kDtype], threads);
+    PyErr_SetString(PyExc_TypeError, "matmul: a PackedMatrix takes no ufunc keywords");
+    return nullptr;
+  }
   // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc.
   if (extras || (out && !PyArray_CheckExact(out))) return delegate(args, nargs, kwnames);
 
@@ -250,7 +266,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   Shapes shapes;
   if (!resolve(a.array(), b.array(), &shapes)) return nullptr;
   if (out) {
-    const OutKind kind = check_out(a.array(), b.array(), out, dtype, shapes);
+    const OutKind kind = check_out(a.array(), b.array(), out, dtype, &shapes);
     if (kind == kError) return nullptr;
     if (kind == kNumPys) return delegate(args, nargs, kwnames);
   }
@@ -262,6 +278,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     a = as_dtype(a.array(), dtype);
     b = as_dtype(b.array(), dtype);
     if (!a || !b || !resolve(a.array(), b.array(), &shapes)) return nullptr;
+    if (out && !widen(given, &shapes)) return nullptr;  // it did before
   }
   Target target{direct ? Ref::borrow(out) : Ref(PyArray_EMPTY(shapes.ndim, shapes.dims, type_num_of(dtype), 0)),
                 out};

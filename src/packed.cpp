@@ -23,6 +23,14 @@ fastla_status PackedStore::unpack(char *data) {
 }
 
 fastla_status PackedStore::panels(bool transposed, std::shared_ptr<fastla_packed> *result) {
+  try {
+    return make_panels(transposed, result);
+  } catch (...) {  // what a shared_ptr or a mutex may throw has no way through the C API
+    return FASTLA_NO_MEMORY;
+  }
+}
+
+fastla_status PackedStore::make_panels(bool transposed, std::shared_ptr<fastla_packed> *result) {
   const std::lock_guard<std::mutex> lock(mutex_);
   std::shared_ptr<fastla_packed> &wanted = panels_[transposed];
   if (!wanted || !fastla_packed_current(wanted.get())) {

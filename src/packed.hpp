@@ -30,6 +30,7 @@ class PackedStore {
   int64_t bytes();
 
  private:
+  fastla_status make_panels(bool transposed, std::shared_ptr<fastla_packed> *result);
   fastla_status unpack(char *data);
 
   const int dtype_;

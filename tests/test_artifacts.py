@@ -44,7 +44,7 @@ def objects():
 
 
 OBJECTS = objects()
-needs_tree = pytest.mark.skipif(not OBJECTS, reason="needs the build tree (make test has it; FASTLA_BUILD_DIR)")
+needs_tree = pytest.mark.skipif(not OBJECTS, reason="needs a build tree (FASTLA_BUILD_DIR)")
 
 
 def weak_symbols(path):

@@ -64,8 +64,8 @@ def user(tmp_path_factory):
     return module
 
 
-@pytest.mark.parametrize("shape", [(0, 3, 4), (1, 1, 1), (3, 0, 4), (1, 90, 80), (90, 80, 1), (150, 300, 140)],
-                         ids=str)
+@pytest.mark.parametrize("shape", [
+    (0, 3, 4), (1, 1, 1), (3, 0, 4), (1, 90, 80), (90, 80, 1), (150, 300, 140)], ids=str)
 def test_same_bits(user, dtype, threads, shape):
     m, k, n = shape
     rng = np.random.default_rng(95)

@@ -13,14 +13,20 @@ FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("t
 
 
 def sections(doc):
-    """{title: text} of a numpydoc docstring; "" holds the summary."""
-    parts = re.split(r"^(\w[\w ]*)\n-{3,}$", inspect.cleandoc(doc), flags=re.M)
+    """{title: text} of a numpydoc docstring; "" holds the summary. A leading signature is dropped."""
+    text = re.sub(r"\A\w+\(.*\)( -> .*)?\n+", "", inspect.cleandoc(doc))
+    parts = re.split(r"^(\w[\w ]*)\n-{3,}$", text, flags=re.M)
     return {"": parts[0], **dict(zip(parts[1::2], parts[2::2], strict=True))}
 
 
 def parameters(function):
     """Names of the parameters, by the signature that help() shows."""
-    return [p for p in inspect.signature(function).parameters.values() if p.name != "self"]
+    try:
+        found = inspect.signature(function).parameters.values()
+    except ValueError:  # pybind11 writes it into the docstring
+        line = inspect.cleandoc(function.__doc__).partition("\n")[0]
+        return re.findall(r"(\w+)(?:: [^,)]*)?(?: = [^,)]*)?[,)]", line)
+    return [p.name for p in found if p.name != "self" and p.kind is not p.VAR_KEYWORD]
 
 
 def test_the_module_says_what_it_is():
@@ -39,10 +45,10 @@ def test_parameters_are_described(name):
     found = sections(OBJECTS[name].__doc__)
     listed = [n for line in re.findall(r"^(\S.*?) : ", found.get("Parameters", ""), re.M)
               for n in line.replace("*", "").split(", ")]
-    wanted = [p.name for p in parameters(OBJECTS[name]) if p.kind is not p.VAR_KEYWORD]
+    wanted = parameters(OBJECTS[name])
     assert [n for n in listed if n in wanted] == [n for n in wanted if n in listed], "order"
     assert set(wanted) <= set(listed), set(wanted) - set(listed)
-    assert set(listed) <= set(wanted), set(listed) - set(wanted)
+    assert set(listed) - set(wanted) <= {"kwargs"}
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)

@@ -11,7 +11,7 @@ from shapes import SENTINEL
 
 import fastla
 
-F, D, I = np.float32, np.float64, np.int32
+F, D = np.float32, np.float64
 
 
 def ones(*shape, dtype=D):

@@ -80,12 +80,17 @@ def test_shape(code, shapes):
     agree(call)
 
 
-@pytest.mark.parametrize("make", [
-    lambda out: (out,), lambda out: (None,), lambda out: (out, out), lambda out: (), lambda out: [out],
-    lambda out: out.tolist(), lambda out: 1.0, lambda out: "out", lambda out: np.float64(1),
-    lambda out: out.view(np.matrix), lambda out: np.ma.masked_array(out), lambda out: object(),
-    lambda out: np.broadcast_to(out, (2, 2)), lambda out: np.broadcast_to(1.0, (2, 2)),
-])
+KINDS = {
+    "tuple": lambda out: (out,), "tuple of None": lambda out: (None,), "two": lambda out: (out, out),
+    "none at all": lambda out: (), "list of an array": lambda out: [out], "list": lambda out: out.tolist(),
+    "float": lambda out: 1.0, "str": lambda out: "out", "scalar": lambda out: np.float64(1),
+    "matrix": lambda out: out.view(np.matrix), "masked array": np.ma.masked_array,
+    "object": lambda out: object(), "read-only view": lambda out: np.broadcast_to(out, (2, 2)),
+    "read-only, stride 0": lambda out: np.broadcast_to(1.0, (2, 2)),
+}
+
+
+@pytest.mark.parametrize("make", KINDS.values(), ids=KINDS)
 def test_kind(make):
     x, y = integers((2, 3)), integers((3, 2))
     agree(lambda matmul: matmul(x, y, out=make(np.zeros((2, 2)))))

@@ -7,6 +7,10 @@ from shapes import assert_same_bits, layouts, random_matrix
 
 import fastla
 
+pytestmark = [  # of numpy.matmul's own doing
+    pytest.mark.filterwarnings("ignore::numpy.exceptions.ComplexWarning"),
+    pytest.mark.filterwarnings("ignore::PendingDeprecationWarning"),
+]
 SHAPES = [
     # vectors
     ((4,), (4,)), ((4,), (4, 3)), ((2, 4), (4,)), ((1,), (1,)), ((1,), (1, 1)), ((1, 1), (1,)),
@@ -169,7 +173,8 @@ class Convertible:
 
 
 @pytest.mark.parametrize("x", [
-    np.matrix(integers((3, 3))), np.matrix(integers((3, 3), "f")), Convertible(), Refuser(), Handler(),
+    integers((3, 3)).view(np.matrix), integers((3, 3), "f").view(np.matrix),
+    Convertible(), Refuser(), Handler(),
     np.ma.masked_array(integers((3, 3)), mask=np.eye(3)), integers((3, 3)).view(Tagged),
     np.ma.masked_array(integers((3, 3), "i")), integers((3, 3)).view(np.recarray),
 ], ids=lambda x: type(x).__name__)

@@ -1,4 +1,4 @@
-"""On an emulated CPU without AVX the same package imports, takes its generic kernels and gives the same bits."""
+"""On an emulated CPU without AVX the same package takes its generic kernels and gives the same bits."""
 
 import pathlib
 import platform

@@ -136,11 +136,17 @@ def test_special_values_survive(isa, dtype):
         assert_same_bits(fastla.matmul(x, packed), oracle.matmul2(x, b), "product")
 
 
-def test_other_dtypes_of_x_are_promoted(matrix):
+def test_x_of_a_smaller_dtype_is_converted(matrix):
     packed = fastla.pack(matrix)
-    for other in (np.float32, np.float64, np.int16):
+    for other in (np.int8, np.float16, np.float32):
         x = np.arange(3 * matrix.shape[0]).reshape(3, -1).astype(other)
         assert_same_bits(fastla.matmul(x, packed), fastla.matmul(x, matrix), f"{other}")
+
+
+def test_x_of_a_larger_dtype_is_refused():
+    """The panels are float32 once and for all; a float64 product would have to unpack them."""
+    with pytest.raises(TypeError, match="float64"):
+        fastla.matmul(np.ones((2, 3)), fastla.pack(np.ones((3, 4), np.float32)))
 
 
 def test_mismatched_shapes_are_named(matrix):

@@ -22,7 +22,7 @@ template <> struct Format<float> {
   static constexpr float magic = 0x1.8p23f;
   // Below tiny a function equals its first term; beyond its limit it is constant or rounds to zero.
   static constexpr float tiny = 0x1p-30f, exp_limit = 128, tanh_limit = 10, erf_limit = 4;
-  static constexpr float gelu_limit = 14.5f, gelu_tanh_limit = 11;
+  static constexpr float gelu_limit = 14.5f, gelu_tanh_limit = 11, erf_split = 0.75f;
 };
 template <> struct Format<double> {
   typedef uint64_t U __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
@@ -30,7 +30,7 @@ template <> struct Format<double> {
   static constexpr int fraction_bits = 52, bias = 1023;
   static constexpr double magic = 0x1.8p52;
   static constexpr double tiny = 0x1p-60, exp_limit = 1024, tanh_limit = 20, erf_limit = 6;
-  static constexpr double gelu_limit = 38.75, gelu_tanh_limit = 22;
+  static constexpr double gelu_limit = 38.75, gelu_tanh_limit = 22, erf_split = 0.75;
 };
 template <class T> using UVec = typename Format<T>::U;
 template <class T> using Int = typename Simd<T>::Int;
@@ -125,7 +125,7 @@ template <class T> FASTLA_INLINE Vec<T> log(Vec<T> y) {
   const Vec<T> one = splat<T>(1), safe = select<T>(positive, y, one);
   const Vec<T> x = safe * select<T>(subnormal, splat<T>(T(Int<T>(1) << scale)), one);
   // x = 2^k (1 + f), 1 + f in [sqrt(1/2), sqrt(2)). The bias keeps the shifted integers positive.
-  const UVec<T> offset = (unsigned_bits<T>(one) & 0) + bias;
+  const UVec<T> offset = UVec<T>{} + bias;
   const UVec<T> u = unsigned_bits<T>(x), shifted_bias = offset << F::fraction_bits;
   const UVec<T> k_biased =
       (u - unsigned_bits<T>(splat<T>(C::sqrt_half)) + shifted_bias) >> F::fraction_bits;
@@ -180,8 +180,8 @@ template <class T> FASTLA_INLINE Vec<T> erf(Vec<T> y) {
   const Vec<T> near = fma(m, horner<T>(C::erf, x * x), m);
   const Scaled<T> tail = normal_tail<T>(x * C::sqrt_2);
   const Vec<T> far = fma(tail.head * T(-2), tail.tail, splat<T>(1));
-  const Vec<T> split = splat<T>(T(0.75));
-  return keep_nan<T>(y, with_sign_of<T>(select<T>(bits<T>(m) < bits<T>(split), near, far), y));
+  const IVec<T> small = bits<T>(m) < bits<T>(splat<T>(Format<T>::erf_split));
+  return keep_nan<T>(y, with_sign_of<T>(select<T>(small, near, far), y));
 }
 
 // 1 / (1 + exp(-y)) as head * tail, given exp(-|y|). Only the product can underflow, so that

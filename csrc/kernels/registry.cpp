@@ -1,5 +1,4 @@
 // Which kernel rows there are, which this CPU can run, and which one is in force.
-#include <stdlib.h>
 #include <string.h>
 
 #include "fastla/gemm.h"
@@ -47,8 +46,8 @@ struct Start {
 
 const Start &start() {
   static const Start value = [] {
-    const char *name = getenv("FASTLA_ISA");
-    if (!name || !*name) return Start{best(), nullptr};
+    const char *name = wanted_isa();
+    if (!name) return Start{best(), nullptr};
     const int i = find(name);
     if (i < 0 || !kIsas[i].usable(cpu())) return Start{best(), name};
     return Start{i, nullptr};

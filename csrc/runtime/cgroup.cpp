@@ -128,7 +128,8 @@ bool parse_mount(char *line, Version version, Mount &mount) {
   *rest = '\0';
   char *save = nullptr;
   const char *type = strtok_r(rest + 3, " ", &save);
-  if (type == nullptr || strcmp(type, version == Version::v2 ? "cgroup2" : "cgroup") != 0) return false;
+  if (type == nullptr || strcmp(type, version == Version::v2 ? "cgroup2" : "cgroup") != 0)
+    return false;
   strtok_r(nullptr, " ", &save);  // the source may be any word
   const char *options = strtok_r(nullptr, " ", &save);
   if (version == Version::v1 && (options == nullptr || !in_list(options, "cpu"))) return false;
@@ -153,7 +154,8 @@ bool find_place(const char *root, Version version, Path &point, Path &inside) {
   while (char *line = lines.next()) {
     Mount mount;
     if (!parse_mount(line, version, mount)) continue;
-    const char *part = strstr(folder.text, "/..") != nullptr ? nullptr : below(folder.text, mount.top);
+    const char *part =
+        strstr(folder.text, "/..") != nullptr ? nullptr : below(folder.text, mount.top);
     if (found && part == nullptr) continue;
     join(point, mount.point, "", "");
     join(inside, part != nullptr ? part : "", "", "");

@@ -1,5 +1,6 @@
 #include "runtime/cpu.hpp"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "fastla/runtime.h"
@@ -103,7 +104,9 @@ void inspect(Cpu &c) {
   const struct {
     int key;
     int64_t *bytes;
-  } levels[] = {{_SC_LEVEL1_DCACHE_SIZE, &c.l1}, {_SC_LEVEL2_CACHE_SIZE, &c.l2}, {_SC_LEVEL3_CACHE_SIZE, &c.l3}};
+  } levels[] = {{_SC_LEVEL1_DCACHE_SIZE, &c.l1},
+                {_SC_LEVEL2_CACHE_SIZE, &c.l2},
+                {_SC_LEVEL3_CACHE_SIZE, &c.l3}};
   for (const auto &level : levels) {
     const long bytes = sysconf(level.key);
     if (bytes >= 4096) *level.bytes = bytes;  // 0 or -1: the kernel does not say
@@ -147,6 +150,11 @@ Cpu make() noexcept {
 }
 
 }  // namespace
+
+const char *wanted_isa() noexcept {
+  const char *name = getenv("FASTLA_ISA");
+  return name && *name ? name : nullptr;
+}
 
 const Cpu &cpu() noexcept {
   static const Cpu the_cpu = make();

@@ -178,6 +178,8 @@ class use_isa:
     """
 
     def __init__(self, name: str | None) -> None:
+        if name is not None and not isinstance(name, str):
+            raise TypeError(f"use_isa: name must be a str or None, not {type(name).__name__}")
         self._previous = next(row.isa for row in kernels() if row.chosen)
         _core.use_isa(name)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from . import _core
 from ._core import PackedMatrix, gemm, linear, matmul, pack
+from ._runtime import _count
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -118,6 +119,7 @@ def explain(
     >>> fastla.explain(np.ones((4, 4)), np.ones((4, 4))).path
     'small'
     """
+    threads = 0 if num_threads is None else _count(num_threads, "explain")
     x, y = np.asanyarray(a), np.asanyarray(b)
     dtype = np.result_type(x, y)
     if dtype.name not in ("float32", "float64"):
@@ -131,12 +133,10 @@ def explain(
             f"explain: a is {x.shape}, b is {y.shape}; a.shape[-1]={k} must equal {kb} of b"
         )
     c = (n * dtype.itemsize, dtype.itemsize)
-    if out is not None:
+    if out is not None and out.ndim >= 2:
         if out.shape[-2:] != (m, n):
             raise ValueError(f"explain: out is {out.shape}; its last dimensions must be ({m}, {n})")
         c = (out.strides[-2], out.strides[-1])
     return Plan(
-        **_core.explain(
-            m, n, k, dtype.name, _strides(left), _strides(right), c, num_threads or 0
-        )
+        **_core.explain(m, n, k, dtype.name, _strides(left), _strides(right), c, threads)
     )

@@ -1,4 +1,8 @@
-"""Import a module of ours right after a module of another library has been imported."""
+"""Import a module of ours right after a module of another library has been imported.
+
+Plain classes with a finder's and a loader's methods: importing `importlib.abc` for its base classes would
+be most of the time that ``import fastla`` takes.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +10,15 @@ import importlib
 import importlib.util
 import sys
 from collections.abc import Sequence
-from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec
 from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Loader
 
 
-class _Then(Loader):
+class _Then:
     """The other library's loader, and then the import of ours."""
 
     def __init__(self, loader: Loader, ours: str) -> None:
@@ -30,7 +37,7 @@ class _Then(Loader):
         importlib.import_module(self._ours)
 
 
-class _Watcher(MetaPathFinder):
+class _Watcher:
     def __init__(self, name: str, ours: str) -> None:
         self._name = name
         self._ours = ours
@@ -44,7 +51,7 @@ class _Watcher(MetaPathFinder):
             sys.meta_path.remove(self)
         spec = importlib.util.find_spec(fullname)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Then(spec.loader, self._ours)
+            spec.loader = _Then(spec.loader, self._ours)  # type: ignore[assignment]
         return spec
 
 

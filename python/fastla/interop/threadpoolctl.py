@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threadpoolctl
+import threadpoolctl  # type: ignore[import-untyped]
 
 from .. import __version__
 
