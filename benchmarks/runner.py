@@ -17,7 +17,7 @@ MIN_ROUNDS, MIN_LONG_ROUNDS = 6, 3  # 6: the fewest that give a 95% interval of 
 LONG_ROUND = 2.0
 MAX_CELL_SECONDS = 3.0  # beyond what the fewest rounds take
 FIXED_SECONDS = 0.1  # per contender: allocation, filling, checking, finding the batch size
-SAMPLE_SECONDS = 0.015
+SAMPLE_SECONDS, TEAM_SAMPLE_SECONDS = 0.015, 0.03  # warm-up, batch and roof
 SEED = 20240501
 
 Say = Callable[[str], None]
@@ -134,7 +134,8 @@ class Runner:
     def _round_seconds(self, cell: Cell) -> float:
         """At 80% of the roof for all."""
         call = cell.flops / (0.8 * self.roofs[cell.threads][cell.dtype])
-        return len(self.contest.workers) * (call + SAMPLE_SECONDS)
+        around = SAMPLE_SECONDS if cell.threads == 1 else TEAM_SAMPLE_SECONDS
+        return len(self.contest.workers) * (call + around)
 
     def _min_rounds(self, cell: Cell) -> int:
         return MIN_ROUNDS if self._round_seconds(cell) < LONG_ROUND else MIN_LONG_ROUNDS

@@ -28,8 +28,8 @@ from benchmarks.shapes import Cell, allocate, fill_normal
 from benchmarks.timer import LONG_CALL, Sample, batch_size, time_batch, warm_up
 
 ROOF_SECONDS = 0.008  # a sample of the roof in each round
-WARM_SECONDS = 0.005
-WARM_TEAM_SECONDS = float(os.environ.get("WARM", "0.02"))
+WARM_SECONDS = 0.005  # untimed calls before a batch
+WARM_TEAM_SECONDS = 0.02  # the scheduler, at ticks of 4 ms, must give each thread its core again
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 

@@ -2,8 +2,8 @@
 
 file(GLOB core_sources CONFIGURE_DEPENDS csrc/runtime/*.cpp csrc/gemm/*.cpp)
 
-# One generic kernel source, compiled once per instruction set by a shim that has the flags listed here;
-# nothing else in the library may use more than the platform's baseline.
+# One generic kernel source, compiled once per instruction set by a shim that has the flags listed
+# here; nothing else in the library may use more than the platform's baseline.
 list(APPEND core_sources csrc/kernels/registry.cpp csrc/kernels/generic.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
   list(APPEND core_sources csrc/kernels/avx2.cpp csrc/kernels/avx512.cpp)

@@ -5,7 +5,8 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
-# The linker may inline a kernel compiled for AVX-512 into code that every CPU runs: no LTO anywhere.
+# The linker may inline a kernel compiled for AVX-512 into code that every CPU runs: no LTO
+# anywhere.
 set(CMAKE_INTERPROCEDURAL_OPTIMIZATION OFF)
 
 if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
@@ -13,7 +14,7 @@ if(NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
 endif()
 
 if(MSVC)
-  message(FATAL_ERROR "fastla needs GCC or Clang: its kernels are written in their vector extensions.")
+  message(FATAL_ERROR "fastla needs GCC or Clang, whose vector extensions its kernels use.")
 endif()
 
 if(FASTLA_SANITIZE)
@@ -32,8 +33,8 @@ endfunction()
 # What the numeric contract rests on, after whatever CXXFLAGS brings in:
 #   -fno-fast-math        no reassociation, no flushing, NaN and Inf exist;
 #   -ffp-contract=off     a*b+c is two roundings, and fma() in vec.hpp is one, at every -O level;
-#   trapping math stays on (GCC's default), so that no operation that raises a status flag appears or
-#   disappears. errno is the only thing given up: nobody reads it after a square root.
+#   trapping math stays on (GCC's default), so that no operation that raises a status flag appears
+#   or disappears. errno is the only thing given up: nobody reads it after a square root.
 function(fastla_core_flags target)
   fastla_flags(${target})
   target_compile_options(

@@ -1,4 +1,5 @@
-# The two Python modules: _core (pybind11, holds fastla_core) and cython_api (for other compiled code).
+# The two Python modules: _core (pybind11, holds fastla_core) and cython_api (for other compiled
+# code).
 
 find_package(Python 3.11 REQUIRED COMPONENTS Interpreter Development.Module NumPy)
 set(PYBIND11_FINDPYTHON ON)
@@ -16,8 +17,8 @@ target_compile_definitions(_core PRIVATE NPY_NO_DEPRECATED_API=NPY_1_22_API_VERS
                                          NPY_TARGET_VERSION=NPY_1_22_API_VERSION)
 install(TARGETS _core LIBRARY DESTINATION fastla)
 
-# Generated C: as it is, without our warnings. Cython exports the functions of a .pxd only when it finds it
-# at the place in a package that the module's name says.
+# Generated C: as it is, without our warnings. Cython exports the functions of a .pxd only when it
+# finds it at the place in a package that the module's name says.
 set(cython_package "${CMAKE_CURRENT_BINARY_DIR}/cython/fastla")
 set(cython_api_c "${cython_package}/cython_api.c")
 add_custom_command(
@@ -26,8 +27,9 @@ add_custom_command(
   COMMAND ${CMAKE_COMMAND} -E touch "${cython_package}/__init__.py"
   COMMAND ${CMAKE_COMMAND} -E copy "${CMAKE_CURRENT_SOURCE_DIR}/src/cython_api.pyx"
           "${CMAKE_CURRENT_SOURCE_DIR}/src/cython_api.pxd" "${cython_package}"
-  COMMAND ${CMAKE_COMMAND} -E chdir "${CMAKE_CURRENT_BINARY_DIR}/cython" $<TARGET_FILE:Python::Interpreter>
-          -m cython -3 fastla/cython_api.pyx --output-file "${cython_api_c}"
+  COMMAND ${CMAKE_COMMAND} -E chdir "${CMAKE_CURRENT_BINARY_DIR}/cython"
+          $<TARGET_FILE:Python::Interpreter> -m cython -3 fastla/cython_api.pyx --output-file
+          "${cython_api_c}"
   DEPENDS src/cython_api.pyx src/cython_api.pxd
   COMMENT "Cython: cython_api.pyx"
   VERBATIM)

@@ -133,10 +133,13 @@ def normal_tail(A, m):
     n = nearest(g * A.table["log2_e"], m)
     r = A.fma(g, m, -(A.type(n) * A.table["ln2_high"]))
     r = A.fma(A.type(n), -A.table["ln2_low"], r)
-    t = A.type(1) / (m + A.type(4))
-    remainder = A.fma(-t, m, A.type(1) - A.type(4) * t)
-    v = A.fma(A.type(-8) * t, remainder, A.type(1) - A.type(8) * t)
-    mills = A.fma(t, remainder, t) * A.polynomial("mills", v)
+    d = m + A.type(4)
+    rest, t = m - (d - A.type(4)), A.type(1) / d
+    error = A.fma(-t, rest, A.fma(-t, d, A.type(1)))
+    p = A.polynomial("mills", A.fma(A.type(-8) * t, error, A.type(1) - A.type(8) * t))
+    quotient = p * t
+    remainder = A.fma(-quotient, rest, A.fma(-quotient, d, p))
+    mills = A.fma(t, remainder, quotient)
     return scaled(A, mills, expm1_reduced(A, r), n)
 
 

@@ -143,10 +143,12 @@ def test_x_of_a_smaller_dtype_is_converted(matrix):
         assert_same_bits(fastla.matmul(x, packed), fastla.matmul(x, matrix), f"{other}")
 
 
-def test_x_of_a_larger_dtype_is_refused():
-    """The panels are float32 once and for all; a float64 product would have to unpack them."""
-    with pytest.raises(TypeError, match="float64"):
-        fastla.matmul(np.ones((2, 3)), fastla.pack(np.ones((3, 4), np.float32)))
+def test_x_of_a_larger_dtype_promotes():
+    """The panels are float32; a float64 product is that of the array they were made from."""
+    x, w = np.linspace(0, 1, 6).reshape(2, 3), np.linspace(1, 2, 12, dtype=np.float32).reshape(3, 4)
+    assert_same_bits(fastla.matmul(x, fastla.pack(w)), fastla.matmul(x, w), "x @ w")
+    assert_same_bits(fastla.linear(x, fastla.pack(w.T)), fastla.linear(x, w.T), "linear")
+    assert_same_bits(fastla.linear(x, fastla.pack(w).T), fastla.linear(x, w.T), "linear, transposed")
 
 
 def test_mismatched_shapes_are_named(matrix):

@@ -46,7 +46,7 @@ def operands(kind, m, n, k, dtype):
 
 
 def small_sizes(row):
-    return [(2, 3, 4), (row.mr + 1, 5, 9), (5, row.nr + 1, 9), (row.mr - 1, row.nr - 1, 33)]
+    return [(3, 3, 4), (row.mr + 1, 5, 9), (5, row.nr + 1, 9), (row.mr - 1, row.nr - 1, 33)]
 
 
 def packed_sizes(row, dtype):
@@ -79,9 +79,11 @@ def events(function, mode, *args, **kwargs):
 def test_small_products_warn_as_numpy_does(isa, dtype, path, kind, mode):
     for m, n, k in small_sizes(shapes.row_of(isa, dtype)):
         a, b = operands(kind, m, n, k, dtype)
-        want = events(np.matmul, mode, a, b)
-        expected = 0 if mode == "ignore" else min(len(KINDS[kind]), 1 if mode == "raise" else 3)
-        assert len(want) == expected, f"numpy.matmul is no reference here: {want}"
+        want = []  # where nothing happens; some BLAS multiply Inf by their own padding
+        if KINDS[kind] and mode != "ignore":
+            want = events(np.matmul, mode, a, b)
+            count = 1 if mode == "raise" else len(KINDS[kind])
+            assert len(want) == count, f"numpy.matmul is no reference here: {want}"
         for threads in THREADS:
             got = events(fastla.matmul, mode, poisoned(a), poisoned(b), num_threads=threads)
             assert got == want, f"{kind} {m}x{n}x{k}, {threads} threads"
@@ -112,7 +114,7 @@ def test_default_state_reports_overflow_and_invalid_not_underflow(dtype, threads
 def test_stacks_vectors_and_out_warn_as_numpy_does(isa, dtype):
     a, b = operands("overflow and invalid", 6, 7, 5, dtype)
     stack = np.stack([np.ones_like(a), a, np.ones_like(a)])
-    cases = [((stack, b), {}), ((a[-1], b), {}), ((b.T, a[-1]), {}), ((a[-1], np.ones(5, dtype)), {}),
+    cases = [((stack, b), {}), ((a[-1], b), {}), ((b.T, a[-1]), {}), ((a[-1], np.full(5, 2, dtype)), {}),
              ((a, b), {"out": np.empty((6, 7), dtype)})]
     for args, kwargs in cases:
         want = events(np.matmul, "warn", *args, **kwargs)

@@ -129,6 +129,14 @@ fastla_status compute(const Task &task, uint32_t *raised) {
   return FASTLA_OK;
 }
 
+// Planning computes with doubles too: neither the caller's rounding nor its traps may meet them.
+fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
+  const FpScope scope;
+  Task task;
+  const fastla_status status = desc ? prepare(*desc, &task) : FASTLA_INVALID;
+  return status == FASTLA_OK ? compute(task, raised) : status;
+}
+
 }  // namespace
 }  // namespace fastla
 
@@ -153,11 +161,8 @@ void fastla_plan_info_init(fastla_plan_info *info) {
 }
 
 fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
-  if (fp_flags) *fp_flags = 0;
-  Task task;
-  fastla_status status = desc ? prepare(*desc, &task) : FASTLA_INVALID;
   uint32_t raised = 0;
-  if (status == FASTLA_OK) status = compute(task, &raised);
+  const fastla_status status = run_gemm(desc, &raised);
   if (raised) FpScope::raise(raised);
   if (fp_flags) *fp_flags = raised;
   return status;
@@ -165,6 +170,7 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
 
 fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
   if (!desc || !info || info->struct_size < sizeof(*info)) return FASTLA_INVALID;
+  const FpScope scope;
   Task task;
   const fastla_status status = prepare(*desc, &task);
   if (status != FASTLA_OK) return status;

@@ -163,12 +163,13 @@ template <class T> FASTLA_INLINE Scaled<T> normal_tail(Vec<T> m) {
   const auto [shifted, n] = nearest_power<T>(minus_half * C::log2_e, m);
   Vec<T> r = fma(minus_half, m, n * -C::ln2_high);
   r = fma(n, splat<T>(-C::ln2_low), r);
-  // G(m) = P(v) / (m + 4), v = (m - 4) / (m + 4) = 1 - 8 / (m + 4). The remainder 1 - t (m + 4)
-  // corrects both t and v: around m = 0 the rounding of m + 4 alone would cost 3 ulp.
-  const Vec<T> t = T(1) / (m + T(4)), u = t * T(8);
-  const Vec<T> remainder = fma(-t, m, T(1) - t * T(4));
-  const Vec<T> v = fma(-u, remainder, T(1) - u);
-  const Vec<T> g = fma(t, remainder, t) * horner<T>(C::mills, v);
+  // G(m) = P(v) / (m + 4), v = (m - 4) / (m + 4) = 1 - 8 / (m + 4). m + 4 is d + rest exactly; both
+  // quotients are corrected by their remainder, which saves 3 ulp around m = 0.
+  const Vec<T> d = m + T(4), rest = m - (d - T(4)), t = T(1) / d, u = t * T(8);
+  const Vec<T> error = fma(-t, rest, fma(-t, d, splat<T>(1)));
+  const Vec<T> p = horner<T>(C::mills, fma(-u, error, T(1) - u)), quotient = p * t;
+  const Vec<T> remainder = fma(-quotient, rest, fma(-quotient, d, p));
+  const Vec<T> g = fma(t, remainder, quotient);
   return scaled<T>(g, expm1_near_zero<T>(r), shifted);
 }
 

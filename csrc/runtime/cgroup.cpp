@@ -1,8 +1,8 @@
 // The limits that a container puts on a process: the cgroup's CPU quota, the affinity mask.
 //
 // A quota sits in a folder of the cgroup file system. /proc/self/cgroup names the folder within its
-// hierarchy, /proc/self/mountinfo says where the hierarchy is mounted; every folder from there up to the
-// mount may hold a tighter quota. Whatever is missing or unreadable counts as "no limit".
+// hierarchy, /proc/self/mountinfo says where the hierarchy is mounted; every folder from there up
+// to the mount may hold a tighter quota. Whatever is missing or unreadable counts as "no limit".
 #include "runtime/cgroup.hpp"
 
 #include <errno.h>
@@ -90,8 +90,8 @@ void unescape(char *s) {
 
 enum class Version { v1, v2 };
 
-// The process's folder within the hierarchy that holds the cpu controller: of "4:cpu,cpuacct:/a/b" or
-// "0::/a/b" the last field.
+// The process's folder within the hierarchy that holds the cpu controller: of "4:cpu,cpuacct:/a/b"
+// or "0::/a/b" the last field.
 bool find_folder(const char *root, Version version, Path &folder) {
   Lines lines(root, "/proc/self/cgroup");
   while (char *line = lines.next()) {
@@ -144,8 +144,9 @@ bool parse_mount(char *line, Version version, Mount &mount) {
   return true;
 }
 
-// The hierarchy's mount point and the process's folder below it. A container may see its folder's name
-// as the host knows it, or nothing but ".."; then what is mounted is taken to be its own folder.
+// The hierarchy's mount point and the process's folder below it. A container may see its folder's
+// name as the host knows it, or nothing but ".."; then what is mounted is taken to be its own
+// folder.
 bool find_place(const char *root, Version version, Path &point, Path &inside) {
   Path folder;
   if (!find_folder(root, version, folder)) return false;

@@ -29,8 +29,8 @@ Leaf cpuid(uint32_t leaf, uint32_t subleaf = 0) {
 
 constexpr bool bit(uint32_t word, int index) { return (word >> index & 1) != 0; }
 
-// The register state that the operating system saves when it switches tasks (XCR0). An instruction set
-// whose registers are not saved does not exist for us, whatever CPUID says.
+// The register state that the operating system saves when it switches tasks (XCR0). An instruction
+// set whose registers are not saved does not exist for us, whatever CPUID says.
 uint32_t saved_state() {
   constexpr int kOsxsave = 27;
   if (!bit(cpuid(1).ecx, kOsxsave)) return 0;
@@ -55,8 +55,8 @@ void find_features(Cpu &c) {
   c.avx512_bf16 = c.avx512 && bit(cpuid(7, 1).eax, 5);
 }
 
-// Intel describes its caches in leaf 4 and AMD, in the same format, in leaf 0x8000001D; the other one is
-// empty. False when this one is.
+// Intel describes its caches in leaf 4 and AMD, in the same format, in leaf 0x8000001D; the other
+// one is empty. False when this one is.
 bool find_caches(Cpu &c, uint32_t leaf) {
   enum { kNone = 0, kInstruction = 2 };
   bool found = false;
@@ -67,7 +67,8 @@ bool find_caches(Cpu &c, uint32_t leaf) {
     const int64_t line = (r.ebx & 0xfff) + 1, partitions = (r.ebx >> 12 & 0x3ff) + 1;
     const int64_t ways = (r.ebx >> 22) + 1, sets = int64_t{r.ecx} + 1;
     const int64_t bytes = line * partitions * ways * sets;
-    // A hypervisor may hide the sizes but not the entries: 64 bytes is what an entry of zeros gives.
+    // A hypervisor may hide the sizes but not the entries: 64 bytes is what an entry of zeros
+    // gives.
     if (type == kInstruction || level < 1 || level > 3 || bytes < 4096) continue;
     (level == 1 ? c.l1 : level == 2 ? c.l2 : c.l3) = bytes;
     found = true;

@@ -1,5 +1,6 @@
-// The CPU this process runs on: instruction sets that both it and the operating system support, cache
-// sizes, name. Asked once, from CPUID and XGETBV alone, so that a sandbox without /proc or /sys works.
+// The CPU this process runs on: instruction sets that both it and the operating system support,
+// cache sizes, name. Asked once, from CPUID and XGETBV alone, so that a sandbox without /proc or
+// /sys works.
 #pragma once
 #include <stdint.h>
 
