@@ -81,8 +81,8 @@ bool Affine::operands() {
     if (PyArray_NDIM(w_.array()) != 2) {
       const Ref w = shape_text(w_.array());
       if (w)
-        PyErr_Format(PyExc_ValueError, "%s: the right operand is %U; it must be a matrix", call_.function,
-                     w.get());
+        PyErr_Format(PyExc_ValueError, "%s: the right operand is %U; it must be a matrix",
+                     call_.function, w.get());
       return false;
     }
     w_rows_ = PyArray_DIM(w_.array(), 0);
@@ -117,7 +117,8 @@ bool Affine::choose_dtype() {
   desc_.dtype = PyArray_ISNBO(result->byteorder) ? dtype_of(result->type_num) : -1;
   bool ours = desc_.dtype >= 0;
   if (!ours)
-    PyErr_Format(PyExc_TypeError, "%s: the operands promote to %R; float32 and float64 are supported",
+    PyErr_Format(PyExc_TypeError,
+                 "%s: the operands promote to %R; float32 and float64 are supported",
                  call_.function, result);
   for (int i = 0; ours && i < n; ++i)
     if (!PyArray_CanCastArrayTo(arrays[i], result, NPY_SAME_KIND_CASTING)) {
@@ -150,8 +151,9 @@ bool Affine::shapes() {
   desc_.n = call_.w_transposed ? w_rows_ : w_cols_;
   desc_.k = call_.w_transposed ? w_cols_ : w_rows_;
   if (PyArray_DIM(x_.array(), ndim - 1) != desc_.k)
-    return fail(call_.w_transposed ? "%s: %U; their last dimensions must be equal"
-                                   : "%s: %U; the left one's last dimension must equal the right one's first");
+    return fail(call_.w_transposed
+                    ? "%s: %U; their last dimensions must be equal"
+                    : "%s: %U; the left one's last dimension must equal the right one's first");
   x_ = as_dtype(x_.array(), desc_.dtype);
   if (!x_) return false;
   Rows rows;
@@ -161,7 +163,8 @@ bool Affine::shapes() {
     collapse(x_.array(), &rows);
   }
   desc_.m = rows.m;
-  desc_.a = {PyArray_DATA(x_.array()), rows.row_stride, rows.col_stride, !PyArray_ISNOTSWAPPED(x_.array())};
+  desc_.a = {PyArray_DATA(x_.array()), rows.row_stride, rows.col_stride,
+             !PyArray_ISNOTSWAPPED(x_.array())};
   ndim_ = ndim;
   for (int i = 0; i + 1 < ndim; ++i) dims_[i] = PyArray_DIM(x_.array(), i);
   dims_[ndim - 1] = desc_.n;

@@ -13,9 +13,10 @@ struct Call {
   const char *function;
   PyObject *x, *w, *out;
   bool w_transposed;  // w is (out, in)
-  PyObject *alpha, *beta, *c, *row_scale, *col_scale, *bias, *row_bias, *activation, *gate, *residual;
+  PyObject *alpha, *beta, *c, *row_scale, *col_scale, *bias, *row_bias, *activation, *gate,
+      *residual;
   int threads;
-  int x_ndim;      // required dimensions of x; 0: any but none
+  int x_ndim;       // required dimensions of x; 0: any but none
   PyObject *dtype;  // asked for (matmul only)
 };
 

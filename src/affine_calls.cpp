@@ -37,12 +37,26 @@ PyObject *linear(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
 
 PyObject *gemm(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   enum Slot {
-    kA, kB, kAlpha, kBeta, kC, kRowScale, kColScale, kBias, kRowBias, kActivation, kGate, kResidual, kOut,
-    kPrecision, kThreads, kSlots
+    kA,
+    kB,
+    kAlpha,
+    kBeta,
+    kC,
+    kRowScale,
+    kColScale,
+    kBias,
+    kRowBias,
+    kActivation,
+    kGate,
+    kResidual,
+    kOut,
+    kPrecision,
+    kThreads,
+    kSlots
   };
   static const char *const names[kSlots] = {
-      "a",          "b",    "alpha",    "beta", "c",         "row_scale", "col_scale", "bias", "row_bias",
-      "activation", "gate", "residual", "out",  "precision", "num_threads"};
+      "a",        "b",          "alpha", "beta",     "c",   "row_scale", "col_scale",  "bias",
+      "row_bias", "activation", "gate",  "residual", "out", "precision", "num_threads"};
   static const Signature signature{"gemm", names, kSlots, 2, 0, 2, nullptr};
   PyObject *slot[kSlots];
   int extras = 0;
@@ -67,7 +81,8 @@ PyObject *gemm(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
   return Affine(call).run();
 }
 
-PyObject *matmul_packed(PyObject *x, PyObject *packed, PyObject *out, PyObject *dtype, int threads) {
+PyObject *matmul_packed(PyObject *x, PyObject *packed, PyObject *out, PyObject *dtype,
+                        int threads) {
   Call call{};
   call.function = "matmul";
   call.x = x;

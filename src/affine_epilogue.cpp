@@ -34,7 +34,8 @@ bool Affine::vector(const char *name, Ref &array, int64_t length, fastla_vector 
 
 bool Affine::matrix(const char *name, Ref &array, fastla_matrix *result) {
   if (!array) return true;
-  if (PyArray_NDIM(array.array()) != ndim_ || !PyArray_CompareLists(PyArray_DIMS(array.array()), dims_, ndim_))
+  if (PyArray_NDIM(array.array()) != ndim_ ||
+      !PyArray_CompareLists(PyArray_DIMS(array.array()), dims_, ndim_))
     return wrong_shape(name, array, shape_text(ndim_, dims_));
   array = as_native(array.array(), desc_.dtype);
   Rows rows;
@@ -54,22 +55,27 @@ bool Affine::epilogue() {
   e.activation = activation;
   if (!number("alpha", call_.alpha, &e.alpha) || !number("beta", call_.beta, &e.beta)) return false;
   if (e.beta != 0 && !extra_[kC]) {
-    PyErr_Format(PyExc_ValueError, "%s: beta is %R, but c is not given", call_.function, call_.beta);
+    PyErr_Format(PyExc_ValueError, "%s: beta is %R, but c is not given", call_.function,
+                 call_.beta);
     return false;
   }
-  return matrix("c", extra_[kC], &e.c) && vector("row_scale", extra_[kRowScale], desc_.m, &e.row_scale) &&
+  return matrix("c", extra_[kC], &e.c) &&
+         vector("row_scale", extra_[kRowScale], desc_.m, &e.row_scale) &&
          vector("col_scale", extra_[kColScale], desc_.n, &e.col_scale) &&
          vector(call_.w_transposed ? "b" : "bias", extra_[kBias], desc_.n, &e.col_bias) &&
          vector("row_bias", extra_[kRowBias], desc_.m, &e.row_bias) &&
-         matrix("gate", extra_[kGate], &e.gate) && matrix("residual", extra_[kResidual], &e.residual);
+         matrix("gate", extra_[kGate], &e.gate) &&
+         matrix("residual", extra_[kResidual], &e.residual);
 }
 
 bool Affine::safe(PyArrayObject *out, const Rows &rows) const {
   if (may_overlap(out, x_.array()) || (w_ && may_overlap(out, w_.array()))) return false;
   for (int i = 0; i < kExtra; ++i) {
     if (!extra_[i] || !may_overlap(out, extra_[i].array())) continue;
-    const fastla_matrix *same = i == kC ? &epilogue_.c : i == kGate ? &epilogue_.gate
-                                : i == kResidual ? &epilogue_.residual : nullptr;
+    const fastla_matrix *same = i == kC          ? &epilogue_.c
+                                : i == kGate     ? &epilogue_.gate
+                                : i == kResidual ? &epilogue_.residual
+                                                 : nullptr;
     if (!same || same->data != PyArray_DATA(out) || same->row_stride != rows.row_stride ||
         same->col_stride != rows.col_stride)
       return false;
@@ -95,7 +101,8 @@ bool Affine::check_out() const {
   PyArray_Descr *descr = PyArray_DescrFromType(type_num_of(desc_.dtype));
   const bool castable = PyArray_CanCastTypeTo(descr, PyArray_DESCR(array), NPY_SAME_KIND_CASTING);
   if (!castable)
-    PyErr_Format(PyExc_TypeError, "%s: the result is %R, which cannot be cast to out's %R by 'same_kind'",
+    PyErr_Format(PyExc_TypeError,
+                 "%s: the result is %R, which cannot be cast to out's %R by 'same_kind'",
                  call_.function, descr, PyArray_DESCR(array));
   Py_DECREF(descr);
   return castable;

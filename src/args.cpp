@@ -11,8 +11,8 @@ bool sort_arguments(const Signature &s, PyObject *const *args, Py_ssize_t nargs,
   for (int i = 0; i < s.count; ++i) slots[i] = nullptr;
   *extras = 0;
   if (nargs > s.positional) {
-    PyErr_Format(PyExc_TypeError, "%s() takes at most %d positional arguments (%zd given)", s.function,
-                 s.positional, nargs);
+    PyErr_Format(PyExc_TypeError, "%s() takes at most %d positional arguments (%zd given)",
+                 s.function, s.positional, nargs);
     return false;
   }
   for (Py_ssize_t i = 0; i < nargs; ++i) slots[i] = args[i];
@@ -27,7 +27,8 @@ bool sort_arguments(const Signature &s, PyObject *const *args, Py_ssize_t nargs,
         ++*extras;
         continue;
       }
-      PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%s'", s.function, name);
+      PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%s'", s.function,
+                   name);
       return false;
     }
     if (slots[at]) {
@@ -48,15 +49,16 @@ int parse_threads(const char *function, PyObject *value) {
   if (!value || value == Py_None) return 0;
   Ref index(PyNumber_Index(value));
   if (!index) {
-    PyErr_Format(PyExc_TypeError, "%s: num_threads must be an integer or None, not %.100s", function,
-                 Py_TYPE(value)->tp_name);
+    PyErr_Format(PyExc_TypeError, "%s: num_threads must be an integer or None, not %.100s",
+                 function, Py_TYPE(value)->tp_name);
     return -1;
   }
   int overflow = 0;
   const long n = PyLong_AsLongAndOverflow(index.get(), &overflow);
   if (n == -1 && PyErr_Occurred()) return -1;
   if (overflow || n < 1 || n > 1024) {
-    PyErr_Format(PyExc_ValueError, "%s: num_threads is %R; it must be from 1 to 1024", function, value);
+    PyErr_Format(PyExc_ValueError, "%s: num_threads is %R; it must be from 1 to 1024", function,
+                 value);
     return -1;
   }
   return static_cast<int>(n);
@@ -78,8 +80,8 @@ bool parse_precision(const char *function, PyObject *value) {
   static const char *const names[] = {"highest", "exact", "high", "tf32", "fast"};
   if (!value || index_of(value, names, 5) >= 0) return true;
   PyErr_Format(PyExc_ValueError,
-               "%s: precision is %R; it must be 'exact', 'highest', 'high', 'tf32' or 'fast'", function,
-               value);
+               "%s: precision is %R; it must be 'exact', 'highest', 'high', 'tf32' or 'fast'",
+               function, value);
   return false;
 }
 
@@ -89,10 +91,11 @@ int parse_activation(const char *function, PyObject *value) {
   if (!value || value == Py_None) return FASTLA_ACT_NONE;
   const int i = index_of(value, names, FASTLA_ACTIVATIONS);
   if (i > 0) return i;
-  PyErr_Format(PyExc_ValueError,
-               "%s: activation is %R; it must be None, 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh' or "
-               "'sigmoid'",
-               function, value);
+  PyErr_Format(
+      PyExc_ValueError,
+      "%s: activation is %R; it must be None, 'relu', 'gelu', 'gelu_tanh', 'silu', 'tanh' or "
+      "'sigmoid'",
+      function, value);
   return -1;
 }
 
@@ -107,7 +110,9 @@ Ref shape_text(int ndim, const npy_intp *dims) {
   return Ref(PyObject_Repr(tuple.get()));
 }
 
-Ref shape_text(PyArrayObject *array) { return shape_text(PyArray_NDIM(array), PyArray_DIMS(array)); }
+Ref shape_text(PyArrayObject *array) {
+  return shape_text(PyArray_NDIM(array), PyArray_DIMS(array));
+}
 
 Ref as_dtype(PyArrayObject *array, int dtype) {
   if (PyArray_TYPE(array) == type_num_of(dtype))
@@ -118,7 +123,8 @@ Ref as_dtype(PyArrayObject *array, int dtype) {
 Ref as_native(PyArrayObject *array, int dtype) {
   if (is_direct(array, dtype)) return Ref::borrow(reinterpret_cast<PyObject *>(array));
   // Behaved but for being writeable also counts: nothing is written to it.
-  if (PyArray_TYPE(array) == type_num_of(dtype) && PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array))
+  if (PyArray_TYPE(array) == type_num_of(dtype) && PyArray_ISALIGNED(array) &&
+      PyArray_ISNOTSWAPPED(array))
     return Ref::borrow(reinterpret_cast<PyObject *>(array));
   return Ref(PyArray_Cast(array, type_num_of(dtype)));
 }
@@ -191,7 +197,8 @@ bool report_flags(uint32_t flags) {
       static_cast<double *>(PyArray_DATA(a.array()))[i] = cause.a;
       static_cast<double *>(PyArray_DATA(b.array()))[i++] = cause.b;
     }
-  return static_cast<bool>(Ref(PyObject_CallFunctionObjArgs(numpy_matmul(), a.get(), b.get(), nullptr)));
+  return static_cast<bool>(
+      Ref(PyObject_CallFunctionObjArgs(numpy_matmul(), a.get(), b.get(), nullptr)));
 }
 
 fastla_status run_gemm(const fastla_gemm_desc &desc, double multiply_adds, uint32_t *flags) {

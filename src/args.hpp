@@ -55,8 +55,8 @@ struct Signature {
   bool (*accept)(const char *name);
 };
 // False with a TypeError set. *extras: keywords that accept() took.
-bool sort_arguments(const Signature &signature, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
-                    PyObject **slots, int *extras);
+bool sort_arguments(const Signature &signature, PyObject *const *args, Py_ssize_t nargs,
+                    PyObject *kwnames, PyObject **slots, int *extras);
 
 // 0 for None; -1 with an error set.
 int parse_threads(const char *function, PyObject *value);

@@ -26,7 +26,8 @@ py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, cons
   desc.num_threads = threads;
   fastla_plan_info info;
   fastla_plan_info_init(&info);
-  if (fastla_explain(&desc, &info) != FASTLA_OK) throw py::value_error("explain: sizes out of range");
+  if (fastla_explain(&desc, &info) != FASTLA_OK)
+    throw py::value_error("explain: sizes out of range");
   const char *const paths[] = {"auto", "packed", "small", "vector"};
   py::dict plan;
   plan["path"] = paths[info.path];
@@ -55,7 +56,8 @@ py::object activate(const py::object &name, const py::object &x) {
   if (!copy) throw py::error_already_set();
   const Ref native = as_native(copy.array(), dtype);
   if (!native) throw py::error_already_set();
-  Ref result(PyArray_EMPTY(PyArray_NDIM(native.array()), PyArray_DIMS(native.array()), type_num_of(dtype), 0));
+  Ref result(PyArray_EMPTY(PyArray_NDIM(native.array()), PyArray_DIMS(native.array()),
+                           type_num_of(dtype), 0));
   if (!result) throw py::error_already_set();
   fastla_activate(dtype, activation, PyArray_DATA(native.array()), PyArray_DATA(result.array()),
                   PyArray_SIZE(native.array()));
@@ -65,8 +67,8 @@ py::object activate(const py::object &name, const py::object &x) {
 }  // namespace
 
 void bind_explain(py::module_ &m) {
-  m.def("explain", &explain, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("dtype"), py::arg("a"),
-        py::arg("b"), py::arg("c"), py::arg("threads"));
+  m.def("explain", &explain, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("dtype"),
+        py::arg("a"), py::arg("b"), py::arg("c"), py::arg("threads"));
   m.def("activate", &activate, py::arg("name"), py::arg("x"));
 }
 

@@ -22,7 +22,8 @@ Packed make(PyObject *w) {
   }
   const int dtype = dtype_of(PyArray_TYPE(a));
   if (dtype < 0) {
-    PyErr_Format(PyExc_TypeError, "pack: w is %R; float32 and float64 are supported", PyArray_DESCR(a));
+    PyErr_Format(PyExc_TypeError, "pack: w is %R; float32 and float64 are supported",
+                 PyArray_DESCR(a));
     throw py::error_already_set();
   }
   auto store = std::make_shared<PackedStore>(dtype, PyArray_DIM(a, 0), PyArray_DIM(a, 1));
@@ -48,7 +49,8 @@ py::object numpy_dtype(const Packed &p) {
 
 py::object to_array(const Packed &p, const py::object &dtype, const py::object &copy) {
   if (!copy.is_none() && !copy.cast<bool>())
-    throw py::value_error("PackedMatrix: its layout is not an array's; it cannot be had without a copy");
+    throw py::value_error(
+        "PackedMatrix: its layout is not an array's; it cannot be had without a copy");
   npy_intp dims[2] = {p.store->rows(), p.store->cols()};
   Ref array(PyArray_EMPTY(2, dims, type_num_of(p.store->dtype()), 0));
   if (!array) throw py::error_already_set();
@@ -71,11 +73,12 @@ py::object rmatmul(const py::object &self, const py::object &x) {
 }
 
 std::string repr(const Packed &p) {
-  return "PackedMatrix(shape=(" + std::to_string(p.rows()) + ", " + std::to_string(p.cols()) + "), dtype=" +
-         (p.store->dtype() == FASTLA_F64 ? "float64" : "float32") + ")";
+  return "PackedMatrix(shape=(" + std::to_string(p.rows()) + ", " + std::to_string(p.cols()) +
+         "), dtype=" + (p.store->dtype() == FASTLA_F64 ? "float64" : "float32") + ")";
 }
 
-constexpr const char *kClassDoc = R"(An immutable copy of a matrix in the layout that products read; made by `pack`.
+constexpr const char *kClassDoc =
+    R"(An immutable copy of a matrix in the layout that products read; made by `pack`.
 
 Attributes
 ----------
@@ -122,7 +125,8 @@ void bind_packed(py::module_ &m) {
   py::options options;
   options.disable_function_signatures();
   py::class_<Packed> type(m, "PackedMatrix", kClassDoc);
-  type.def_property_readonly("shape", [](const Packed &p) { return py::make_tuple(p.rows(), p.cols()); })
+  type.def_property_readonly("shape",
+                             [](const Packed &p) { return py::make_tuple(p.rows(), p.cols()); })
       .def_property_readonly("dtype", &numpy_dtype)
       .def_property_readonly("ndim", [](const Packed &) { return 2; })
       .def_property_readonly("T", [](const Packed &p) { return Packed{p.store, !p.transposed}; })

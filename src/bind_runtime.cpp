@@ -58,7 +58,8 @@ double roof_fma(const std::string &dtype, int threads, double seconds) {
   fastla_status status;
   {
     const py::gil_scoped_release release;
-    status = fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, &flops);
+    status =
+        fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, &flops);
   }
   if (status != FASTLA_OK) throw py::value_error("roof: threads and seconds must be positive");
   return flops;
@@ -97,8 +98,9 @@ void bind_runtime(py::module_ &m) {
   m.def("set_num_threads", &fastla_set_num_threads, py::arg("n"));
   m.def("thread_context", &fastla_thread_context, py::arg("n"));
   m.def("team_started", [] { return fastla_team_started() != 0; });
-  m.def("cgroup_cpus", [](const std::string &root) { return fastla_cgroup_cpus(root.c_str()); },
-        py::arg("root"));
+  m.def(
+      "cgroup_cpus", [](const std::string &root) { return fastla_cgroup_cpus(root.c_str()); },
+      py::arg("root"));
   m.def("affinity_cpus", &fastla_affinity_cpus);
   m.def("roof_fma", &roof_fma, py::arg("dtype"), py::arg("threads"), py::arg("seconds"));
   m.def("roof_read", &roof_read, py::arg("threads"), py::arg("seconds"));

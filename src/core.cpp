@@ -15,8 +15,8 @@ void bind_capi(py::module_ &module);
 
 namespace {
 
-#define FASTLA_HOT(name, doc)                                                                        \
-  {#name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fastla_py::name)),              \
+#define FASTLA_HOT(name, doc)                                                           \
+  {#name, reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(fastla_py::name)), \
    METH_FASTCALL | METH_KEYWORDS, doc}
 
 PyMethodDef hot_calls[] = {

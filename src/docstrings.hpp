@@ -1,5 +1,7 @@
 // The hot calls' table entries with their docstrings (numpydoc). Included once, by core.cpp.
-FASTLA_HOT(matmul, R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', num_threads=None)
+FASTLA_HOT(
+    matmul,
+    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', num_threads=None, **kwargs)
 --
 
 Matrix product with the semantics of `numpy.matmul` and bits that never change.
@@ -58,7 +60,9 @@ Examples
 array([[1., 2.],
        [3., 4.]])
 )"),
-FASTLA_HOT(linear, R"(linear(x, w, b=None, *, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
+    FASTLA_HOT(
+        linear,
+        R"(linear(x, w, b=None, *, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
 --
 
 A linear layer: ``activation(x @ w.T + b) * gate + residual`` in one pass over the result.
@@ -107,7 +111,9 @@ Examples
 >>> fastla.linear(x, w, np.array([0.5, 0.5]), activation="relu")
 array([[1.5, 0. ]])
 )"),
-FASTLA_HOT(gemm, R"(gemm(a, b, *, alpha=1.0, beta=0.0, c=None, row_scale=None, col_scale=None, bias=None, row_bias=None, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
+    FASTLA_HOT(
+        gemm,
+        R"(gemm(a, b, *, alpha=1.0, beta=0.0, c=None, row_scale=None, col_scale=None, bias=None, row_bias=None, activation=None, gate=None, residual=None, out=None, precision='highest', num_threads=None)
 --
 
 The product of two matrices with every step of the epilogue.
@@ -162,7 +168,7 @@ Examples
 >>> fastla.gemm(a, a.T, alpha=2.0, beta=-1.0, c=np.array([[4.0]]))
 array([[6.]])
 )"),
-{"pack", fastla_py::pack, METH_O, R"(pack(w)
+    {"pack", fastla_py::pack, METH_O, R"(pack(w)
 --
 
 Copy a matrix into the layout that products read, once for many products.

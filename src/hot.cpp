@@ -14,8 +14,8 @@ const char *const kNames[kSlots] = {"x1", "x2", "out", "dtype", "precision", "nu
 
 // What only the ufunc machinery understands.
 bool is_ufunc_keyword(const char *name) {
-  static const char *const names[] = {"casting", "order", "subok", "axes", "axis", "signature", "sig",
-                                      "keepdims", "where"};
+  static const char *const names[] = {"casting",   "order", "subok",    "axes", "axis",
+                                      "signature", "sig",   "keepdims", "where"};
   for (const char *known : names)
     if (std::strcmp(name, known) == 0) return true;
   return false;
@@ -49,7 +49,8 @@ Ref as_array(PyObject *object, bool *foreign) {
   *foreign = PyArray_Check(object);
   if (!*foreign && !PyList_CheckExact(object) && !PyTuple_CheckExact(object)) {
     auto *type = reinterpret_cast<PyObject *>(Py_TYPE(object));
-    *foreign = PyObject_HasAttrString(type, "__array_ufunc__") || PyObject_HasAttrString(type, "__array_wrap__");
+    *foreign = PyObject_HasAttrString(type, "__array_ufunc__") ||
+               PyObject_HasAttrString(type, "__array_wrap__");
   }
   if (*foreign) return Ref();
   return Ref(PyArray_FromAny(object, nullptr, 0, 0, 0, nullptr));
@@ -89,7 +90,8 @@ struct Shapes {
 
 bool mismatch(PyArrayObject *a, PyArrayObject *b, const char *what) {
   const Ref x = shape_text(a), y = shape_text(b);
-  if (x && y) PyErr_Format(PyExc_ValueError, "matmul: a is %U, b is %U; %s", x.get(), y.get(), what);
+  if (x && y)
+    PyErr_Format(PyExc_ValueError, "matmul: a is %U, b is %U; %s", x.get(), y.get(), what);
   return false;
 }
 
@@ -97,7 +99,8 @@ bool mismatch(PyArrayObject *a, PyArrayObject *b, const char *what) {
 bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s) {
   const int an = PyArray_NDIM(a), bn = PyArray_NDIM(b);
   if (an == 0 || bn == 0)
-    return mismatch(a, b, "each operand must have at least one dimension (multiply by a scalar with *)");
+    return mismatch(a, b,
+                    "each operand must have at least one dimension (multiply by a scalar with *)");
   s->a_vector = an == 1;
   s->b_vector = bn == 1;
   s->m = s->a_vector ? 1 : PyArray_DIM(a, an - 2);
@@ -156,10 +159,12 @@ OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int dtype, 
   const Shapes &s = *shapes;
   const bool same = widen(array, shapes);
   if (!same) {
-    const Ref x = shape_text(a), y = shape_text(b), o = shape_text(array), r = shape_text(s.ndim, s.dims);
+    const Ref x = shape_text(a), y = shape_text(b), o = shape_text(array),
+              r = shape_text(s.ndim, s.dims);
     if (x && y && o && r)
-      PyErr_Format(PyExc_ValueError, "matmul: non-broadcastable out: it is %U, but a %U times b %U is %U",
-                   o.get(), x.get(), y.get(), r.get());
+      PyErr_Format(PyExc_ValueError,
+                   "matmul: non-broadcastable out: it is %U, but a %U times b %U is %U", o.get(),
+                   x.get(), y.get(), r.get());
     return kError;
   }
   if (!PyArray_ISWRITEABLE(array)) {
@@ -180,11 +185,12 @@ fastla_matrix left(PyArrayObject *a, bool vector) {
 }
 fastla_matrix right(PyArrayObject *b, bool vector) {
   const int n = PyArray_NDIM(b);
-  return {PyArray_DATA(b), PyArray_STRIDE(b, vector ? 0 : n - 2), vector ? 0 : PyArray_STRIDE(b, n - 1),
-          !PyArray_ISNOTSWAPPED(b)};
+  return {PyArray_DATA(b), PyArray_STRIDE(b, vector ? 0 : n - 2),
+          vector ? 0 : PyArray_STRIDE(b, n - 1), !PyArray_ISNOTSWAPPED(b)};
 }
 
-bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes &s, int dtype, int threads) {
+bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes &s, int dtype,
+              int threads) {
   fastla_gemm_desc desc;
   fastla_gemm_desc_init(&desc);
   desc.dtype = dtype;
@@ -212,7 +218,8 @@ bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes
   desc.a_batch_strides = as;
   desc.b_batch_strides = bs;
   desc.c_batch_strides = cs;
-  const double work = static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * count;
+  const double work =
+      static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * count;
   uint32_t flags = 0;
   const fastla_status status = run_gemm(desc, work, &flags);
   if (status == FASTLA_OK) return report_flags(flags);
@@ -273,14 +280,16 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   auto *given = reinterpret_cast<PyArrayObject *>(out);
   const bool direct = out && is_direct(given, dtype) && !may_overlap(given, a.array()) &&
                       !may_overlap(given, b.array());
-  const bool cast = PyArray_TYPE(a.array()) != type_num_of(dtype) || PyArray_TYPE(b.array()) != type_num_of(dtype);
+  const bool cast = PyArray_TYPE(a.array()) != type_num_of(dtype) ||
+                    PyArray_TYPE(b.array()) != type_num_of(dtype);
   if (cast) {
     a = as_dtype(a.array(), dtype);
     b = as_dtype(b.array(), dtype);
     if (!a || !b || !resolve(a.array(), b.array(), &shapes)) return nullptr;
     if (out && !widen(given, &shapes)) return nullptr;  // it did before
   }
-  Target target{direct ? Ref::borrow(out) : Ref(PyArray_EMPTY(shapes.ndim, shapes.dims, type_num_of(dtype), 0)),
+  Target target{direct ? Ref::borrow(out)
+                       : Ref(PyArray_EMPTY(shapes.ndim, shapes.dims, type_num_of(dtype), 0)),
                 out};
   if (!target.array) return nullptr;
   if (!multiply(a.array(), b.array(), target.array.array(), shapes, dtype, threads)) return nullptr;

@@ -40,8 +40,10 @@ fastla_status PackedStore::make_panels(bool transposed, std::shared_ptr<fastla_p
     fastla_status status = unpack(data);
     fastla_packed *packed = nullptr;
     if (status == FASTLA_OK) {
-      const fastla_matrix plain{data, transposed ? size : cols_ * size, transposed ? cols_ * size : size, 0};
-      status = fastla_pack_b(dtype_, transposed ? cols_ : rows_, transposed ? rows_ : cols_, &plain, &packed);
+      const fastla_matrix plain{data, transposed ? size : cols_ * size,
+                                transposed ? cols_ * size : size, 0};
+      status = fastla_pack_b(dtype_, transposed ? cols_ : rows_, transposed ? rows_ : cols_, &plain,
+                             &packed);
     }
     std::free(data);
     if (status != FASTLA_OK) return status;

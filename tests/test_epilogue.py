@@ -185,7 +185,7 @@ def test_layouts_of_the_epilogue_operands(isa, dtype):
 def test_activations_in_the_epilogue(isa, dtype, path, activation):
     """Over full and ragged tiles, and equal to the activation of the finished product."""
     for m, n in edge_shapes(shapes.row_of(isa, dtype)):
-        a, b, found = shapes.case(m, n, (17,), dtype)
+        a, b, _ = shapes.case(m, n, (17,), dtype)
         a, b = a[:, :17] / 8, b[:17]
         got = fastla.gemm(a, b, activation=activation)
         want = _core.activate(activation, oracle.matmul2(a, b))

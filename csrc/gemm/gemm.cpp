@@ -24,7 +24,9 @@ struct Task {
   int threads;
 };
 
-Operand operand(const Matrix &m) { return {static_cast<const char *>(m.data), m.row_stride, m.col_stride}; }
+Operand operand(const Matrix &m) {
+  return {static_cast<const char *>(m.data), m.row_stride, m.col_stride};
+}
 Operand per_row(const Vector &v) { return {static_cast<const char *>(v.data), v.stride, 0}; }
 Operand per_col(const Vector &v) { return {static_cast<const char *>(v.data), 0, v.stride}; }
 Source source(const Matrix &m) {
@@ -75,8 +77,8 @@ bool valid(const GemmDesc &d) {
   if (d.batch_ndim < 0 || d.batch_ndim > kMaxBatchDims) return false;
   for (int i = 0; i < d.batch_ndim; ++i)
     if (d.batch_shape[i] < 0) return false;
-  if (d.packed_b && (d.packed_b->k != d.k || d.packed_b->n != d.n || d.packed_b->row->dtype != d.dtype ||
-                     !fastla_packed_current(d.packed_b)))
+  if (d.packed_b && (d.packed_b->k != d.k || d.packed_b->n != d.n ||
+                     d.packed_b->row->dtype != d.dtype || !fastla_packed_current(d.packed_b)))
     return false;
   const Epilogue *e = d.epilogue;
   if (!e) return true;
@@ -87,8 +89,16 @@ bool valid(const GemmDesc &d) {
 fastla_status prepare(const GemmDesc &d, Task *task) {
   if (!valid(d)) return FASTLA_INVALID;
   Problem &p = task->problem;
-  p = {d.m, d.n, d.k, source(d.a), source(d.b), static_cast<char *>(d.c), d.c_row_stride, d.c_col_stride,
-       d.packed_b ? d.packed_b->panels : nullptr, nullptr};
+  p = {d.m,
+       d.n,
+       d.k,
+       source(d.a),
+       source(d.b),
+       static_cast<char *>(d.c),
+       d.c_row_stride,
+       d.c_col_stride,
+       d.packed_b ? d.packed_b->panels : nullptr,
+       nullptr};
   task->finish = d.epilogue ? make_finish(*d.epilogue) : Finish{};
   if (d.epilogue) p.finish = &task->finish;
   Stack &s = task->stack;
@@ -103,10 +113,12 @@ fastla_status prepare(const GemmDesc &d, Task *task) {
   const KernelRow &row = chosen_row(d.dtype);
   const bool transposed = should_transpose(p, row);
   if (transposed) transpose(task);
-  const int64_t work_limit = 64 * 64 * 64;  // below it no plan asks for threads: spare the system calls
+  const int64_t work_limit =
+      64 * 64 * 64;  // below it no plan asks for threads: spare the system calls
   const bool tiny = double(p.m) * double(p.n) * double(p.k) * double(s.count) < double(work_limit);
   task->threads = d.num_threads ? d.num_threads : tiny ? 1 : fastla_get_num_threads();
-  const Machine machine{&row, cpu().l2, cpu().l3, task->threads, forced_path.load(std::memory_order_relaxed)};
+  const Machine machine{&row, cpu().l2, cpu().l3, task->threads,
+                        forced_path.load(std::memory_order_relaxed)};
   const fastla_status status = make_plan(p, machine, &task->plan);
   task->plan.transposed = transposed;
   return status;
@@ -187,7 +199,8 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   info->mc = plan.mc;
   info->nc = plan.nc;
   info->kc = plan.kc;
-  info->tasks = task.problem.m && task.problem.n ? plan.tasks(rows, direct ? task.problem.n : cols) : 0;
+  info->tasks =
+      task.problem.m && task.problem.n ? plan.tasks(rows, direct ? task.problem.n : cols) : 0;
   info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
   info->predicted_roof_share = plan.predicted_roof_share;
   return FASTLA_OK;
@@ -199,11 +212,14 @@ fastla_status fastla_force_path(int32_t path) {
   return FASTLA_OK;
 }
 
-fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y, int64_t count) {
-  if (dtype < 0 || dtype >= FASTLA_DTYPES || activation < 0 || activation >= FASTLA_ACTIVATIONS || count < 0)
+fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y,
+                              int64_t count) {
+  if (dtype < 0 || dtype >= FASTLA_DTYPES || activation < 0 || activation >= FASTLA_ACTIVATIONS ||
+      count < 0)
     return FASTLA_INVALID;
   const FpScope scope;
-  chosen_row(dtype).activate(activation, static_cast<const char *>(x), static_cast<char *>(y), count);
+  chosen_row(dtype).activate(activation, static_cast<const char *>(x), static_cast<char *>(y),
+                             count);
   return FASTLA_OK;
 }
 

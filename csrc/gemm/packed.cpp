@@ -18,9 +18,9 @@ struct Step {
   const Plan &plan;
   const Problem &p;
   char *a_panels, *b_panels, *totals;
-  int64_t i0, rows;  // chunk of A
-  int64_t j0, cols;  // panel of B
-  int64_t k0, depth; // block of K
+  int64_t i0, rows;   // chunk of A
+  int64_t j0, cols;   // panel of B
+  int64_t k0, depth;  // block of K
 
   int64_t size() const { return plan.row->element_size; }
 
@@ -82,9 +82,17 @@ uint32_t run_packed(const Plan &plan, const Problem &p, char *scratch) noexcept 
     for (int64_t j0 = 0; j0 < p.n; j0 += plan.nc)
       for (int64_t block = 0; block < blocks; ++block) {
         const int64_t k0 = block * plan.kc;
-        const Step step{plan, p, scratch, b_panels, totals,
-                        i0, smaller(plan.chunk, p.m - i0), j0, smaller(plan.nc, p.n - j0),
-                        k0, smaller(plan.kc, p.k - k0)};
+        const Step step{plan,
+                        p,
+                        scratch,
+                        b_panels,
+                        totals,
+                        i0,
+                        smaller(plan.chunk, p.m - i0),
+                        j0,
+                        smaller(plan.nc, p.n - j0),
+                        k0,
+                        smaller(plan.kc, p.k - k0)};
         flags |= step.pack();
         flags |= step.multiply(block == 0, block == blocks - 1);
       }

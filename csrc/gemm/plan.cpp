@@ -29,7 +29,8 @@ bool in_place(const Source &s, int64_t contiguous_stride, int64_t size) {
 
 bool overlaps(const Operand &x, const Problem &p, int64_t size) {
   if (!x.data) return false;
-  const auto extent = [&](const char *data, int64_t rs, int64_t cs, const char **low, const char **high) {
+  const auto extent = [&](const char *data, int64_t rs, int64_t cs, const char **low,
+                          const char **high) {
     const int64_t r = (p.m - 1) * rs, c = (p.n - 1) * cs;
     *low = data + (r < 0 ? r : 0) + (c < 0 ? c : 0);
     *high = data + (r > 0 ? r : 0) + (c > 0 ? c : 0) + size;
@@ -45,9 +46,10 @@ bool totals_fit_c(const Problem &p, int64_t size) {
   if (p.c_col_stride != size) return false;
   const Finish *f = p.finish;
   if (!f) return true;
-  return !overlaps(f->c, p, size) && !overlaps(f->gate, p, size) && !overlaps(f->residual, p, size) &&
-         !overlaps(f->scale[0], p, size) && !overlaps(f->scale[1], p, size) &&
-         !overlaps(f->bias[0], p, size) && !overlaps(f->bias[1], p, size);
+  return !overlaps(f->c, p, size) && !overlaps(f->gate, p, size) &&
+         !overlaps(f->residual, p, size) && !overlaps(f->scale[0], p, size) &&
+         !overlaps(f->scale[1], p, size) && !overlaps(f->bias[0], p, size) &&
+         !overlaps(f->bias[1], p, size);
 }
 
 int choose_path(const Problem &p, const Machine &machine) {
@@ -65,7 +67,8 @@ int choose_path(const Problem &p, const Machine &machine) {
   }
   if (one_row) return FASTLA_PATH_VECTOR;
   // A row of tiles reads each panel of B once: packing it would read and write it again.
-  const bool reads_b_once = p.m <= machine.row->mr && in_place(p.b, p.b.col_stride, machine.row->element_size);
+  const bool reads_b_once =
+      p.m <= machine.row->mr && in_place(p.b, p.b.col_stride, machine.row->element_size);
   if (work(p) <= kSmallWork || (reads_b_once && work(p) <= kThreadWork)) return FASTLA_PATH_SMALL;
   return FASTLA_PATH_PACKED;
 }
@@ -76,19 +79,23 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *machine.row;
   const int64_t size = row.element_size, kc = plan->kc;
   const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
-  plan->nc = clamp(machine.l3 / 4 / (kc * size) / row.nr * row.nr, 8 * row.nr, 4096 / row.nr * row.nr);
+  plan->nc =
+      clamp(machine.l3 / 4 / (kc * size) / row.nr * row.nr, 8 * row.nr, 4096 / row.nr * row.nr);
   plan->nc = clamp(round_up(ceil_div(p.n, ceil_div(p.n, plan->nc)), row.nr), row.nr, plan->nc);
-  plan->chunk = clamp(kChunkBytes / (depth * size) / row.mr * row.mr, row.mr, round_up(p.m, row.mr));
+  plan->chunk =
+      clamp(kChunkBytes / (depth * size) / row.mr * row.mr, row.mr, round_up(p.m, row.mr));
   if (!plan->totals_in_c && p.k > kc)
     plan->chunk = clamp(kChunkBytes / (plan->nc * size) / row.mr * row.mr, row.mr, plan->chunk);
-  const int64_t most = clamp(machine.l2 / 2 / (depth * size) / row.mr * row.mr, row.mr, plan->chunk);
+  const int64_t most =
+      clamp(machine.l2 / 2 / (depth * size) / row.mr * row.mr, row.mr, plan->chunk);
   const int64_t rows = plan->chunk < p.m ? plan->chunk : p.m;
   plan->mc = round_up(ceil_div(rows, ceil_div(rows, most)), row.mr);
   plan->task_cols = plan->nc;
   if (plan->threads > 1) {
     const int64_t wanted = kTasksPerThread * plan->threads;
-    const int64_t groups = clamp(ceil_div(wanted, ceil_div(rows, plan->mc)), 1,
-                                 ceil_div(plan->nc, kTaskColumns < plan->nc ? kTaskColumns : plan->nc));
+    const int64_t groups =
+        clamp(ceil_div(wanted, ceil_div(rows, plan->mc)), 1,
+              ceil_div(plan->nc, kTaskColumns < plan->nc ? kTaskColumns : plan->nc));
     plan->task_cols = round_up(ceil_div(plan->nc, groups), row.nr);
     while (plan->mc > 2 * row.mr && plan->tasks(rows, plan->nc) < 2 * plan->threads)
       plan->mc = round_up(plan->mc / 2, row.mr);
@@ -105,7 +112,8 @@ double predict(const Problem &p, const Plan &plan) {
   const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.element_size;
   const double stores = double(p.m) * double(p.n) * row.element_size * double(plan.k_blocks(p.k));
   const double passes = plan.path == FASTLA_PATH_PACKED ? 3 : 1;
-  const double moved = (bytes * passes + 2 * stores) / 8.0 * 0.25;  // 8 bytes a cycle, mostly hidden
+  const double moved =
+      (bytes * passes + 2 * stores) / 8.0 * 0.25;  // 8 bytes a cycle, mostly hidden
   const double call = 300.0;
   return 2.0 * double(p.m) * double(p.n) * double(p.k) / lanes_flops / (compute + moved + call);
 }
@@ -119,7 +127,8 @@ bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
   return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
 }
 
-DirectScratch direct_scratch(const Problem &p, const KernelRow &row, int64_t depth, int64_t nc) noexcept {
+DirectScratch direct_scratch(const Problem &p, const KernelRow &row, int64_t depth,
+                             int64_t nc) noexcept {
   const int64_t size = row.element_size;
   const bool b_in_place = in_place(p.b, p.b.col_stride, size);
   const int64_t b_cols = !b_in_place ? nc : p.n % row.nr ? row.nr : 0;

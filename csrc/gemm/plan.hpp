@@ -31,11 +31,11 @@ struct Plan {
   bool transposed;
   bool totals_in_c;  // sums of earlier blocks wait in C; otherwise in scratch
   int threads;
-  int64_t mc, nc, kc;     // a task's rows, a panel's columns, a block of K
-  int64_t chunk;          // rows of A packed at a time
-  int64_t task_cols;      // a task's columns
-  int64_t scratch;        // bytes shared by the call
-  int64_t worker_scratch; // bytes for each worker
+  int64_t mc, nc, kc;      // a task's rows, a panel's columns, a block of K
+  int64_t chunk;           // rows of A packed at a time
+  int64_t task_cols;       // a task's columns
+  int64_t scratch;         // bytes shared by the call
+  int64_t worker_scratch;  // bytes for each worker
   double predicted_roof_share;
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }

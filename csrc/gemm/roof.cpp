@@ -42,14 +42,16 @@ template <class Round> double median_rate(double seconds, double amount, Round &
 extern "C" {
 
 fastla_status fastla_roof_fma(int32_t dtype, int32_t threads, double seconds, double *flops) {
-  if (dtype < 0 || dtype >= FASTLA_DTYPES || threads < 1 || !(seconds > 0) || !flops) return FASTLA_INVALID;
+  if (dtype < 0 || dtype >= FASTLA_DTYPES || threads < 1 || !(seconds > 0) || !flops)
+    return FASTLA_INVALID;
   const KernelRow &row = chosen_row(dtype);
   const double t = now();
   row.fma_loop(1000);
   const double once = (now() - t) / 1000;
   const int64_t tasks = 16 * threads;
   const double slice = seconds / kRounds / 16;
-  const int64_t iterations = int64_t((slice > 5e-5 ? slice : 5e-5) / (once > 1e-9 ? once : 1e-9)) + 1;
+  const int64_t iterations =
+      int64_t((slice > 5e-5 ? slice : 5e-5) / (once > 1e-9 ? once : 1e-9)) + 1;
   *flops = median_rate(seconds, row.fma_loop_flops * double(iterations) * double(tasks), [&] {
     parallel_for(tasks, threads, [&](int64_t, int) { row.fma_loop(iterations); });
   });

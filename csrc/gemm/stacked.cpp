@@ -38,7 +38,8 @@ void fold_stack(Stack *s, Problem *p) noexcept {
     if (s->shape[i] == 1) drop_axis(s, i);
   while (s->ndim > 0) {
     const int last = s->ndim - 1;
-    const bool rows_go_on = s->a[last] == p->m * p->a.row_stride && s->c[last] == p->m * p->c_row_stride;
+    const bool rows_go_on =
+        s->a[last] == p->m * p->a.row_stride && s->c[last] == p->m * p->c_row_stride;
     if (s->b[last] != 0 || !rows_go_on) break;
     p->m *= s->shape[last];
     drop_axis(s, last);
@@ -70,9 +71,8 @@ uint32_t run_stacked(const Plan &plan, const Problem &p, const Stack &s, int thr
   if (!share) return run_items(0, 0);
   uint32_t raised[kMaxSharers] = {};
   const int sharers = threads < kMaxSharers ? threads : kMaxSharers;
-  uint32_t flags = parallel_for(tasks, sharers, [&](int64_t task, int worker) {
-    raised[worker] |= run_items(task, worker);
-  });
+  uint32_t flags = parallel_for(
+      tasks, sharers, [&](int64_t task, int worker) { raised[worker] |= run_items(task, worker); });
   for (int i = 0; i < sharers; ++i) flags |= raised[i];
   return flags;
 }

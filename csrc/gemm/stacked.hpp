@@ -21,7 +21,8 @@ constexpr int kMaxSharers = 256;
 
 // Threads share the items when there are enough of them, else each item's own tasks. scratch has
 // plan.scratch bytes, for each sharer if they share.
-bool share_items(const Plan &plan, const Problem &problem, const Stack &stack, int threads) noexcept;
+bool share_items(const Plan &plan, const Problem &problem, const Stack &stack,
+                 int threads) noexcept;
 uint32_t run_stacked(const Plan &plan, const Problem &problem, const Stack &stack, int threads,
                      char *scratch) noexcept;
 

@@ -49,9 +49,9 @@ FASTLA_INLINE Vec<T> apply(const Finish &f, Vec<T> y, int64_t row, int64_t col, 
 }
 
 // Rows of chain sums in `sums` (row length `width`), of which the first n columns are real.
-template <class T>
-__attribute__((noinline)) void finish_rows(const Block &block, const T *sums, int rows, int width,
-                                           int64_t i0, int64_t j0, int64_t n) {
+template <class T> __attribute__((noinline)) void finish_rows(const Block &block, const T *sums,
+                                                              int rows, int width, int64_t i0,
+                                                              int64_t j0, int64_t n) {
   constexpr int lanes = Simd<T>::lanes;
   for (int i = 0; i < rows; ++i)
     for (int64_t j = 0; j < n; j += lanes) {
@@ -66,8 +66,8 @@ __attribute__((noinline)) void finish_rows(const Block &block, const T *sums, in
         continue;
       }
       if (block.finish) y = apply<T>(*block.finish, y, block.row0 + row, block.col0 + col, valid);
-      put<T>(block.c + row * block.c_row_stride + col * block.c_col_stride, block.c_col_stride, valid,
-             y);
+      put<T>(block.c + row * block.c_row_stride + col * block.c_col_stride, block.c_col_stride,
+             valid, y);
     }
 }
 

@@ -30,9 +30,8 @@ template <class T> FASTLA_INLINE T load_swapped(const char *p) {
 }
 
 // Lines of a panel: `lines` real ones, `width` to be stored; the excess repeats the last.
-template <class T>
-void pack_elements(const char *p, int64_t line, int64_t step, bool swapped, int lines, int width,
-                   int64_t k, T *dst) {
+template <class T> void pack_elements(const char *p, int64_t line, int64_t step, bool swapped,
+                                      int lines, int width, int64_t k, T *dst) {
   for (int64_t s = 0; s < k; ++s, p += step, dst += width)
     for (int i = 0; i < width; ++i) {
       const char *from = p + (i < lines ? i : lines - 1) * line;
@@ -64,8 +63,7 @@ template <class T> FASTLA_INLINE void transpose(Vec<T> *r) {
 // Steps contiguous in memory: lanes x lanes blocks through registers. When W is not a multiple of the lanes
 // a store spills into the next step, which is written afterwards; so the last step is never stored that
 // way: what lies behind the panel may be another thread's.
-template <class T, int W>
-void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
+template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
   constexpr int lanes = Simd<T>::lanes, groups = (W + lanes - 1) / lanes;
   static_assert(groups * lanes <= 2 * W, "a spill must end within the next step");
   const int64_t end = W % lanes ? k - 1 : k;
@@ -94,9 +92,8 @@ template <class T, int W> void pack_copied(const char *p, int64_t step, int64_t 
   for (int64_t s = 0; s < k; ++s, p += step, dst += W) __builtin_memcpy(dst, p, W * sizeof(T));
 }
 
-template <class T, int W>
-void pack_panel(const char *p, int64_t line, int64_t step, bool swapped, int lines, int width,
-                int64_t k, T *dst) {
+template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t step, bool swapped,
+                                          int lines, int width, int64_t k, T *dst) {
   const bool full = lines == W && !swapped;
   if (full && line == sizeof(T)) return pack_copied<T, W>(p, step, k, dst);
   if (full && step == sizeof(T)) return pack_transposed<T, W>(p, line, k, dst);
@@ -106,8 +103,8 @@ void pack_panel(const char *p, int64_t line, int64_t step, bool swapped, int lin
 template <class T, int MR> void pack_a(const Source &a, int64_t rows, int64_t k, char *dst) {
   for (int64_t i = 0; i < rows; i += MR) {
     const int lines = rows - i < MR ? int(rows - i) : MR;
-    pack_panel<T, MR>(a.data + i * a.row_stride, a.row_stride, a.col_stride, a.swapped, lines, lines,
-                      k, reinterpret_cast<T *>(dst) + i * k);
+    pack_panel<T, MR>(a.data + i * a.row_stride, a.row_stride, a.col_stride, a.swapped, lines,
+                      lines, k, reinterpret_cast<T *>(dst) + i * k);
   }
 }
 
@@ -115,8 +112,8 @@ template <class T, int NV> void pack_b(const Source &b, int64_t k, int64_t cols,
   constexpr int nr = NV * Simd<T>::lanes;
   for (int64_t j = 0; j < cols; j += nr) {
     const int lines = cols - j < nr ? int(cols - j) : nr;
-    pack_panel<T, nr>(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped, lines, nr, k,
-                      reinterpret_cast<T *>(dst) + j * k);
+    pack_panel<T, nr>(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped, lines, nr,
+                      k, reinterpret_cast<T *>(dst) + j * k);
   }
 }
 

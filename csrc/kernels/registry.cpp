@@ -78,7 +78,8 @@ fastla_status fastla_get_row(int32_t index, fastla_row_info *info) {
   if (index < 0 || index >= fastla_row_count() || !info) return FASTLA_INVALID;
   const int i = index / FASTLA_DTYPES;
   const KernelRow &row = kIsas[i].rows[index % FASTLA_DTYPES];
-  *info = {row.isa, row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()), i == current()};
+  *info = {row.isa,       row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()),
+           i == current()};
   return FASTLA_OK;
 }
 

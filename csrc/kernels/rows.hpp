@@ -51,7 +51,8 @@ template <class T, int MR, int NV, int P> struct Tile {
 
   // Columns [0, n) of the tile go to the block's total or to C; i0, j0 place the tile in the block.
   FASTLA_INLINE void finish(const Block &block, int64_t i0, int64_t j0, int64_t n) {
-    const bool in_registers = n == vectors * lanes && (!block.last || (!block.finish && block.c_col_stride == sizeof(T)));
+    const bool in_registers =
+        n == vectors * lanes && (!block.last || (!block.finish && block.c_col_stride == sizeof(T)));
     if (!in_registers) return finish_buffered(block, i0, j0, n);
     const char *from = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));
     char *to = block.last ? block.c + i0 * block.c_row_stride + j0 * int64_t(sizeof(T))
@@ -77,9 +78,9 @@ template <class T, int MR, int NV, int P> struct Tile {
   }
 };
 
-template <class T, int MR, int NV, int P>
-void run_tile(const Block &block, const char *a, int64_t a_row, int64_t a_col, const char *b,
-              int64_t i0, int64_t j0) {
+template <class T, int MR, int NV, int P> void run_tile(const Block &block, const char *a,
+                                                        int64_t a_row, int64_t a_col, const char *b,
+                                                        int64_t i0, int64_t j0) {
   constexpr int width = NV * P * Simd<T>::lanes;
   Tile<T, MR, NV, P> tile;
   tile.zero();
@@ -98,8 +99,8 @@ void run_tile(const Block &block, const char *a, int64_t a_row, int64_t a_col, c
   tile.finish(block, i0, j0, left < width ? left : width);
 }
 
-template <class T> using TileFn = void (*)(const Block &, const char *, int64_t, int64_t, const char *,
-                                           int64_t, int64_t);
+template <class T> using TileFn = void (*)(const Block &, const char *, int64_t, int64_t,
+                                           const char *, int64_t, int64_t);
 
 // tiles[r]: a tile of r rows, r = 1..MR; a compile-time list because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct Tiles {
@@ -152,12 +153,20 @@ template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t i
   for (int i = 0; i < Chains; ++i) FASTLA_KEEP(acc[i]);
 }
 
-template <class T, int MR, int NV>
-constexpr KernelRow make_row(const char *isa, int dtype) {
+template <class T, int MR, int NV> constexpr KernelRow make_row(const char *isa, int dtype) {
   constexpr int chains = 12;
-  return KernelRow{isa, dtype, sizeof(T), MR, NV * Simd<T>::lanes, FASTLA_VECTOR_BYTES,
-                   &pack_a<T, MR>, &pack_b<T, NV>, &run_block<T, MR, NV>, &activate_array<T>,
-                   &fma_loop<T, chains>, 2.0 * chains * Simd<T>::lanes};
+  return KernelRow{isa,
+                   dtype,
+                   sizeof(T),
+                   MR,
+                   NV * Simd<T>::lanes,
+                   FASTLA_VECTOR_BYTES,
+                   &pack_a<T, MR>,
+                   &pack_b<T, NV>,
+                   &run_block<T, MR, NV>,
+                   &activate_array<T>,
+                   &fma_loop<T, chains>,
+                   2.0 * chains * Simd<T>::lanes};
 }
 
 }  // namespace

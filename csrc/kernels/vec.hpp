@@ -85,7 +85,9 @@ template <class V> FASTLA_INLINE V fma_lanes(V a, V b, V c) {
     c[i] = sizeof(a[0]) == 4 ? __builtin_fmaf(a[i], b[i], c[i]) : __builtin_fma(a[i], b[i], c[i]);
   return c;
 }
-FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) { return fma_lanes(a, b, c); }
+FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
+  return fma_lanes(a, b, c);
+}
 FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
   return fma_lanes(a, b, c);
 }

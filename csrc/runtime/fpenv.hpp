@@ -42,7 +42,8 @@ class FpScope {
   }
 
  private:
-  static constexpr uint32_t kDefault = 0x1f80, kInvalid = 1, kDivide = 4, kOverflow = 8, kUnderflow = 16;
+  static constexpr uint32_t kDefault = 0x1f80, kInvalid = 1, kDivide = 4, kOverflow = 8,
+                            kUnderflow = 16;
   uint32_t saved_;
 };
 #elif defined(__aarch64__)

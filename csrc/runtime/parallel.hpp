@@ -16,7 +16,9 @@ uint32_t parallel_for(int64_t count, int threads, TaskFn fn, void *context) noex
 template <class Body> uint32_t parallel_for(int64_t count, int threads, Body &&body) noexcept {
   return parallel_for(
       count, threads,
-      [](void *context, int64_t task, int worker) { (*static_cast<Body *>(context))(task, worker); },
+      [](void *context, int64_t task, int worker) {
+        (*static_cast<Body *>(context))(task, worker);
+      },
       const_cast<void *>(static_cast<const void *>(&body)));
 }
 

@@ -41,7 +41,8 @@ char *take_cached(size_t bytes, size_t *got) {
   lock.lock();
   int found = -1;
   for (int i = 0; i < kSlots; ++i)
-    if (slots[i].data && slots[i].bytes >= bytes && (found < 0 || slots[i].bytes < slots[found].bytes))
+    if (slots[i].data && slots[i].bytes >= bytes &&
+        (found < 0 || slots[i].bytes < slots[found].bytes))
       found = i;
   char *data = nullptr;
   if (found >= 0) {

@@ -39,7 +39,12 @@ typedef enum fastla_path {
 } fastla_path;
 
 /* Floating-point exceptions, as bits. */
-enum { FASTLA_FP_INVALID = 1, FASTLA_FP_DIVIDE = 2, FASTLA_FP_OVERFLOW = 4, FASTLA_FP_UNDERFLOW = 8 };
+enum {
+  FASTLA_FP_INVALID = 1,
+  FASTLA_FP_DIVIDE = 2,
+  FASTLA_FP_OVERFLOW = 4,
+  FASTLA_FP_UNDERFLOW = 8
+};
 
 typedef struct fastla_matrix {
   const void *data; /* NULL: absent (in an epilogue) */
@@ -73,15 +78,15 @@ typedef struct fastla_gemm_desc {
   uint32_t struct_size;
   int32_t dtype;
   int64_t m, n, k;
-  fastla_matrix a;               /* m x k */
-  fastla_matrix b;               /* k x n; ignored when packed_b is given */
-  void *c;                       /* m x n */
+  fastla_matrix a; /* m x k */
+  fastla_matrix b; /* k x n; ignored when packed_b is given */
+  void *c;         /* m x n */
   int64_t c_row_stride, c_col_stride;
-  const fastla_packed *packed_b; /* NULL: b is used */
+  const fastla_packed *packed_b;   /* NULL: b is used */
   const fastla_epilogue *epilogue; /* NULL: the plain product; otherwise batch_ndim must be 0 */
   int32_t batch_ndim;
   const int64_t *batch_shape, *a_batch_strides, *b_batch_strides, *c_batch_strides;
-  int32_t num_threads;           /* 0: fastla_get_num_threads() */
+  int32_t num_threads; /* 0: fastla_get_num_threads() */
 } fastla_gemm_desc;
 
 void fastla_epilogue_init(fastla_epilogue *epilogue);
@@ -94,11 +99,12 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags);
 
 typedef struct fastla_plan_info {
   uint32_t struct_size;
-  int32_t path;         /* a fastla_path */
-  const char *isa;      /* name of the kernel row */
-  int32_t transposed;   /* C^T = B^T A^T is computed instead */
+  int32_t path;       /* a fastla_path */
+  const char *isa;    /* name of the kernel row */
+  int32_t transposed; /* C^T = B^T A^T is computed instead */
   int32_t threads;
-  int64_t mr, nr, mc, nc, kc, tasks; /* tasks: tiles handed out dynamically, per K block and panel of B */
+  int64_t mr, nr, mc, nc, kc,
+      tasks; /* tasks: tiles handed out dynamically, per K block and panel of B */
   int64_t scratch_bytes;
   double predicted_roof_share; /* 0..1, a guess from a simple model */
 } fastla_plan_info;

@@ -50,7 +50,8 @@ const char *fastla_cpu_features(void);
 int64_t fastla_cache_bytes(int32_t level); /* 1, 2 or 3; per core for 1 and 2 */
 
 /* Activations on an array, with the bits the epilogue gives them. activation is a fastla_activation. */
-fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y, int64_t count);
+fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y,
+                              int64_t count);
 
 /* The roof: operations per second of independent fused multiply-adds held in registers (2 operations
  * each), and bytes per second read from memory, on so many threads, over about so many seconds. */
