@@ -71,8 +71,14 @@ def sweep_plot(results: list[Result], title: str, path: Path) -> bool:
         row[0].set_ylabel("GFLOP/s")
     for axes in grid[-1]:
         axes.set_xlabel("n, for an n x n x n product")
-    handles, labels = grid[0][0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    # A rival may have been measured in some panels only.
+    named = {
+        label: handle
+        for axes in grid.flat
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+    }
+    labels = list(named)
+    figure.legend(named.values(), labels, loc="outside lower center", ncols=len(labels), frameon=False)
     figure.suptitle(title, fontsize=11)
     figure.savefig(path, dpi=130)
     plt.close(figure)
