@@ -22,15 +22,17 @@ struct Group {
       const int64_t k0 = n * plan.kc, depth = smaller(plan.kc, p.k - k0);
       Block block = make_block(p, depth, n == 0, n == blocks - 1);
       block.m = p.m;
+      block.panels = panel_count(p.m, plan.row->mr);
       block.a = p.a.data + k0 * p.a.col_stride;
       block.a_row_stride = p.a.row_stride;
       block.a_col_stride = p.a.col_stride;
       if (p.a.swapped) {
         Source a = p.a;
         a.data = block.a;
-        plan.row->pack_a(a, p.m, depth, a_copy);
+        plan.row->pack_a(a, p.m, p.m, depth, a_copy);  // panels of one row: a row-major copy
         block.a = a_copy;
-        block.a_packed = true;
+        block.a_row_stride = depth * size;
+        block.a_col_stride = size;
       }
       block.total_stride = plan.nc * size;
       const char *b = p.b.data + k0 * p.b.row_stride + j * p.b.col_stride;

@@ -12,12 +12,12 @@ int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x >
 constexpr double kSmallWork = 200e3;
 // Below this much work a second thread costs more than it saves (CPU.md: about 0.6M multiply-adds).
 constexpr double kThreadWork = 600e3;
-// Rows and totals kept in scratch at a time.
-constexpr int64_t kChunkBytes = int64_t{16} << 20;
+// Totals kept in scratch at a time.
+constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
-// A task is worth handing out when it lasts some tens of microseconds.
-constexpr int64_t kTaskColumns = 512;
+// Panels of A, or of B, below which a task reads too much of the other operand for what it computes.
+constexpr int64_t kPanelsPerBlock = 8;
 // Tasks per thread, so that one slow or busy thread holds up little at the join.
 constexpr int64_t kTasksPerThread = 6;
 
@@ -79,27 +79,31 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *machine.row;
   const int64_t size = row.element_size, kc = plan->kc;
   const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
+  const bool scratch_totals = !plan->totals_in_c && p.k > kc;
   plan->nc =
       clamp(machine.l3 / 4 / (kc * size) / row.nr * row.nr, 8 * row.nr, 4096 / row.nr * row.nr);
   plan->nc = clamp(round_up(ceil_div(p.n, ceil_div(p.n, plan->nc)), row.nr), row.nr, plan->nc);
-  plan->chunk =
-      clamp(kChunkBytes / (depth * size) / row.mr * row.mr, row.mr, round_up(p.m, row.mr));
-  if (!plan->totals_in_c && p.k > kc)
-    plan->chunk = clamp(kChunkBytes / (plan->nc * size) / row.mr * row.mr, row.mr, plan->chunk);
-  const int64_t most =
-      clamp(machine.l2 / 2 / (depth * size) / row.mr * row.mr, row.mr, plan->chunk);
-  const int64_t rows = plan->chunk < p.m ? plan->chunk : p.m;
-  plan->mc = round_up(ceil_div(rows, ceil_div(rows, most)), row.mr);
+  plan->chunk = p.m;
+  if (scratch_totals)
+    plan->chunk = clamp(kTotalsBytes / (plan->nc * size) / row.mr * row.mr, row.mr, p.m);
+  const int64_t panels = panel_count(plan->chunk, row.mr);
+  const int64_t most = clamp(machine.l2 / 2 / (depth * size) / row.mr, 1, panels);
+  int64_t blocks = ceil_div(panels, most);
   plan->task_cols = plan->nc;
   if (plan->threads > 1) {
+    // Blocks of rows come first: columns shared out mean that A is packed more than once.
     const int64_t wanted = kTasksPerThread * plan->threads;
+    blocks = clamp(round_up(wanted, plan->threads), blocks,
+                   clamp(panels / kPanelsPerBlock, blocks, panels));
     const int64_t groups =
-        clamp(ceil_div(wanted, ceil_div(rows, plan->mc)), 1,
-              ceil_div(plan->nc, kTaskColumns < plan->nc ? kTaskColumns : plan->nc));
+        clamp(ceil_div(wanted, blocks), 1, ceil_div(plan->nc, kPanelsPerBlock * row.nr));
     plan->task_cols = round_up(ceil_div(plan->nc, groups), row.nr);
-    while (plan->mc > 2 * row.mr && plan->tasks(rows, plan->nc) < 2 * plan->threads)
-      plan->mc = round_up(plan->mc / 2, row.mr);
   }
+  plan->mc = ceil_div(panels, blocks) * row.mr;
+  plan->worker_scratch = round_up(kBlockHeader + depth * plan->mc * size, 4096);
+  if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);
+  const int64_t totals = scratch_totals ? plan->chunk * plan->nc * size : 0;
+  plan->scratch = plan->threads * plan->worker_scratch + plan->panel_bytes + totals;
 }
 
 // Compute at the roof plus what packing moves: a model for explain(), no more.
@@ -162,12 +166,6 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   plan->threads = work(p) > kThreadWork && plan->path != FASTLA_PATH_SMALL ? machine.threads : 1;
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
-    const int64_t depth = several ? plan->kc : p.k;
-    int64_t panels_b = 0, panels_a = 0, totals = 0;
-    if (!p.panels) panels_b = round_up(depth * plan->nc * size, 4096);
-    panels_a = round_up(depth * plan->chunk * size, 4096);
-    if (several && !plan->totals_in_c) totals = plan->chunk * plan->nc * size;
-    plan->scratch = panels_a + panels_b + totals;
   } else {
     plan->mc = plan->chunk = p.m;
     plan->nc = row.nr * kDirectPanels;

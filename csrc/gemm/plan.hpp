@@ -31,18 +31,23 @@ struct Plan {
   bool transposed;
   bool totals_in_c;  // sums of earlier blocks wait in C; otherwise in scratch
   int threads;
-  int64_t mc, nc, kc;      // a task's rows, a panel's columns, a block of K
-  int64_t chunk;           // rows of A packed at a time
+  int64_t mc, nc, kc;      // a block of A's rows (mr times its panels), a panel's columns, a block of K
+  int64_t chunk;           // rows that share a pass over B: all, unless their totals need scratch
   int64_t task_cols;       // a task's columns
-  int64_t scratch;         // bytes shared by the call
+  int64_t panel_bytes;     // packed: the panel of B
   int64_t worker_scratch;  // bytes for each worker
+  int64_t scratch;         // bytes of the call
   double predicted_roof_share;
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
-  int64_t tasks(int64_t rows, int64_t cols) const {
-    return ((rows + mc - 1) / mc) * ((cols + task_cols - 1) / task_cols);
+  int64_t row_blocks(int64_t rows) const {
+    return path == FASTLA_PATH_PACKED ? panel_count(panel_count(rows, row->mr), mc / row->mr) : 1;
   }
+  int64_t col_groups(int64_t cols) const { return (cols + task_cols - 1) / task_cols; }
 };
+
+// A worker's block of A follows a note of the rows that it holds.
+constexpr int64_t kBlockHeader = 64;
 
 // What a worker of the direct paths needs: A when byte-swapped, panels of B that cannot be read in place,
 // totals of a group of columns.

@@ -9,6 +9,7 @@
 
 namespace {
 
+using fastla::panel_start;
 using fastla::Source;
 
 template <class T> FASTLA_INLINE T load_swapped(const char *p) {
@@ -61,12 +62,12 @@ template <class T> FASTLA_INLINE void transpose(Vec<T> *r) {
 }
 
 // Steps contiguous in memory: lanes x lanes blocks through registers. When W is not a multiple of the lanes
-// a store spills into the next step, which is written afterwards; so the last step is never stored that
+// a store spills into the next steps, which are written afterwards; so the last steps are never stored that
 // way: what lies behind the panel may be another thread's.
 template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
   constexpr int lanes = Simd<T>::lanes, groups = (W + lanes - 1) / lanes;
-  static_assert(groups * lanes <= 2 * W, "a spill must end within the next step");
-  const int64_t end = W % lanes ? k - 1 : k;
+  constexpr int spilled_steps = (groups * lanes + W - 1) / W - 1;
+  const int64_t end = k - spilled_steps;
   int64_t s = 0;
   for (; s + lanes <= end; s += lanes, dst += lanes * W) {
     Vec<T> r[groups][lanes];
@@ -100,11 +101,28 @@ template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t s
   pack_elements<T>(p, line, step, swapped, lines, width, k, dst);
 }
 
-template <class T, int MR> void pack_a(const Source &a, int64_t rows, int64_t k, char *dst) {
-  for (int64_t i = 0; i < rows; i += MR) {
-    const int lines = rows - i < MR ? int(rows - i) : MR;
-    pack_panel<T, MR>(a.data + i * a.row_stride, a.row_stride, a.col_stride, a.swapped, lines,
-                      lines, k, reinterpret_cast<T *>(dst) + i * k);
+// packers[r]: a panel of r rows.
+template <class T, int MR> struct RowPackers {
+  void (*of[MR + 1])(const Source &, int64_t, T *);
+  template <int R> static void pack(const Source &a, int64_t k, T *dst) {
+    pack_panel<T, R>(a.data, a.row_stride, a.col_stride, a.swapped, R, R, k, dst);
+  }
+  template <int R> constexpr void fill() {
+    of[R] = &pack<R>;
+    if constexpr (R > 1) fill<R - 1>();
+  }
+  constexpr RowPackers() : of{} { fill<MR>(); }
+};
+
+template <class T, int MR>
+void pack_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst) {
+  static constexpr RowPackers<T, MR> packers;
+  for (int64_t panel = 0; panel < panels; ++panel) {
+    const int64_t i = panel_start(rows, panels, panel);
+    Source from = a;
+    from.data += i * a.row_stride;
+    packers.of[panel_start(rows, panels, panel + 1) - i](from, k,
+                                                         reinterpret_cast<T *>(dst) + i * k);
   }
 }
 

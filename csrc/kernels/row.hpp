@@ -34,12 +34,21 @@ struct Source {
   bool swapped;
 };
 
+// Rows in panels of nearly the same height (they differ by one), so that no panel has too few chains to hide
+// the latency of fma: 1024 rows in tiles of 14 are 62 of 14 and 12 of 13, not 73 and one of 2.
+inline int64_t panel_count(int64_t rows, int64_t mr) { return (rows + mr - 1) / mr; }
+inline int64_t panel_start(int64_t rows, int64_t panels, int64_t panel) {
+  const int64_t taller = rows % panels;
+  return panel * (rows / panels) + (panel < taller ? panel : taller);
+}
+
 // A rectangle of C against one block of K.
 struct Block {
   int64_t m, n, k;
-  // A: packed panels (pack_a), or rows read in place.
+  int64_t panels;  // of A's rows
+  // Both operands packed (pack_a, pack_b); or A's rows in place, and B in place or packed.
+  bool packed;
   const char *a;
-  bool a_packed;
   int64_t a_row_stride, a_col_stride;  // in place only
   // B: nr columns at a time; in place, b_step is B's row stride and b_panel is nr elements.
   const char *b;
@@ -60,8 +69,8 @@ struct KernelRow {
   const char *isa;
   int dtype, element_size;
   int mr, nr, vector_bytes;
-  // Panels of mr rows, k-major; the last panel has the rows that are left.
-  void (*pack_a)(const Source &a, int64_t rows, int64_t k, char *dst);
+  // Panels of at most mr rows, k-major; row i's panel starts at i * k elements.
+  void (*pack_a)(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst);
   // Panels of nr columns, k-major; the last one is filled up with copies of the last column, so that
   // padding computes only what a real element computes and raises no flag of its own.
   void (*pack_b)(const Source &b, int64_t k, int64_t cols, char *dst);

@@ -15,12 +15,17 @@
 #endif
 
 #define FASTLA_INLINE inline __attribute__((always_inline))
-// The compiler must keep the vector's value in a register here, and may not assume what it is.
+// The compiler must have the vector's value in a register here, and may not assume what it is; KEEP also
+// stays where it stands.
 #if defined(__x86_64__)
 #define FASTLA_KEEP(v) __asm__ volatile("" : "+v"(v))
+#define FASTLA_HOLD(v) __asm__("" : "+v"(v))
 #else
 #define FASTLA_KEEP(v) __asm__ volatile("" : "+w"(v))
+#define FASTLA_HOLD(v) __asm__("" : "+w"(v))
 #endif
+// The same for a pointer: the compiler forgets how it was computed and keeps it instead.
+#define FASTLA_HIDE(p) __asm__("" : "+r"(p))
 
 namespace {
 
