@@ -16,6 +16,11 @@ elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND core_sources csrc/kernels/neon.cpp)
 endif()
 
+# A tile's loop that straddles a 64-byte line loses 4% (avx512, Granite Rapids).
+foreach(source generic avx2 avx512 neon)
+  set_property(SOURCE csrc/kernels/${source}.cpp APPEND PROPERTY COMPILE_OPTIONS -falign-loops=64)
+endforeach()
+
 add_library(fastla_core STATIC ${core_sources})
 fastla_core_flags(fastla_core)
 target_include_directories(fastla_core PUBLIC csrc/include PRIVATE csrc)
