@@ -42,7 +42,7 @@ MemoryError
 Notes
 -----
 2 m n k operations a product. Each element is one chain of fused multiply-adds in increasing k over
-blocks of 512 (float32) or 256 (float64), the block sums added in order; so its bits do not depend on
+blocks of 512, the block sums added in order; so its bits do not depend on
 threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
 gamma(k) abs(x1) @ abs(x2). Scratch memory is at most some tens of megabytes.
 

@@ -153,7 +153,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
     return FASTLA_INVALID;
   *plan = {};
   plan->row = &row;
-  plan->kc = block_length(size);
+  plan->kc = kBlockLength;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
     plan->path = FASTLA_PATH_SMALL;
     plan->threads = 1;

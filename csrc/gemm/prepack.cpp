@@ -19,7 +19,7 @@ fastla_status fastla_pack_b(int32_t dtype, int64_t k, int64_t n, const fastla_ma
                             fastla_packed **packed) {
   if (dtype < 0 || dtype >= FASTLA_DTYPES || k < 0 || n < 0 || !b || !packed) return FASTLA_INVALID;
   const KernelRow &row = chosen_row(dtype);
-  const int64_t size = row.element_size, kc = block_length(size);
+  const int64_t size = row.element_size, kc = kBlockLength;
   int64_t bytes = 0;
   if (n > INT64_MAX - row.nr || __builtin_mul_overflow(padded(n, row.nr), k, &bytes) ||
       __builtin_mul_overflow(bytes, size, &bytes) || bytes > INT64_MAX - 8192)
@@ -45,7 +45,7 @@ fastla_status fastla_pack_b(int32_t dtype, int64_t k, int64_t n, const fastla_ma
 fastla_status fastla_unpack_b(const fastla_packed *packed, void *b, int64_t row_stride,
                               int64_t col_stride) {
   if (!packed || !b) return FASTLA_INVALID;
-  const int64_t nr = packed->row->nr, size = packed->row->element_size, kc = block_length(size);
+  const int64_t nr = packed->row->nr, size = packed->row->element_size, kc = kBlockLength;
   for (int64_t k0 = 0; k0 < packed->k; k0 += kc) {
     const int64_t depth = smaller(kc, packed->k - k0);
     const char *block = packed->panels + k0 * padded(packed->n, nr) * size;

@@ -8,9 +8,9 @@
 
 namespace fastla {
 
-// Length of a block of K (docs/contract.md): 2048 bytes of the accumulation type. It is part of the
-// result's definition, not a tuning value; docs/decisions/0001-block-length.md has the measurement.
-constexpr int64_t block_length(int64_t element_size) { return 2048 / element_size; }
+// Length of a block of K (docs/contract.md), the same for every type so far. It is part of the result's
+// definition, not a tuning value; docs/decisions/0001-block-length.md has the measurement.
+constexpr int64_t kBlockLength = 512;
 
 // An operand of a step of the epilogue. A vector along one axis is a matrix with stride 0 on the other.
 struct Operand {

@@ -118,17 +118,13 @@ template <class T, int MR, int NV, int P> struct Tile {
     const char *line =
         (block.last ? block.c : block.total) + i0 * stride + j0 * int64_t(sizeof(T));
     constexpr int width = vectors * FASTLA_VECTOR_BYTES;
-    constexpr int rows = sizeof(T) / 4, parts = (MR + rows - 1) / rows;  // K has 2048 bytes at most
-    const int64_t part = block.k > kLastSteps ? (block.k - kLastSteps) / parts & -2 : 0;
+    const int64_t part = block.k > kLastSteps ? (block.k - kLastSteps) / MR & -2 : 0;
     const int64_t last = block.k < At::last_steps ? block.k : At::last_steps;
-    for (int i = 0; i < parts; ++i) {
-#pragma GCC unroll 2
-      for (int r = 0; r < rows; ++r, line += stride) {
+    for (int i = 0; i < MR; ++i, line += stride) {
 #pragma GCC unroll 8
-        for (int ahead = 0; ahead < width; ahead += 64) __builtin_prefetch(line + ahead, 1);
-        __builtin_prefetch(line + width - 1, 1);  // NumPy's rows begin 16 bytes into a cache line
-      }
-      chain(i + 1 < parts ? part : block.k - last - part * (parts - 1), at);
+      for (int ahead = 0; ahead < width; ahead += 64) __builtin_prefetch(line + ahead, 1);
+      __builtin_prefetch(line + width - 1, 1);  // NumPy's rows begin 16 bytes into a cache line
+      chain(i + 1 < MR ? part : block.k - last - part * (MR - 1), at);
     }
     at.wrap(block.k);
     chain(last, at);
