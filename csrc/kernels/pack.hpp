@@ -1,15 +1,14 @@
 // Packing: panels of mr rows of A and nr columns of B, k-major, from any byte strides and byte order.
 //
-// A panel is W "lines" (rows of A, columns of B) by k steps, stored step by step. Three sources are fast:
-// lines contiguous along the panel (copy vectors), steps contiguous (transpose in registers), anything
-// else element by element.
+// A panel is W "lines" (rows of A, columns of B) by k steps, stored step by step. Two sources are fast:
+// lines contiguous (several panels are copied together), steps contiguous (transposed in registers); anything
+// else goes element by element.
 #pragma once
 #include "kernels/row.hpp"
 #include "kernels/vec.hpp"
 
 namespace {
 
-using fastla::panel_start;
 using fastla::Source;
 
 template <class T> FASTLA_INLINE T load_swapped(const char *p) {
@@ -88,24 +87,39 @@ template <class T, int W> void pack_transposed(const char *p, int64_t line, int6
   pack_elements<T>(p + s * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - s, dst);
 }
 
-// Lines contiguous in memory: W elements a step.
-template <class T, int W> void pack_copied(const char *p, int64_t step, int64_t k, T *dst) {
-  for (int64_t s = 0; s < k; ++s, p += step, dst += W) __builtin_memcpy(dst, p, W * sizeof(T));
-}
-
 template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t step, bool swapped,
                                           int lines, int width, int64_t k, T *dst) {
   const bool full = lines == W && !swapped;
-  if (full && line == sizeof(T)) return pack_copied<T, W>(p, step, k, dst);
   if (full && step == sizeof(T)) return pack_transposed<T, W>(p, line, k, dst);
   pack_elements<T>(p, line, step, swapped, lines, width, k, dst);
 }
 
-// packers[r]: a panel of r rows.
+// Panels whose lines are contiguous in memory, some at a time so that each step is read along: a panel alone
+// leaves the lines that two panels share to be read twice (NumPy's rows begin 16 bytes into a line).
+template <class T, int W>
+void pack_together(const char *p, int64_t step, int64_t k, int64_t panels, T *dst) {
+  constexpr int bytes = W * sizeof(T);
+  constexpr int64_t together = 8;
+  for (; panels > 0; panels -= together, p += together * bytes, dst += together * W * k) {
+    const int64_t now = panels < together ? panels : together;
+    for (int64_t s = 0; s < k; ++s) {
+      const char *from = p + s * step;
+      T *to = dst + s * W;
+      for (int64_t panel = 0; panel < now; ++panel, from += bytes, to += k * W)
+        __builtin_memcpy(to, from, bytes);
+    }
+  }
+}
+
+// of[r](a, panels, k, dst): panels of r rows.
 template <class T, int MR> struct RowPackers {
-  void (*of[MR + 1])(const Source &, int64_t, T *);
-  template <int R> static void pack(const Source &a, int64_t k, T *dst) {
-    pack_panel<T, R>(a.data, a.row_stride, a.col_stride, a.swapped, R, R, k, dst);
+  void (*of[MR + 1])(const Source &, int64_t, int64_t, T *);
+  template <int R> static void pack(const Source &a, int64_t panels, int64_t k, T *dst) {
+    if (a.row_stride == sizeof(T) && !a.swapped)
+      return pack_together<T, R>(a.data, a.col_stride, k, panels, dst);
+    for (int64_t panel = 0; panel < panels; ++panel)
+      pack_panel<T, R>(a.data + panel * R * a.row_stride, a.row_stride, a.col_stride, a.swapped, R,
+                       R, k, dst + panel * R * k);
   }
   template <int R> constexpr void fill() {
     of[R] = &pack<R>;
@@ -117,18 +131,18 @@ template <class T, int MR> struct RowPackers {
 template <class T, int MR>
 void pack_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst) {
   static constexpr RowPackers<T, MR> packers;
-  for (int64_t panel = 0; panel < panels; ++panel) {
-    const int64_t i = panel_start(rows, panels, panel);
-    Source from = a;
-    from.data += i * a.row_stride;
-    packers.of[panel_start(rows, panels, panel + 1) - i](from, k,
-                                                         reinterpret_cast<T *>(dst) + i * k);
-  }
+  const int64_t height = rows / panels, taller = rows % panels, split = taller * (height + 1);
+  Source lower = a;
+  lower.data += split * a.row_stride;
+  if (taller) packers.of[height + 1](a, taller, k, reinterpret_cast<T *>(dst));
+  packers.of[height](lower, panels - taller, k, reinterpret_cast<T *>(dst) + split * k);
 }
 
 template <class T, int NV> void pack_b(const Source &b, int64_t k, int64_t cols, char *dst) {
   constexpr int nr = NV * Simd<T>::lanes;
-  for (int64_t j = 0; j < cols; j += nr) {
+  const int64_t whole = b.col_stride == sizeof(T) && !b.swapped ? cols / nr : 0;
+  pack_together<T, nr>(b.data, b.row_stride, k, whole, reinterpret_cast<T *>(dst));
+  for (int64_t j = whole * nr; j < cols; j += nr) {
     const int lines = cols - j < nr ? int(cols - j) : nr;
     pack_panel<T, nr>(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped, lines, nr,
                       k, reinterpret_cast<T *>(dst) + j * k);

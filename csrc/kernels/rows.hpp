@@ -13,6 +13,7 @@ namespace {
 
 using fastla::Block;
 using fastla::KernelRow;
+using fastla::panel_start;
 
 // Packed panels are asked for so far ahead of their use: L2 is some 15 cycles away, and hardware prefetchers
 // stop at every page. Worth 5% of a large product (avx512, Granite Rapids).
