@@ -200,9 +200,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   info->nc = plan.nc;
   info->kc = plan.kc;
   info->tasks =
-      task.problem.m && task.problem.n
-          ? plan.row_blocks(rows) * plan.col_groups(direct ? task.problem.n : cols)
-          : 0;
+      task.problem.m && task.problem.n ? plan.tasks(rows, direct ? task.problem.n : cols) : 0;
   info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
   info->predicted_roof_share = plan.predicted_roof_share;
   return FASTLA_OK;

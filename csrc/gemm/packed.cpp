@@ -18,7 +18,8 @@ constexpr int64_t kPanelsPerTask = 8;
 struct Step {
   const Plan &plan;
   const Problem &p;
-  char *b_panels, *totals, *a_blocks;
+  const char *b_panels;
+  char *totals, *a_blocks;
   int64_t i0, rows;   // chunk of rows
   int64_t j0, cols;   // panel of B
   int64_t k0, depth;  // block of K
@@ -32,7 +33,8 @@ struct Step {
       const int64_t j = task * piece;
       Source b = p.b;
       b.data += k0 * b.row_stride + (j0 + j) * b.col_stride;
-      plan.row->pack_b(b, depth, smaller(piece, cols - j), b_panels + j * depth * size());
+      plan.row->pack_b(b, depth, smaller(piece, cols - j),
+                       const_cast<char *>(b_panels) + j * depth * size());
     });
   }
 
@@ -49,36 +51,51 @@ struct Step {
     return data;
   }
 
-  // Tasks in the order of rows: a worker's next one mostly has the rows of its last.
-  uint32_t multiply() const noexcept {
-    const int64_t nr = plan.row->nr, all_panels = panel_count(rows, plan.row->mr);
+  // Rows of block `index` of so many, columns [j, j + n).
+  void multiply(int worker, int64_t index, int64_t blocks, int64_t j, int64_t n) const noexcept {
+    const int64_t nr = plan.row->nr, panels = panel_count(rows, plan.row->mr);
+    const int64_t panel = panel_start(panels, blocks, index);
+    const int64_t next_panel = panel_start(panels, blocks, index + 1);
+    const int64_t i = panel_start(rows, panels, panel);
+    Block block = make_block(p, depth, first, last);
+    block.packed = true;
+    block.panels = next_panel - panel;
+    block.m = panel_start(rows, panels, next_panel) - i;
+    block.n = n;
+    block.a = pack_a(worker, i, block.m, block.panels);
+    block.b = b_panels + j * depth * size();
+    block.b_step = nr * size();
+    block.b_panel = depth * nr * size();
+    block.row0 = i0 + i;
+    block.col0 = j0 + j;
+    block.c = p.c + block.row0 * p.c_row_stride + block.col0 * p.c_col_stride;
+    block.total = plan.totals_in_c ? block.c : totals + (i * plan.nc + j) * size();
+    block.total_stride = plan.totals_in_c ? p.c_row_stride : plan.nc * size();
+    plan.row->block(block);
+  }
+
+  // Tasks in the order of rows: a worker's next one mostly has the rows of its last. The cut blocks come last,
+  // the first pieces of all of them before the second ones.
+  uint32_t multiply_all() const noexcept {
     const int64_t blocks = plan.row_blocks(rows), groups = plan.col_groups(cols);
+    const int64_t cut = plan.cut_blocks(rows, cols), whole = (blocks - cut) * groups;
+    const int64_t pieces = kCutPieces * plan.row->nr;
+    const int64_t piece = (cols + pieces - 1) / pieces * plan.row->nr;
     for (int worker = 0; worker < plan.threads; ++worker)
       *reinterpret_cast<int64_t *>(a_blocks + worker * plan.worker_scratch) = -1;
-    const char *b = p.panels ? p.panels + (k0 * ((p.n + nr - 1) / nr * nr) + j0 * depth) * size()
-                             : b_panels;
-    return parallel_for(blocks * groups, plan.threads, [&](int64_t task, int worker) {
-      const int64_t panel = panel_start(all_panels, blocks, task / groups);
-      const int64_t next_panel = panel_start(all_panels, blocks, task / groups + 1);
-      const int64_t i = panel_start(rows, all_panels, panel), j = task % groups * plan.task_cols;
-      Block block = make_block(p, depth, first, last);
-      block.packed = true;
-      block.panels = next_panel - panel;
-      block.m = panel_start(rows, all_panels, next_panel) - i;
-      block.n = smaller(plan.task_cols, cols - j);
-      block.a = pack_a(worker, i, block.m, block.panels);
-      block.b = b + j * depth * size();
-      block.b_step = nr * size();
-      block.b_panel = depth * nr * size();
-      block.row0 = i0 + i;
-      block.col0 = j0 + j;
-      block.c = p.c + block.row0 * p.c_row_stride + block.col0 * p.c_col_stride;
-      block.total = plan.totals_in_c ? block.c : totals + (i * plan.nc + j) * size();
-      block.total_stride = plan.totals_in_c ? p.c_row_stride : plan.nc * size();
-      plan.row->block(block);
+    return parallel_for(plan.tasks(rows, cols), plan.threads, [&](int64_t task, int worker) {
+      const int64_t tail = task - whole, width = tail < 0 ? plan.task_cols : piece;
+      const int64_t block = tail < 0 ? task / groups : blocks - cut + tail % cut;
+      const int64_t j = (tail < 0 ? task % groups : tail / cut) * width;
+      if (j < cols) multiply(worker, block, blocks, j, smaller(width, cols - j));
     });
   }
 };
+
+const char *prepacked(const Problem &p, const KernelRow &row, int64_t k0, int64_t j0,
+                      int64_t depth) {
+  return p.panels + (k0 * ((p.n + row.nr - 1) / row.nr * row.nr) + j0 * depth) * row.element_size;
+}
 
 }  // namespace
 
@@ -90,10 +107,10 @@ uint32_t run_packed(const Plan &plan, const Problem &p, char *scratch) noexcept 
   for (int64_t i0 = 0; i0 < p.m; i0 += plan.chunk)
     for (int64_t j0 = 0; j0 < p.n; j0 += plan.nc)
       for (int64_t block = 0; block < blocks; ++block) {
-        const int64_t k0 = block * plan.kc;
+        const int64_t k0 = block * plan.kc, depth = smaller(plan.kc, p.k - k0);
         const Step step{.plan = plan,
                         .p = p,
-                        .b_panels = b_panels,
+                        .b_panels = p.panels ? prepacked(p, *plan.row, k0, j0, depth) : b_panels,
                         .totals = totals,
                         .a_blocks = scratch,
                         .i0 = i0,
@@ -101,11 +118,11 @@ uint32_t run_packed(const Plan &plan, const Problem &p, char *scratch) noexcept 
                         .j0 = j0,
                         .cols = smaller(plan.nc, p.n - j0),
                         .k0 = k0,
-                        .depth = smaller(plan.kc, p.k - k0),
+                        .depth = depth,
                         .first = block == 0,
                         .last = block == blocks - 1};
         if (!p.panels) flags |= step.pack_b();
-        flags |= step.multiply();
+        flags |= step.multiply_all();
       }
   return flags;
 }

@@ -93,8 +93,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   if (plan->threads > 1) {
     // Blocks of rows come first: columns shared out mean that A is packed more than once.
     const int64_t wanted = kTasksPerThread * plan->threads;
-    blocks = clamp(round_up(wanted, plan->threads), blocks,
-                   clamp(panels / kPanelsPerBlock, blocks, panels));
+    blocks = clamp(wanted, blocks, clamp(panels / kPanelsPerBlock, blocks, panels));
     const int64_t groups =
         clamp(ceil_div(wanted, blocks), 1, ceil_div(plan->nc, kPanelsPerBlock * row.nr));
     plan->task_cols = round_up(ceil_div(plan->nc, groups), row.nr);

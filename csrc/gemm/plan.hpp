@@ -25,25 +25,42 @@ struct Machine {
   int forced_path;
 };
 
+constexpr int64_t kCutPieces = 4;
+
 struct Plan {
   int path;
   const KernelRow *row;
   bool transposed;
   bool totals_in_c;  // sums of earlier blocks wait in C; otherwise in scratch
   int threads;
-  int64_t mc, nc, kc;      // a block of A's rows (mr times its panels), a panel's columns, a block of K
-  int64_t chunk;           // rows that share a pass over B: all, unless their totals need scratch
-  int64_t task_cols;       // a task's columns
+  int64_t mc, nc, kc;  // a block of A's rows (mr times its panels), a panel's columns, a block of K
+  int64_t chunk;       // rows that share a pass over B: all, unless their totals need scratch
+  int64_t task_cols;   // a task's columns
   int64_t panel_bytes;     // packed: the panel of B
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
   double predicted_roof_share;
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
+  // Blocks of at most mc rows, as many for each thread.
   int64_t row_blocks(int64_t rows) const {
-    return path == FASTLA_PATH_PACKED ? panel_count(panel_count(rows, row->mr), mc / row->mr) : 1;
+    if (path != FASTLA_PATH_PACKED) return 1;
+    const int64_t panels = panel_count(rows, row->mr), blocks = panel_count(panels, mc / row->mr);
+    const int64_t even = panel_count(blocks, threads) * threads;
+    return even < panels ? even : panels;
   }
   int64_t col_groups(int64_t cols) const { return (cols + task_cols - 1) / task_cols; }
+  // Where a task is a whole block of rows, the last ones, one for each thread, are cut by columns, so that
+  // nobody waits for a whole one at the join.
+  int64_t cut_blocks(int64_t rows, int64_t cols) const {
+    const int64_t blocks = row_blocks(rows);
+    if (threads == 1 || path != FASTLA_PATH_PACKED || col_groups(cols) > 1) return 0;
+    return blocks < threads ? blocks : threads;
+  }
+  int64_t tasks(int64_t rows, int64_t cols) const {
+    const int64_t cut = cut_blocks(rows, cols);
+    return (row_blocks(rows) - cut) * col_groups(cols) + cut * kCutPieces;
+  }
 };
 
 // A worker's block of A follows a note of the rows that it holds.

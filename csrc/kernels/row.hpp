@@ -35,9 +35,10 @@ struct Source {
 };
 
 // Rows in panels of nearly the same height (they differ by one), so that no panel has too few chains to hide
-// the latency of fma: 1024 rows in tiles of 14 are 62 of 14 and 12 of 13, not 73 and one of 2.
-inline int64_t panel_count(int64_t rows, int64_t mr) { return (rows + mr - 1) / mr; }
-inline int64_t panel_start(int64_t rows, int64_t panels, int64_t panel) {
+// the latency of fma: 1024 rows in tiles of 14 are 62 of 14 and 12 of 13, not 73 and one of 2. (static: a
+// weak copy compiled here for AVX-512 could end up in an older CPU's code.)
+static constexpr int64_t panel_count(int64_t rows, int64_t mr) { return (rows + mr - 1) / mr; }
+static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel) {
   const int64_t taller = rows % panels;
   return panel * (rows / panels) + (panel < taller ? panel : taller);
 }

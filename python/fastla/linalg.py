@@ -45,7 +45,7 @@ class Plan:
     >>> import numpy as np
     >>> import fastla
     >>> fastla.explain(np.ones((300, 300)), np.ones((300, 300))).kc
-    256
+    512
     """
 
     path: str
