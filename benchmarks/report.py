@@ -102,14 +102,15 @@ def full_table(results: list[Result], head: Column) -> list[str]:
     names = rival_names(results)
     lines = [
         f"\n### {head[0]}, {head[1]} thread{'s' * (head[1] > 1)}\n",
-        f"| m x n x k | rounds | roof | fastla | % of roof (best quartile) | "
+        f"| m x n x k | rounds | roof | fastla | % of roof (best quartile; at its clock) | "
         f"{' | '.join(names)} | path |",
         "|---" * (len(names) + 6) + "|",
     ]
     chosen = [r for r in results if (r.cell.dtype, r.cell.threads) == head]
     for r in sorted(chosen, key=lambda r: (r.cell.kind == "linear", -r.cell.flops)):
         best = r.ours.share_best_quartile
-        share = f"{share_text(r)} ({best:.0%})" if best is not None else "-"
+        clock = f"; {r.ours.share_at_clock:.0%}" if r.ours.share_at_clock is not None else ""
+        share = f"{share_text(r)} ({best:.0%}{clock})" if best is not None else "-"
         rivals = " | ".join(rival_entry(r.timings.get(name)) for name in names)
         roof = f"{r.roof_gflops:.4g}" if r.roof_gflops else "-"
         lines.append(f"| {r.cell.shape}{MARK[r.verdict]} | {r.rounds} | {roof} | "

@@ -18,7 +18,11 @@ SUBJECT = "fastla"
 
 @dataclass(frozen=True)
 class Timing:
-    """One contender in one cell. share is of the FMA roof; ratio is how much faster fastla was."""
+    """One contender in one cell; ratio is how much faster fastla was.
+
+    share is of the FMA roof measured before, share_at_clock (fastla's) of the roof measured right
+    after, at the clock that the product ran at.
+    """
 
     seconds: float
     quartile_low: float
@@ -28,6 +32,7 @@ class Timing:
     share: float | None
     share_best_quartile: float | None
     ratio: Interval | None
+    share_at_clock: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,10 +75,15 @@ def timing(cell: Cell, rounds: Rounds, name: str) -> Timing:
     if rounds.roof:
         shares = [cell.flops / s / r for s, r in zip(seconds, rounds.roof, strict=True)]
         _, share, best = quartiles(shares)
+    at_clock = None
+    if name == SUBJECT and rounds.roof_after:
+        pairs = zip(seconds, rounds.roof_after, strict=True)
+        at_clock = float(np.median([cell.flops / s / r for s, r in pairs]))
     ratio = None if name == SUBJECT else speed_ratio(rounds.seconds[SUBJECT], seconds)
     return Timing(
         seconds=middle, quartile_low=low, quartile_high=high, gflops=cell.flops / middle / 1e9,
         batch=rounds.batch[name], share=share, share_best_quartile=best, ratio=ratio,
+        share_at_clock=at_clock,
     )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """The interleaving timer: contenders take turns, so whatever disturbs the machine hits all alike.
 
-One round times every contender once (a batch of calls) and the machine's roof once. Ratios and
-shares are formed within a round, and their median is taken over the rounds.
+One round times every contender once (a batch of calls) and the machine's roof twice: before, on a
+rested core, and right after the subject, at the clock that its work has left (CPUs lower it under
+wide multiply-adds with loads, and take about a millisecond to raise it again). Ratios and shares are
+formed within a round, and their median is taken over the rounds.
 """
 
 from __future__ import annotations
@@ -19,18 +21,20 @@ MAX_ROUNDS = 60
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds per call over one batch; the subject adds the roof, in operations per second."""
+    """Seconds per call over one batch; the subject adds the roofs, in operations per second."""
 
     seconds: float
     roof: float | None = None
+    roof_after: float | None = None
 
 
 @dataclass
 class Rounds:
-    """Seconds per call of each contender, and the roof: an entry per round."""
+    """Seconds per call of each contender, and the roofs: an entry per round."""
 
     seconds: dict[str, list[float]]
     roof: list[float] = field(default_factory=list)
+    roof_after: list[float] = field(default_factory=list)
     batch: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -86,5 +90,7 @@ def interleave(
             rounds.seconds[name].append(sample.seconds)
             if sample.roof is not None:
                 rounds.roof.append(sample.roof)
+            if sample.roof_after is not None:
+                rounds.roof_after.append(sample.roof_after)
         longest = max(longest, time.perf_counter() - start)
     return rounds
