@@ -22,7 +22,7 @@ constexpr int64_t kPrefetchAhead = 3072;
 constexpr int64_t kLastSteps = 32;
 
 // Where step s of the chain finds its operands. A packed tile's strides are known to the compiler, so that
-// every address is a displacement; 8% of a product went into computing them (avx512, float32 256^3).
+// every address is a displacement and no register, let alone a spilled one, holds a stride.
 template <class T, int MR, int NV> struct PackedAt {
   const char *a, *b;
   int64_t b_ahead;
