@@ -60,6 +60,15 @@ def test_every_prefix_of_columns(isa, dtype, path):
         assert_same_bits(last, found[kb + 3][:, 110 - n:], f"last {n} columns")
 
 
+def test_every_length_of_the_chain(isa, dtype, path):
+    """A tile cuts its chain into parts to prefetch between them; together they are all of it."""
+    row = shapes.row_of(isa, dtype)
+    m, n, ks = row.mr + 1, row.nr + 1, tuple(range(1, 300))
+    a, b, found = shapes.case(m, n, ks, dtype)
+    for k in ks:
+        assert_same_bits(fastla.matmul(a[:, :k], b[:k]), found[k], f"k={k}")
+
+
 @pytest.mark.parametrize("shape", [(1, 53, 3), (29, 1, 2), (13, 67, 2), (67, 13, 3), (1, 1, 7)], ids=str)
 def test_every_layout_of_the_inputs(isa, dtype, path, shape):
     m, n, extra = shape
