@@ -155,6 +155,28 @@ def test_threadpoolctl(imports):
     run_python(LIMITS.format(imports=imports))
 
 
+@pytest.mark.parametrize("shape", [(90, 700, 1700), (700, 90, 1700), (300, 300, 1100), (1500, 70, 530),
+                                   (40, 40, 5000)], ids=str)
+@pytest.mark.parametrize("layout", ["contiguous", "spread", "packed"])
+def test_strips_and_steps(dtype, shape, layout):
+    """Threads with strips of their own, shared strips, late helpers: more threads than cores, many steps of K,
+    totals in C or (spread columns) in scratch; every repetition meets in another order."""
+    m, n, k = shape
+    rng = np.random.default_rng(92)
+    a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
+    want = fastla.matmul(a, b, num_threads=1)
+    right = fastla.pack(b) if layout == "packed" else b
+    room = np.empty((m, 2 * n, 2), dtype)
+    out = room[:, ::2, 1] if layout == "spread" else None
+    for repetition in range(6):
+        for count in (2, 3, 4, 7, 16):
+            room[...] = -1
+            got = fastla.matmul(a, right, out=out, num_threads=count)
+            assert_same_bits(got, want, f"{count} threads, repetition {repetition}")
+    if out is not None:
+        assert (room[:, 1::2] == -1).all() and (room[..., 0] == -1).all()
+
+
 @pytest.mark.parametrize("call_threads", [1, 2, None], ids=str)
 def test_sixteen_python_threads(dtype, call_threads):
     rng = np.random.default_rng(91)

@@ -187,8 +187,6 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   const fastla_status status = prepare(*desc, &task);
   if (status != FASTLA_OK) return status;
   const Plan &plan = task.plan;
-  const int64_t rows = smaller(plan.chunk, task.problem.m), cols = smaller(plan.nc, task.problem.n);
-  const bool direct = plan.path != FASTLA_PATH_PACKED;
   const bool share = share_items(plan, task.problem, task.stack, task.threads);
   info->path = plan.path;
   info->isa = plan.row->isa;
@@ -199,8 +197,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   info->mc = plan.mc;
   info->nc = plan.nc;
   info->kc = plan.kc;
-  info->tasks =
-      task.problem.m && task.problem.n ? plan.tasks(rows, direct ? task.problem.n : cols) : 0;
+  info->tasks = plan.tasks;
   info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
   info->predicted_roof_share = plan.predicted_roof_share;
   return FASTLA_OK;

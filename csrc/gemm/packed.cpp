@@ -1,11 +1,14 @@
 // The packed path: five loops around the tile (Goto and van de Geijn, 2008).
 //
-//   chunk of rows -> panel of B (nc) -> block of K (kc): pack B's panel together, then
-//   tasks of mc x task_cols: pack A's block -> panels of nr columns -> tiles of mr rows.
+//   strip of C -> chunk of rows -> panel of B (nc) -> block of K (kc): pack B's panel, then
+//   blocks of rows (mc): pack A's block -> panels of nr columns -> tiles of mr rows.
 //
-// B's panel is packed once, in a phase of its own, and shared. A block of A belongs to the worker that packed
-// it and goes from there to the tiles through its own L2; it is packed again only where workers share its
-// rows (docs/decisions/0002-packing.md).
+// Strips have a panel of B each, and threads to begin with; who has finished helps with the others. Memory
+// that one core has just written is dear to read for another: with a strip of its own a thread reads what it
+// packed itself (docs/decisions/0002-packing.md).
+#include <atomic>
+#include <new>
+
 #include "gemm/paths.hpp"
 #include "runtime/parallel.hpp"
 
@@ -15,116 +18,169 @@ namespace {
 // Panels of B packed by one task: some tens of kilobytes.
 constexpr int64_t kPanelsPerTask = 8;
 
+// One block of K of one chunk of C. Its tasks: pieces of B to pack, then blocks of rows to compute.
 struct Step {
   const Plan &plan;
   const Problem &p;
   const char *b_panels;
   char *totals, *a_blocks;
-  int64_t i0, rows;   // chunk of rows
-  int64_t j0, cols;   // panel of B
-  int64_t k0, depth;  // block of K
+  int64_t i0, rows, j0, cols;  // of C
+  int64_t k0, depth;           // of K
   bool first, last;
 
   int64_t size() const { return plan.row->element_size; }
 
-  uint32_t pack_b() const noexcept {
-    const int64_t piece = kPanelsPerTask * plan.row->nr;
-    return parallel_for((cols + piece - 1) / piece, plan.threads, [&](int64_t task, int) {
-      const int64_t j = task * piece;
-      Source b = p.b;
-      b.data += k0 * b.row_stride + (j0 + j) * b.col_stride;
-      plan.row->pack_b(b, depth, smaller(piece, cols - j),
-                       const_cast<char *>(b_panels) + j * depth * size());
-    });
+  int64_t pack_tasks() const {
+    return p.panels ? 0 : panel_count(cols, kPanelsPerTask * plan.row->nr);
+  }
+  void pack_b(int64_t task) const noexcept {
+    const int64_t piece = kPanelsPerTask * plan.row->nr, j = task * piece;
+    Source b = p.b;
+    b.data += k0 * b.row_stride + (j0 + j) * b.col_stride;
+    plan.row->pack_b(b, depth, smaller(piece, cols - j),
+                     const_cast<char *>(b_panels) + j * depth * size());
   }
 
-  // The worker's copy of rows [i, i + count) in so many panels.
-  const char *pack_a(int worker, int64_t i, int64_t count, int64_t panels) const noexcept {
-    char *block = a_blocks + worker * plan.worker_scratch;
-    int64_t *held = reinterpret_cast<int64_t *>(block);
-    char *data = block + kBlockHeader;
-    if (*held == i) return data;
-    Source a = p.a;
-    a.data += (i0 + i) * a.row_stride + k0 * a.col_stride;
-    plan.row->pack_a(a, count, panels, depth, data);
-    *held = i;
-    return data;
-  }
-
-  // Rows of block `index` of so many, columns [j, j + n).
-  void multiply(int worker, int64_t index, int64_t blocks, int64_t j, int64_t n) const noexcept {
+  int64_t blocks() const { return plan.row_blocks(rows); }
+  void compute(int64_t index, int worker) const noexcept {
     const int64_t nr = plan.row->nr, panels = panel_count(rows, plan.row->mr);
-    const int64_t panel = panel_start(panels, blocks, index);
-    const int64_t next_panel = panel_start(panels, blocks, index + 1);
+    const int64_t panel = panel_start(panels, blocks(), index);
+    const int64_t next_panel = panel_start(panels, blocks(), index + 1);
     const int64_t i = panel_start(rows, panels, panel);
     Block block = make_block(p, depth, first, last);
     block.packed = true;
     block.panels = next_panel - panel;
     block.m = panel_start(rows, panels, next_panel) - i;
-    block.n = n;
+    block.n = cols;
     block.a = pack_a(worker, i, block.m, block.panels);
-    block.b = b_panels + j * depth * size();
+    block.b = b_panels;
     block.b_step = nr * size();
     block.b_panel = depth * nr * size();
     block.row0 = i0 + i;
-    block.col0 = j0 + j;
+    block.col0 = j0;
     block.c = p.c + block.row0 * p.c_row_stride + block.col0 * p.c_col_stride;
-    block.total = plan.totals_in_c ? block.c : totals + (i * plan.nc + j) * size();
+    block.total = plan.totals_in_c ? block.c : totals + i * plan.nc * size();
     block.total_stride = plan.totals_in_c ? p.c_row_stride : plan.nc * size();
     plan.row->block(block);
   }
 
-  // Tasks in the order of rows: a worker's next one mostly has the rows of its last. The cut blocks come last,
-  // the first pieces of all of them before the second ones.
-  uint32_t multiply_all() const noexcept {
-    const int64_t blocks = plan.row_blocks(rows), groups = plan.col_groups(cols);
-    const int64_t cut = plan.cut_blocks(rows, cols), whole = (blocks - cut) * groups;
-    const int64_t pieces = kCutPieces * plan.row->nr;
-    const int64_t piece = (cols + pieces - 1) / pieces * plan.row->nr;
-    for (int worker = 0; worker < plan.threads; ++worker)
-      *reinterpret_cast<int64_t *>(a_blocks + worker * plan.worker_scratch) = -1;
-    return parallel_for(plan.tasks(rows, cols), plan.threads, [&](int64_t task, int worker) {
-      const int64_t tail = task - whole, width = tail < 0 ? plan.task_cols : piece;
-      const int64_t block = tail < 0 ? task / groups : blocks - cut + tail % cut;
-      const int64_t j = (tail < 0 ? task % groups : tail / cut) * width;
-      if (j < cols) multiply(worker, block, blocks, j, smaller(width, cols - j));
-    });
+  const char *pack_a(int worker, int64_t i, int64_t count, int64_t panels) const noexcept {
+    char *block = a_blocks + worker * plan.worker_scratch;
+    Source a = p.a;
+    a.data += (i0 + i) * a.row_stride + k0 * a.col_stride;
+    plan.row->pack_a(a, count, panels, depth, block);
+    return block;
   }
 };
 
-const char *prepacked(const Problem &p, const KernelRow &row, int64_t k0, int64_t j0,
-                      int64_t depth) {
-  return p.panels + (k0 * ((p.n + row.nr - 1) / row.nr * row.nr) + j0 * depth) * row.element_size;
-}
+// What the threads at work on a strip share.
+struct Shared {
+  Tickets tickets;
+  Progress packed;       // pieces of B
+  Progress computed[2];  // blocks of rows, in steps of even and of odd number
+};
+static_assert(sizeof(Shared) == kStripCounters * kCounterBytes);
+static_assert(sizeof(Progress) == kCounterBytes);
+
+// The steps of one strip. Tasks are handed out in order; before one begins it waits for the earlier ones that it
+// needs, so that nobody waits for a whole step to end. A panel of B lasts for plan.b_copies steps.
+class Strip {
+ public:
+  Strip(const Plan &plan, const Problem &p, char *scratch, int64_t index) noexcept
+      : plan_(plan),
+        p_(p),
+        rows_{0, p.m},
+        cols_{0, p.n},
+        a_blocks_(scratch + plan.strips * plan.strip_scratch),
+        shared_(*reinterpret_cast<Shared *>(scratch + index * plan.strip_scratch)),
+        done_(reinterpret_cast<Progress *>(&shared_ + 1)),
+        b_panels_(reinterpret_cast<char *>(&shared_) + plan.strip_header),
+        totals_(b_panels_ + plan.b_copies * plan.panel_bytes) {
+    if (plan.strips_of_rows)
+      rows_ = strip_part(p.m, plan.row->mr, plan.strips, index);
+    else
+      cols_ = strip_part(p.n, plan.row->nr, plan.strips, index);
+  }
+
+  void begin() const noexcept {
+    new (&shared_) Shared;
+    for (int64_t i = 0; i < plan_.row_blocks(smaller(plan_.chunk, rows_.size())); ++i)
+      new (&done_[i]) Progress;
+  }
+
+  void work(int worker) const noexcept {
+    // Before the step: tasks, pieces of B packed, blocks computed in even and odd steps.
+    int64_t number = 0, tasks = 0, pieces = 0, computed[2] = {};
+    const auto wait_for_step = [&](int64_t earlier) {  // number - 1 or number - 2
+      if (earlier >= 0) shared_.computed[earlier % 2].wait_for(computed[earlier % 2]);
+    };
+    int64_t mine = shared_.tickets.take();
+    for (int64_t i0 = rows_.begin; i0 < rows_.end; i0 += plan_.chunk)
+      for (int64_t j0 = cols_.begin; j0 < cols_.end; j0 += plan_.nc)
+        for (int64_t n = 0; n < plan_.k_blocks(p_.k); ++n, ++number) {
+          const Step step = make_step(number, i0, j0, n);
+          const int64_t to_pack = step.pack_tasks(), all = to_pack + step.blocks();
+          for (; mine < tasks + all; mine = shared_.tickets.take()) {
+            const int64_t task = mine - tasks, block = task - to_pack;
+            if (block < 0) {
+              shared_.packed.wait_for(pieces);
+              wait_for_step(number - plan_.b_copies);
+              step.pack_b(task);
+              shared_.packed.add();
+              continue;
+            }
+            shared_.packed.wait_for(pieces + to_pack);
+            if (step.first)
+              wait_for_step(number - 1);
+            else
+              done_[block].wait_for(number);
+            step.compute(block, worker);
+            done_[block].set(number + 1);
+            shared_.computed[number % 2].add();
+          }
+          tasks += all;
+          pieces += to_pack;
+          computed[number % 2] += all - to_pack;
+        }
+  }
+
+ private:
+  Step make_step(int64_t number, int64_t i0, int64_t j0, int64_t n) const noexcept {
+    const int64_t k0 = n * plan_.kc, depth = smaller(plan_.kc, p_.k - k0);
+    const int64_t padded = panel_count(p_.n, plan_.row->nr) * plan_.row->nr;
+    return {.plan = plan_,
+            .p = p_,
+            .b_panels = p_.panels ? p_.panels + (k0 * padded + j0 * depth) * plan_.row->element_size
+                                  : b_panels_ + number % plan_.b_copies * plan_.panel_bytes,
+            .totals = totals_,
+            .a_blocks = a_blocks_,
+            .i0 = i0,
+            .rows = smaller(plan_.chunk, rows_.end - i0),
+            .j0 = j0,
+            .cols = smaller(plan_.nc, cols_.end - j0),
+            .k0 = k0,
+            .depth = depth,
+            .first = n == 0,
+            .last = n == plan_.k_blocks(p_.k) - 1};
+  }
+
+  const Plan &plan_;
+  const Problem &p_;
+  Range rows_, cols_;
+  char *a_blocks_;
+  Shared &shared_;
+  Progress *done_;  // of each block of rows: the number of its last step, plus one
+  char *b_panels_, *totals_;
+};
 
 }  // namespace
 
 uint32_t run_packed(const Plan &plan, const Problem &p, char *scratch) noexcept {
-  char *b_panels = scratch + plan.threads * plan.worker_scratch;
-  char *totals = b_panels + plan.panel_bytes;
-  const int64_t blocks = plan.k_blocks(p.k);
-  uint32_t flags = 0;
-  for (int64_t i0 = 0; i0 < p.m; i0 += plan.chunk)
-    for (int64_t j0 = 0; j0 < p.n; j0 += plan.nc)
-      for (int64_t block = 0; block < blocks; ++block) {
-        const int64_t k0 = block * plan.kc, depth = smaller(plan.kc, p.k - k0);
-        const Step step{.plan = plan,
-                        .p = p,
-                        .b_panels = p.panels ? prepacked(p, *plan.row, k0, j0, depth) : b_panels,
-                        .totals = totals,
-                        .a_blocks = scratch,
-                        .i0 = i0,
-                        .rows = smaller(plan.chunk, p.m - i0),
-                        .j0 = j0,
-                        .cols = smaller(plan.nc, p.n - j0),
-                        .k0 = k0,
-                        .depth = depth,
-                        .first = block == 0,
-                        .last = block == blocks - 1};
-        if (!p.panels) flags |= step.pack_b();
-        flags |= step.multiply_all();
-      }
-  return flags;
+  for (int64_t i = 0; i < plan.strips; ++i) Strip{plan, p, scratch, i}.begin();
+  return parallel_region(plan.threads, [&](int worker) {
+    for (int64_t i = 0; i < plan.strips; ++i)
+      Strip{plan, p, scratch, (worker + i) % plan.strips}.work(worker);
+  });
 }
 
 }  // namespace fastla

@@ -25,6 +25,4 @@ inline Block make_block(const Problem &p, int64_t k, bool first, bool last) noex
   return block;
 }
 
-inline int64_t smaller(int64_t a, int64_t b) noexcept { return a < b ? a : b; }
-
 }  // namespace fastla

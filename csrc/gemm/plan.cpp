@@ -16,9 +16,7 @@ constexpr double kThreadWork = 600e3;
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
-// Panels of A, or of B, below which a task reads too much of the other operand for what it computes.
-constexpr int64_t kPanelsPerBlock = 8;
-// Tasks per thread, so that one slow or busy thread holds up little at the join.
+// Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
 constexpr int64_t kTasksPerThread = 6;
 
 double work(const Problem &p) { return double(p.m) * double(p.n) * double(p.k); }
@@ -73,36 +71,47 @@ int choose_path(const Problem &p, const Machine &machine) {
   return FASTLA_PATH_PACKED;
 }
 
+// Strips of the longer side, so that what is packed once for each is the shorter operand: as many as threads if
+// it is much shorter, else about the square root of their number.
+void cut_strips(const Problem &p, const KernelRow &row, Plan *plan) {
+  plan->strips_of_rows = p.m > p.n;
+  const int64_t longer = plan->strips_of_rows ? p.m : p.n,
+                shorter = plan->strips_of_rows ? p.n : p.m;
+  const int64_t panels = panel_count(longer, plan->strips_of_rows ? row.mr : row.nr);
+  int64_t root = 1;
+  while (root * root < plan->threads) ++root;
+  plan->strips = smaller(clamp(longer / shorter, root, plan->threads), panels);
+}
+
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
-// 3% of 2048^3 on a 2 MiB L2). A panel of B (kc x nc) takes a quarter of L3, shared by the threads.
+// 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc) take a quarter of L3.
 void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *machine.row;
   const int64_t size = row.element_size, kc = plan->kc;
   const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
   const bool scratch_totals = !plan->totals_in_c && p.k > kc;
-  plan->nc =
-      clamp(machine.l3 / 4 / (kc * size) / row.nr * row.nr, 8 * row.nr, 4096 / row.nr * row.nr);
-  plan->nc = clamp(round_up(ceil_div(p.n, ceil_div(p.n, plan->nc)), row.nr), row.nr, plan->nc);
-  plan->chunk = p.m;
+  cut_strips(p, row, plan);
+  const int64_t rows = plan->strips_of_rows ? strip_part(p.m, row.mr, plan->strips, 0).size() : p.m;
+  const int64_t cols = plan->strips_of_rows ? p.n : strip_part(p.n, row.nr, plan->strips, 0).size();
+  const int64_t most_cols = clamp(machine.l3 / 4 / (plan->strips * kc * size) / row.nr * row.nr,
+                                  8 * row.nr, 4096 / row.nr * row.nr);
+  plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
+  plan->chunk = rows;
   if (scratch_totals)
-    plan->chunk = clamp(kTotalsBytes / (plan->nc * size) / row.mr * row.mr, row.mr, p.m);
+    plan->chunk = clamp(kTotalsBytes / (plan->nc * size) / row.mr * row.mr, row.mr, rows);
   const int64_t panels = panel_count(plan->chunk, row.mr);
-  const int64_t most = clamp(machine.l2 / 4 / (depth * size) / row.mr, 1, panels);
-  int64_t blocks = ceil_div(panels, most);
-  plan->task_cols = plan->nc;
-  if (plan->threads > 1) {
-    // Blocks of rows come first: columns shared out mean that A is packed more than once.
-    const int64_t wanted = kTasksPerThread * plan->threads;
-    blocks = clamp(wanted, blocks, clamp(panels / kPanelsPerBlock, blocks, panels));
-    const int64_t groups =
-        clamp(ceil_div(wanted, blocks), 1, ceil_div(plan->nc, kPanelsPerBlock * row.nr));
-    plan->task_cols = round_up(ceil_div(plan->nc, groups), row.nr);
-  }
+  plan->mc = clamp(machine.l2 / 4 / (depth * size) / row.mr, 1, panels) * row.mr;
+  const int64_t blocks = plan->row_blocks(plan->chunk);
   plan->mc = ceil_div(panels, blocks) * row.mr;
-  plan->worker_scratch = round_up(kBlockHeader + depth * plan->mc * size, 4096);
+  plan->tasks = plan->strips * blocks;
+  plan->worker_scratch = round_up(depth * plan->mc * size, 4096);
+  const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;
+  plan->b_copies = plan->threads_per_strip() == 1 || one_step ? 1 : 2;
   if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);
-  const int64_t totals = scratch_totals ? plan->chunk * plan->nc * size : 0;
-  plan->scratch = plan->threads * plan->worker_scratch + plan->panel_bytes + totals;
+  plan->strip_header = round_up((kStripCounters + blocks) * kCounterBytes, 4096);
+  const int64_t totals = scratch_totals ? round_up(plan->chunk * plan->nc * size, 4096) : 0;
+  plan->strip_scratch = plan->strip_header + plan->b_copies * plan->panel_bytes + totals;
+  plan->scratch = plan->strips * plan->strip_scratch + plan->threads * plan->worker_scratch;
 }
 
 // Compute at the roof plus what packing moves: a model for explain(), no more.
@@ -156,7 +165,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
     plan->path = FASTLA_PATH_SMALL;
     plan->threads = 1;
-    plan->mc = plan->nc = plan->chunk = plan->task_cols = 1;
+    plan->mc = plan->nc = plan->task_cols = 1;
     return FASTLA_OK;
   }
   plan->path = choose_path(p, machine);
@@ -166,10 +175,11 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
   } else {
-    plan->mc = plan->chunk = p.m;
+    plan->mc = p.m;
     plan->nc = row.nr * kDirectPanels;
     const int64_t groups = ceil_div(p.n > 0 ? p.n : 1, plan->nc);
     plan->task_cols = plan->nc * ceil_div(groups, kTasksPerThread * plan->threads);
+    plan->tasks = ceil_div(p.n, plan->task_cols);
     const int64_t depth = several ? plan->kc : p.k;
     const DirectScratch need = direct_scratch(p, row, depth, plan->nc);
     plan->worker_scratch = need.a + need.b + need.totals;

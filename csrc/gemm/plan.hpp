@@ -7,6 +7,22 @@
 
 namespace fastla {
 
+inline int64_t smaller(int64_t a, int64_t b) noexcept { return a < b ? a : b; }
+
+// Panels of a block of A that use a panel of B while it is in L1; with fewer B has to come too often.
+constexpr int64_t kPanelsPerBlock = 4;
+
+struct Range {
+  int64_t begin, end;
+  int64_t size() const { return end - begin; }
+};
+// Part `index` of [0, size) in whole panels of so many elements; all parts have nearly as many, the first most.
+inline Range strip_part(int64_t size, int64_t panel, int64_t parts, int64_t index) noexcept {
+  const int64_t panels = panel_count(size, panel);
+  const int64_t begin = panel_start(panels, parts, index) * panel;
+  return {begin, smaller(size, panel_start(panels, parts, index + 1) * panel)};
+}
+
 // What is asked of one product, in the orientation in which it will be computed.
 struct Problem {
   int64_t m, n, k;
@@ -25,46 +41,41 @@ struct Machine {
   int forced_path;
 };
 
-constexpr int64_t kCutPieces = 4;
-
 struct Plan {
   int path;
   const KernelRow *row;
   bool transposed;
-  bool totals_in_c;  // sums of earlier blocks wait in C; otherwise in scratch
   int threads;
   int64_t mc, nc, kc;  // a block of A's rows (mr times its panels), a panel's columns, a block of K
-  int64_t chunk;       // rows that share a pass over B: all, unless their totals need scratch
-  int64_t task_cols;   // a task's columns
-  int64_t panel_bytes;     // packed: the panel of B
+  int64_t tasks;       // handed out to the threads, for each panel of B
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
   double predicted_roof_share;
 
+  // The packed path.
+  bool totals_in_c;     // sums of earlier blocks wait in C; otherwise in scratch
+  bool strips_of_rows;  // or of columns
+  int64_t strips;
+  int64_t chunk;  // rows of a strip that share a pass over B: all, unless their totals need scratch
+  int64_t b_copies;  // two where the next panel of B is packed while the last one is still read
+  int64_t panel_bytes, strip_header, strip_scratch;
+
+  // The direct paths.
+  int64_t task_cols;
+
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
-  // Blocks of at most mc rows, as many for each thread.
+  int64_t threads_per_strip() const { return panel_count(threads, strips); }
+  // Blocks of at most mc rows; as many for each thread of the strip, unless they would become too low.
   int64_t row_blocks(int64_t rows) const {
-    if (path != FASTLA_PATH_PACKED) return 1;
     const int64_t panels = panel_count(rows, row->mr), blocks = panel_count(panels, mc / row->mr);
-    const int64_t even = panel_count(blocks, threads) * threads;
-    return even < panels ? even : panels;
-  }
-  int64_t col_groups(int64_t cols) const { return (cols + task_cols - 1) / task_cols; }
-  // Where a task is a whole block of rows, the last ones, one for each thread, are cut by columns, so that
-  // nobody waits for a whole one at the join.
-  int64_t cut_blocks(int64_t rows, int64_t cols) const {
-    const int64_t blocks = row_blocks(rows);
-    if (threads == 1 || path != FASTLA_PATH_PACKED || col_groups(cols) > 1) return 0;
-    return blocks < threads ? blocks : threads;
-  }
-  int64_t tasks(int64_t rows, int64_t cols) const {
-    const int64_t cut = cut_blocks(rows, cols);
-    return (row_blocks(rows) - cut) * col_groups(cols) + cut * kCutPieces;
+    const int64_t even = panel_count(blocks, threads_per_strip()) * threads_per_strip();
+    return even * kPanelsPerBlock <= panels ? even : blocks;
   }
 };
 
-// A worker's block of A follows a note of the rows that it holds.
-constexpr int64_t kBlockHeader = 64;
+// What the threads of a strip share, at the head of its scratch: so many counters and one for each block of
+// rows, a cache line each.
+constexpr int64_t kStripCounters = 4, kCounterBytes = 64;
 
 // What a worker of the direct paths needs: A when byte-swapped, panels of B that cannot be read in place,
 // totals of a group of columns.

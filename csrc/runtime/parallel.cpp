@@ -5,6 +5,7 @@
 // child; pausing it before fork cures that.
 #include "runtime/parallel.hpp"
 
+#include <sched.h>
 #include <stdlib.h>
 
 #include <atomic>
@@ -50,55 +51,49 @@ int environment_threads() {
   return n > 0 ? n : 1;
 }
 
-struct Loop {
-  std::atomic<int64_t> next{0};
-  std::atomic<uint32_t> flags{0};
-  int64_t count;
-  TaskFn fn;
-  void *context;
-};
+// Spins about this often, some tens of microseconds, before it lets others run.
+constexpr int kSpins = 1000;
 
-void work(Loop &loop, int worker) noexcept {
+uint32_t run_worker(WorkerFn fn, void *context, int worker) noexcept {
   const FpScope scope;
-  inside = true;
-  for (int64_t task; (task = loop.next.fetch_add(1, std::memory_order_relaxed)) < loop.count;)
-    loop.fn(loop.context, task, worker);
-  inside = false;
-  loop.flags.fetch_or(scope.flags(), std::memory_order_relaxed);
-}
-
-uint32_t run_alone(int64_t count, TaskFn fn, void *context) noexcept {
-  const FpScope scope;
-  for (int64_t task = 0; task < count; ++task) fn(context, task, 0);
+  fn(context, worker);
   return scope.flags();
 }
 
 }  // namespace
 
-uint32_t parallel_for(int64_t count, int threads, TaskFn fn, void *context) noexcept {
+uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept {
 #ifdef _OPENMP
-  if (threads > count) threads = int(count);
   if (threads > 1 && !inside && !omp_in_parallel() && team_lock.try_lock()) {
     watch_forks();
     started.store(true, std::memory_order_relaxed);
-    Loop loop;
-    loop.count = count;
-    loop.fn = fn;
-    loop.context = context;
+    std::atomic<uint32_t> flags{0};
     const int usual = environment_threads();
     const int team = threads > usual ? threads : usual;
 #pragma omp parallel num_threads(team)
     {
       const int worker = omp_get_thread_num();
-      if (worker < threads) work(loop, worker);
+      if (worker < threads) {
+        inside = true;
+        flags.fetch_or(run_worker(fn, context, worker), std::memory_order_relaxed);
+        inside = false;
+      }
     }
     team_lock.unlock();
-    return loop.flags.load(std::memory_order_relaxed);
+    return flags.load(std::memory_order_relaxed);
   }
 #else
   (void)threads;
 #endif
-  return run_alone(count, fn, context);
+  return run_worker(fn, context, 0);
+}
+
+void Progress::wait(int64_t count) const noexcept {
+  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins)
+    if (spins < kSpins)
+      cpu_pause();
+    else
+      sched_yield();
 }
 
 void parallel_before_fork() noexcept {

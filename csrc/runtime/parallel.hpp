@@ -1,25 +1,56 @@
-// Threads: one loop whose tasks are handed out dynamically. The engine behind it is nobody else's business.
+// Threads: workers that take tasks dynamically. The engine behind it is nobody else's business.
 #pragma once
 #include <stdint.h>
 
+#include <atomic>
+
 namespace fastla {
 
-// task: 0..count-1; worker: 0..threads-1, for scratch that belongs to a worker.
-using TaskFn = void (*)(void *context, int64_t task, int worker);
+// worker: 0..threads-1, for scratch that belongs to a worker.
+using WorkerFn = void (*)(void *context, int worker);
 
-// Runs every task once on up to `threads` threads, the caller among them; returns when all are done.
-// Each worker has the environment of FpScope; the result is the flags that they raised. Inside another
-// parallel call, or while another thread has the team, the caller runs all tasks itself.
-uint32_t parallel_for(int64_t count, int threads, TaskFn fn, void *context) noexcept;
+// Runs fn on up to `threads` threads at once, the caller among them as worker 0; returns when all have returned.
+// Helpers may come late or not at all, so the workers share out tasks among themselves, and whoever is there
+// does all of them. Each has the environment of FpScope; the result is the flags that they raised. Inside
+// another parallel call, or while another thread has the team, the caller is the only worker.
+uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept;
 
-// The same for a callable: body(task, worker).
-template <class Body> uint32_t parallel_for(int64_t count, int threads, Body &&body) noexcept {
-  return parallel_for(
-      count, threads,
-      [](void *context, int64_t task, int worker) {
-        (*static_cast<Body *>(context))(task, worker);
-      },
+// The same for a callable: body(worker).
+template <class Body> uint32_t parallel_region(int threads, Body &&body) noexcept {
+  return parallel_region(
+      threads, [](void *context, int worker) { (*static_cast<Body *>(context))(worker); },
       const_cast<void *>(static_cast<const void *>(&body)));
 }
+
+// Numbers handed out one by one, each once.
+class alignas(64) Tickets {
+ public:
+  int64_t take() noexcept { return next_.fetch_add(1, std::memory_order_relaxed); }
+
+ private:
+  std::atomic<int64_t> next_{0};
+};
+
+// Runs every task once: body(task, worker), task 0..count-1.
+template <class Body> uint32_t parallel_for(int64_t count, int threads, Body &&body) noexcept {
+  Tickets tickets;
+  return parallel_region(threads < count ? threads : int(count), [&](int worker) {
+    for (int64_t task; (task = tickets.take()) < count;) body(task, worker);
+  });
+}
+
+// A count of what is done, for those that need it.
+class alignas(64) Progress {
+ public:
+  void add() noexcept { done_.fetch_add(1, std::memory_order_release); }
+  void set(int64_t count) noexcept { done_.store(count, std::memory_order_release); }
+  void wait_for(int64_t count) const noexcept {
+    if (done_.load(std::memory_order_acquire) < count) wait(count);
+  }
+
+ private:
+  void wait(int64_t count) const noexcept;
+  std::atomic<int64_t> done_{0};
+};
 
 }  // namespace fastla

@@ -1,10 +1,19 @@
-// A lock that fork can reset: no futex state, no owner. Held for a few instructions only.
+// Waiting without the kernel: a pause, and a lock that fork can reset (no futex state, no owner), held for a
+// few instructions only.
 #pragma once
 #include <sched.h>
 
 #include <atomic>
 
 namespace fastla {
+
+inline void cpu_pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  __asm__ volatile("yield");
+#endif
+}
 
 class SpinLock {
  public:
