@@ -159,8 +159,8 @@ def test_threadpoolctl(imports):
                                    (40, 40, 5000)], ids=str)
 @pytest.mark.parametrize("layout", ["contiguous", "spread", "packed"])
 def test_strips_and_steps(dtype, shape, layout):
-    """Strips of one thread's or several's, late helpers (more threads than cores), many steps of K, totals in C
-    or (spread columns) in scratch; every repetition meets in another order."""
+    """Strips of one thread or of several, late helpers (more threads than cores), many steps of K, totals in
+    C or (spread columns) in scratch; every repetition meets in another order."""
     m, n, k = shape
     rng = np.random.default_rng(92)
     a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
