@@ -49,6 +49,7 @@ struct Step {
     const int64_t i = panel_start(rows, panels, panel);
     Block block = make_block(p, depth, first, last);
     block.packed = true;
+    block.along_rows = plan.along_rows;
     block.panels = next_panel - panel;
     block.m = panel_start(rows, panels, next_panel) - i;
     block.n = cols;
@@ -97,9 +98,9 @@ class Strip {
         b_panels_(reinterpret_cast<char *>(&shared_) + plan.strip_header),
         totals_(b_panels_ + plan.b_copies * plan.panel_bytes) {
     if (plan.strips_of_rows)
-      rows_ = strip_part(p.m, plan.row->mr, plan.strips, index);
+      rows_ = part_of(p.m, plan.row->mr, plan.strips, index);
     else
-      cols_ = strip_part(p.n, plan.row->nr, plan.strips, index);
+      cols_ = part_of(p.n, plan.row->nr, plan.strips, index);
   }
 
   void begin() const noexcept {

@@ -8,12 +8,19 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-// Below this much work packing costs more than it saves (a 64^3 product is 262144).
-constexpr double kSmallWork = 200e3;
+// Packing A costs more than it saves if B has no more bytes in a row or A no more rows than these, or if there is
+// no more work and no more bytes in a row of B.
+constexpr int64_t kNarrowBytes = 512, kFewRows = 96;
+constexpr int64_t kDirectBytes = 2560;
+// A panel of B is read across rows that are no farther apart than a page.
+constexpr int64_t kFarApart = 4096;
+constexpr double kDirectWork = 140e6;
 // Below this much work a second thread costs more than it saves (CPU.md: about 0.6M multiply-adds).
 constexpr double kThreadWork = 600e3;
 // Totals kept in scratch at a time.
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
+// With fewer terms than these C is what moves: tiles go along its rows.
+constexpr int64_t kShallow = 64;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
 // Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
@@ -21,9 +28,7 @@ constexpr int64_t kTasksPerThread = 6;
 
 double work(const Problem &p) { return double(p.m) * double(p.n) * double(p.k); }
 
-bool in_place(const Source &s, int64_t contiguous_stride, int64_t size) {
-  return !s.swapped && contiguous_stride == size;
-}
+bool in_place(const Source &b, int64_t size) { return !b.swapped && b.col_stride == size; }
 
 bool overlaps(const Operand &x, const Problem &p, int64_t size) {
   if (!x.data) return false;
@@ -50,6 +55,21 @@ bool totals_fit_c(const Problem &p, int64_t size) {
          !overlaps(f->bias[1], p, size);
 }
 
+// Whether B's rows are too far apart to be read a panel at a time: every step is then in another page, or, a multiple
+// of a power of two apart, in one of few sets of L2.
+bool scattered(const Problem &p, const Machine &machine) {
+  const int64_t depth = smaller(p.k, kBlockLength), stride = p.b.row_stride;
+  const int64_t apart = smaller(stride & -stride, machine.l2 / 16);
+  return stride > kFarApart || stride < -kFarApart || depth * apart > machine.l2 / 2;
+}
+
+// Whether A is better read in place than packed; B may still be.
+bool direct_pays(const Problem &p, const Machine &machine) {
+  const int64_t size = machine.row->element_size;
+  if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
+  return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
+}
+
 int choose_path(const Problem &p, const Machine &machine) {
   if (p.panels) return FASTLA_PATH_PACKED;
   const bool one_row = p.m == 1;
@@ -64,11 +84,7 @@ int choose_path(const Problem &p, const Machine &machine) {
       break;
   }
   if (one_row) return FASTLA_PATH_VECTOR;
-  // A row of tiles reads each panel of B once: packing it would read and write it again.
-  const bool reads_b_once =
-      p.m <= machine.row->mr && in_place(p.b, p.b.col_stride, machine.row->element_size);
-  if (work(p) <= kSmallWork || (reads_b_once && work(p) <= kThreadWork)) return FASTLA_PATH_SMALL;
-  return FASTLA_PATH_PACKED;
+  return direct_pays(p, machine) ? FASTLA_PATH_SMALL : FASTLA_PATH_PACKED;
 }
 
 // Strips of the longer side, so that what is packed once for each is the shorter operand: as many as threads if
@@ -91,8 +107,9 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
   const bool scratch_totals = !plan->totals_in_c && p.k > kc;
   cut_strips(p, row, plan);
-  const int64_t rows = plan->strips_of_rows ? strip_part(p.m, row.mr, plan->strips, 0).size() : p.m;
-  const int64_t cols = plan->strips_of_rows ? p.n : strip_part(p.n, row.nr, plan->strips, 0).size();
+  plan->along_rows = depth <= kShallow;
+  const int64_t rows = plan->strips_of_rows ? part_of(p.m, row.mr, plan->strips, 0).size() : p.m;
+  const int64_t cols = plan->strips_of_rows ? p.n : part_of(p.n, row.nr, plan->strips, 0).size();
   const int64_t most_cols = clamp(machine.l3 / 4 / (plan->strips * kc * size) / row.nr * row.nr,
                                   8 * row.nr, 4096 / row.nr * row.nr);
   plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
@@ -112,6 +129,43 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t totals = scratch_totals ? round_up(plan->chunk * plan->nc * size, 4096) : 0;
   plan->strip_scratch = plan->strip_header + plan->b_copies * plan->panel_bytes + totals;
   plan->scratch = plan->strips * plan->strip_scratch + plan->threads * plan->worker_scratch;
+}
+
+// Tasks are ranges of rows, or of columns where there are few rows or B has to be packed for each task. B's
+// columns are taken some at a time, so that they stay in half of L2 for all rows of a task.
+void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
+  const KernelRow &row = *machine.row;
+  const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
+  const int64_t line = (depth > 0 ? depth : 1) * size;
+  const int64_t row_panels = panel_count(p.m, row.mr), col_panels = panel_count(p.n, row.nr);
+  const int64_t most = clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
+  plan->copy_b = !in_place(p.b, size) || (p.m > 1 && scattered(p, machine));
+  plan->nc = p.m == 1 ? row.nr * kDirectPanels : most * row.nr;
+  int64_t row_tasks = 1, col_tasks = 1;
+  if (threads > 1) {
+    const int64_t wanted = kTasksPerThread * threads;
+    if (!plan->copy_b && row_panels >= threads)
+      row_tasks = clamp(row_panels / kPanelsPerBlock / threads * threads, threads, wanted);
+    else
+      col_tasks = clamp(col_panels / kDirectPanels / threads * threads,
+                        smaller(threads, col_panels), wanted);
+  }
+  const bool totals = p.k > plan->kc;
+  if (totals) {
+    const int64_t fit = machine.l2 / 4 / (plan->nc * size) / row.mr;
+    row_tasks = clamp(ceil_div(row_panels, fit > 0 ? fit : 1), row_tasks, row_panels);
+  }
+  plan->row_tasks = row_tasks;
+  plan->col_tasks = col_tasks;
+  plan->tasks = row_tasks * col_tasks;
+  plan->mc = part_of(p.m, row.mr, row_tasks, 0).size();
+  plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
+  plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
+  if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
+  if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
+  const int64_t totals_bytes = totals ? round_up(plan->mc * plan->nc * size, 64) : 0;
+  plan->worker_scratch = plan->a_bytes + plan->b_bytes + totals_bytes;
+  plan->scratch = plan->worker_scratch * threads;
 }
 
 // Compute at the roof plus what packing moves: a model for explain(), no more.
@@ -139,18 +193,6 @@ bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
   return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
 }
 
-DirectScratch direct_scratch(const Problem &p, const KernelRow &row, int64_t depth,
-                             int64_t nc) noexcept {
-  const int64_t size = row.element_size;
-  const bool b_in_place = in_place(p.b, p.b.col_stride, size);
-  const int64_t b_cols = !b_in_place ? nc : p.n % row.nr ? row.nr : 0;
-  DirectScratch need{};
-  if (p.a.swapped) need.a = round_up(depth * p.m * size, 64);
-  if (b_cols) need.b = round_up(depth * b_cols * size, 64);
-  if (p.k > depth) need.totals = round_up(p.m * nc * size, 64);
-  return need;
-}
-
 fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) noexcept {
   const KernelRow &row = *machine.row;
   const int64_t size = row.element_size;
@@ -165,25 +207,16 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
     plan->path = FASTLA_PATH_SMALL;
     plan->threads = 1;
-    plan->mc = plan->nc = plan->task_cols = 1;
+    plan->mc = plan->nc = 1;
     return FASTLA_OK;
   }
   plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
-  const bool several = p.k > plan->kc;
-  plan->threads = work(p) > kThreadWork && plan->path != FASTLA_PATH_SMALL ? machine.threads : 1;
+  plan->threads = work(p) > kThreadWork ? machine.threads : 1;
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
   } else {
-    plan->mc = p.m;
-    plan->nc = row.nr * kDirectPanels;
-    const int64_t groups = ceil_div(p.n > 0 ? p.n : 1, plan->nc);
-    plan->task_cols = plan->nc * ceil_div(groups, kTasksPerThread * plan->threads);
-    plan->tasks = ceil_div(p.n, plan->task_cols);
-    const int64_t depth = several ? plan->kc : p.k;
-    const DirectScratch need = direct_scratch(p, row, depth, plan->nc);
-    plan->worker_scratch = need.a + need.b + need.totals;
-    plan->scratch = plan->worker_scratch * plan->threads;
+    block_direct(p, machine, plan);
   }
   plan->predicted_roof_share = predict(p, *plan);
   return FASTLA_OK;

@@ -17,7 +17,7 @@ struct Range {
   int64_t size() const { return end - begin; }
 };
 // Part `index` of [0, size) in whole panels of so many elements; all parts have nearly as many, the first most.
-inline Range strip_part(int64_t size, int64_t panel, int64_t parts, int64_t index) noexcept {
+inline Range part_of(int64_t size, int64_t panel, int64_t parts, int64_t index) noexcept {
   const int64_t panels = panel_count(size, panel);
   const int64_t begin = panel_start(panels, parts, index) * panel;
   return {begin, smaller(size, panel_start(panels, parts, index + 1) * panel)};
@@ -50,6 +50,7 @@ struct Plan {
   int64_t tasks;       // handed out to the threads, for each panel of B
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
+  bool along_rows;         // Block::along_rows
   double predicted_roof_share;
 
   // The packed path.
@@ -60,8 +61,10 @@ struct Plan {
   int64_t b_copies;  // two where the next panel of B is packed while the last one is still read
   int64_t panel_bytes, strip_header, strip_scratch;
 
-  // The direct paths.
-  int64_t task_cols;
+  // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
+  int64_t row_tasks, col_tasks;
+  bool copy_b;
+  int64_t a_bytes, b_bytes;
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
   int64_t threads_per_strip() const { return panel_count(threads, strips); }
@@ -76,14 +79,6 @@ struct Plan {
 // What the threads of a strip share, at the head of its scratch: so many counters and one for each block of
 // rows, a cache line each.
 constexpr int64_t kStripCounters = 4, kCounterBytes = 64;
-
-// What a worker of the direct paths needs: A when byte-swapped, panels of B that cannot be read in place,
-// totals of a group of columns.
-struct DirectScratch {
-  int64_t a, b, totals;
-};
-DirectScratch direct_scratch(const Problem &problem, const KernelRow &row, int64_t depth,
-                             int64_t nc) noexcept;
 
 // C^T = B^T A^T: the same bits, since fma(a, b, s) = fma(b, a, s) and the epilogue's order is kept.
 bool should_transpose(const Problem &problem, const KernelRow &row) noexcept;

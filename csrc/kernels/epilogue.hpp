@@ -16,7 +16,7 @@ using fastla::Operand;
 // `valid` elements from p on, `stride` bytes apart; lanes beyond repeat the last one.
 template <class T> FASTLA_INLINE Vec<T> fetch(const char *p, int64_t stride, int valid) {
   if (stride == 0) return splat(load_scalar<T>(p));
-  if (stride == sizeof(T) && valid == Simd<T>::lanes) return load<T>(p);
+  if (stride == sizeof(T)) return valid == Simd<T>::lanes ? load<T>(p) : Part<T>(valid).load(p);
   Vec<T> v{};
   for (int i = 0; i < Simd<T>::lanes; ++i)
     v[i] = load_scalar<T>(p + (i < valid ? i : valid - 1) * stride);
@@ -24,7 +24,8 @@ template <class T> FASTLA_INLINE Vec<T> fetch(const char *p, int64_t stride, int
 }
 
 template <class T> FASTLA_INLINE void put(char *p, int64_t stride, int valid, Vec<T> v) {
-  if (stride == sizeof(T) && valid == Simd<T>::lanes) return store<T>(p, v);
+  if (stride == sizeof(T))
+    return valid == Simd<T>::lanes ? store<T>(p, v) : Part<T>(valid).store(p, v);
   for (int i = 0; i < valid; ++i) store_scalar<T>(p + i * stride, v[i]);
 }
 

@@ -49,9 +49,13 @@ struct Block {
   int64_t panels;  // of A's rows
   // Both operands packed (pack_a, pack_b); or A's rows in place, and B in place or packed.
   bool packed;
+  // Tiles follow each other along the rows of C and meet all of B (which is near) for each panel of A; otherwise
+  // along its columns, and meet all of A.
+  bool along_rows;
   const char *a;
   int64_t a_row_stride, a_col_stride;  // in place only
-  // B: nr columns at a time; in place, b_step is B's row stride and b_panel is nr elements.
+  // B: nr columns at a time; in place, b_step is B's row stride, b_panel is nr elements, and nothing is read
+  // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.

@@ -33,7 +33,7 @@ template <class T, int MR, int NV> struct PackedAt {
   // The next tile has the same panel of B: its start takes the place of what lies beyond the end.
   FASTLA_INLINE void wrap(int64_t k) { b_ahead -= k * step; }
   FASTLA_INLINE const char *row(int i) const { return a + i * int64_t(sizeof(T)); }
-  FASTLA_INLINE const char *panel(int) const { return b; }
+  FASTLA_INLINE Vec<T> vector(int j) const { return load<T>(b + j * FASTLA_VECTOR_BYTES); }
   FASTLA_INLINE void prefetch() const {
 #pragma GCC unroll 8
     for (int at = 0; at < int(MR * sizeof(T)); at += 64)
@@ -50,20 +50,23 @@ template <class T, int MR, int NV> struct PackedAt {
   }
 };
 
-// Operands in place. Three rows share a pointer: x86 addresses base, base + stride and base + 2 stride, and
-// fifteen pointers would not stay in registers.
-template <class T, int MR, int P> struct DirectAt {
+// Operands in place, of B V vectors, the last one in part. Three rows share a pointer: x86 addresses base,
+// base + stride and base + 2 stride, and fifteen pointers would not stay in registers.
+template <class T, int MR, int NV, int V, bool whole> struct DirectAt {
   static constexpr int groups = (MR + 2) / 3;
   static constexpr int64_t last_steps = 0;
   const char *a[groups], *b;
   int64_t a_row, a_col, b_step, b_panel;
+  Part<T> last;
 
-  FASTLA_INLINE DirectAt(const char *first_row, const char *first_panel, const Block &block)
+  FASTLA_INLINE DirectAt(const char *first_row, const char *first_panel, const Block &block,
+                         int64_t n)
       : b(first_panel),
         a_row(block.a_row_stride),
         a_col(block.a_col_stride),
         b_step(block.b_step),
-        b_panel(block.b_panel) {
+        b_panel(block.b_panel),
+        last(n - (V - 1) * Simd<T>::lanes) {
 #pragma GCC unroll 8
     for (int g = 0; g < groups; ++g) {
       a[g] = first_row + 3 * g * a_row;
@@ -71,7 +74,10 @@ template <class T, int MR, int P> struct DirectAt {
     }
   }
   FASTLA_INLINE const char *row(int i) const { return a[i / 3] + i % 3 * a_row; }
-  FASTLA_INLINE const char *panel(int p) const { return b + p * b_panel; }
+  FASTLA_INLINE Vec<T> vector(int j) const {
+    const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
+    return whole || j + 1 < V ? load<T>(p) : last.load(p);
+  }
   FASTLA_INLINE void prefetch() const {}
   FASTLA_INLINE void wrap(int64_t) {}
   FASTLA_INLINE void advance() {
@@ -81,8 +87,8 @@ template <class T, int MR, int P> struct DirectAt {
   }
 };
 
-template <class T, int MR, int NV, int P> struct Tile {
-  static constexpr int lanes = Simd<T>::lanes, vectors = NV * P;
+template <class T, int MR, int vectors> struct Tile {
+  static constexpr int lanes = Simd<T>::lanes;
   Vec<T> acc[MR][vectors];
 
   FASTLA_INLINE void zero() {
@@ -97,10 +103,7 @@ template <class T, int MR, int NV, int P> struct Tile {
     for (int64_t step = 0; step < k; ++step) {
       Vec<T> bv[vectors];
 #pragma GCC unroll 16
-      for (int p = 0; p < P; ++p)
-#pragma GCC unroll 16
-        for (int j = 0; j < NV; ++j)
-          bv[p * NV + j] = load<T>(at.panel(p) + j * FASTLA_VECTOR_BYTES);
+      for (int j = 0; j < vectors; ++j) bv[j] = at.vector(j);
 #pragma GCC unroll 16
       for (int i = 0; i < MR; ++i) {
         Vec<T> av = splat(load_scalar<T>(at.row(i)));
@@ -133,13 +136,13 @@ template <class T, int MR, int NV, int P> struct Tile {
 
   // Columns [0, n) of the tile go to the block's total or to C; i0, j0 place the tile in the block.
   FASTLA_INLINE void finish(const Block &block, int64_t i0, int64_t j0, int64_t n) {
-    const bool in_registers =
-        n == vectors * lanes && (!block.last || (!block.finish && block.c_col_stride == sizeof(T)));
-    if (!in_registers) return finish_buffered(block, i0, j0, n);
+    if (block.last && (block.finish || block.c_col_stride != sizeof(T)))
+      return finish_buffered(block, i0, j0, n);
     const char *from = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));
     char *to = block.last ? block.c + i0 * block.c_row_stride + j0 * int64_t(sizeof(T))
                           : const_cast<char *>(from);
     const int64_t to_stride = block.last ? block.c_row_stride : block.total_stride;
+    if (n < vectors * lanes) return store_part(block, from, to, to_stride, n);
     if (block.first)
       store_rows(to, to_stride, [](int, int64_t) { return Vec<T>{}; });
     else
@@ -159,6 +162,23 @@ template <class T, int MR, int NV, int P> struct Tile {
       }
   }
 
+  // The same where the last vector is not whole.
+  FASTLA_INLINE void store_part(const Block &block, const char *from, char *to, int64_t to_stride,
+                                int64_t n) const {
+    constexpr int64_t at = (vectors - 1) * FASTLA_VECTOR_BYTES;
+    const Part<T> last(n - (vectors - 1) * lanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i, from += block.total_stride, to += to_stride) {
+#pragma GCC unroll 16
+      for (int j = 0; j + 1 < vectors; ++j) {
+        const Vec<T> total = block.first ? Vec<T>{} : load<T>(from + j * FASTLA_VECTOR_BYTES);
+        store<T>(to + j * FASTLA_VECTOR_BYTES, total + acc[i][j]);
+      }
+      const Vec<T> total = block.first ? Vec<T>{} : last.load(from + at);
+      last.store(to + at, total + acc[i][vectors - 1]);
+    }
+  }
+
   FASTLA_INLINE void finish_buffered(const Block &block, int64_t i0, int64_t j0, int64_t n) {
     T buffer[MR * vectors * lanes];
 #pragma GCC unroll 16
@@ -169,37 +189,50 @@ template <class T, int MR, int NV, int P> struct Tile {
   }
 };
 
-template <class T, int MR, int NV, int P, class At>
-FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0) {
-  constexpr int width = NV * P * Simd<T>::lanes;
-  Tile<T, MR, NV, P> tile;
+template <class T, int MR, int V, class At>
+FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0, int64_t n) {
+  Tile<T, MR, V> tile;
   tile.zero();
   tile.run(block, at, i0, j0);
-  const int64_t left = block.n - j0;
-  tile.finish(block, i0, j0, left < width ? left : width);
+  tile.finish(block, i0, j0, n);
 }
 
-// a: the tile's panel, or its first row in place; b: its panel of B.
-using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0);
-template <class T, int MR, int NV>
-void packed_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0) {
-  run_tile<T, MR, NV, 1>(block, PackedAt<T, MR, NV>(a, b), i0, j0);
+// a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
+using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
+                        int64_t n);
+template <class T, int MR, int NV, int V> void packed_tile(const Block &block, const char *a,
+                                                           const char *b, int64_t i0, int64_t j0,
+                                                           int64_t n) {
+  run_tile<T, MR, V>(block, PackedAt<T, MR, NV>{a, b}, i0, j0, n);
 }
-template <class T, int MR, int NV, int P>
-void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0) {
-  run_tile<T, MR, NV, P>(block, DirectAt<T, MR, P>(a, b, block), i0, j0);
+template <class T, int MR, int NV, int V, bool whole>
+void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
+                 int64_t n) {
+  run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole>(a, b, block, n), i0, j0, n);
 }
 
-// packed[r], direct[r]: a tile of r rows, r = 1..MR; a compile-time list because arrays of functions must
-// not be weak.
+// A tile of r rows: packed[v][r] and direct[v][r] compute v of the panel's vectors, direct of the last one what is
+// there; direct[0][r] computes a whole panel. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct Tiles {
-  TileFn packed[MR + 1], direct[MR + 1];
-  template <int R> constexpr void fill() {
-    packed[R] = &packed_tile<T, R, NV>;
-    direct[R] = &direct_tile<T, R, NV, 1>;
-    if constexpr (R > 1) fill<R - 1>();
+  TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1];
+  template <int R, int V> constexpr void fill() {
+    if constexpr (V > 0) {
+      packed[V][R] = &packed_tile<T, R, NV, V>;
+      direct[V][R] = &direct_tile<T, R, NV, V, false>;
+      fill<R, V - 1>();
+    } else {
+      direct[0][R] = &direct_tile<T, R, NV, NV, true>;
+      if constexpr (R > 1) fill<R - 1, NV>();
+    }
   }
-  constexpr Tiles() : packed{}, direct{} { fill<MR>(); }
+  constexpr Tiles() : packed{}, direct{} { fill<MR, NV>(); }
+
+  TileFn choose(const Block &block, int64_t rows, int64_t n) const {
+    constexpr int lanes = Simd<T>::lanes;
+    const int64_t vectors = (n + lanes - 1) / lanes;
+    if (block.packed) return packed[vectors][rows];
+    return direct[n == NV * lanes ? 0 : vectors][rows];
+  }
 };
 
 // One row leaves too few chains to hide the latency of fma (4 cycles, 2 a cycle): four panels at once.
@@ -208,21 +241,26 @@ constexpr int kRowPanels = 4;
 template <class T, int MR, int NV> void run_block(const Block &block) {
   static constexpr Tiles<T, MR, NV> tiles;
   constexpr int64_t nr = NV * Simd<T>::lanes, size = sizeof(T);
-  const auto &tile = block.packed ? tiles.packed : tiles.direct;
   const int64_t a_row = block.packed ? block.k * size : block.a_row_stride;
-  for (int64_t j = 0; j < block.n;) {
-    const char *b = block.b + j / nr * block.b_panel;
-    if (block.m == 1 && !block.packed && block.n - j >= kRowPanels * nr) {
-      direct_tile<T, 1, NV, kRowPanels>(block, block.a, b, 0, j);
-      j += kRowPanels * nr;
-      continue;
-    }
-    for (int64_t panel = 0; panel < block.panels; ++panel) {
-      const int64_t i = panel_start(block.m, block.panels, panel);
-      const int64_t rows = panel_start(block.m, block.panels, panel + 1) - i;
-      tile[rows](block, block.a + i * a_row, b, i, j);
-    }
-    j += nr;
+  const auto panel_rows = [&](int64_t panel, int64_t j, int64_t n) {
+    const int64_t i = panel_start(block.m, block.panels, panel);
+    const int64_t rows = panel_start(block.m, block.panels, panel + 1) - i;
+    tiles.choose(block, rows, n)(block, block.a + i * a_row, block.b + j / nr * block.b_panel, i, j,
+                                 n);
+  };
+  const auto columns = [&](int64_t j) { return block.n - j < nr ? block.n - j : nr; };
+  if (block.m == 1 && !block.packed) {
+    int64_t j = 0;
+    for (; block.n - j >= kRowPanels * nr; j += kRowPanels * nr)
+      direct_tile<T, 1, NV, kRowPanels * NV, true>(block, block.a, block.b + j / nr * block.b_panel,
+                                                   0, j, kRowPanels * nr);
+    for (; j < block.n; j += nr) panel_rows(0, j, columns(j));
+  } else if (block.along_rows) {
+    for (int64_t panel = 0; panel < block.panels; ++panel)
+      for (int64_t j = 0; j < block.n; j += nr) panel_rows(panel, j, columns(j));
+  } else {
+    for (int64_t j = 0; j < block.n; j += nr)
+      for (int64_t panel = 0; panel < block.panels; ++panel) panel_rows(panel, j, columns(j));
   }
 }
 

@@ -137,4 +137,71 @@ template <class T> FASTLA_INLINE IVec<T> sign_bit(Vec<T> v) {
   return bits<T>(v) & (IVec<T>{} + (typename Simd<T>::Int(1) << shift));
 }
 
+// Up to `lanes` contiguous elements. Lanes beyond `count` repeat the last element, so that they compute what a real
+// element computes and raise no flag of their own; nothing beyond it is read or written.
+template <class T> class Part {
+ public:
+  FASTLA_INLINE explicit Part(int64_t count) : count_(int(count)), mask_(first_lanes(int(count))) {}
+
+#if FASTLA_VECTOR_BYTES == 64
+  FASTLA_INLINE Vec<T> load(const char *p) const {
+    const Vec<T> rest = splat(load_scalar<T>(p + (count_ - 1) * int64_t(sizeof(T))));
+    if constexpr (sizeof(T) == 4)
+      return _mm512_mask_loadu_ps(rest, mask_, p);
+    else
+      return _mm512_mask_loadu_pd(rest, mask_, p);
+  }
+  FASTLA_INLINE void store(char *p, Vec<T> v) const {
+    if constexpr (sizeof(T) == 4)
+      _mm512_mask_storeu_ps(p, mask_, v);
+    else
+      _mm512_mask_storeu_pd(p, mask_, v);
+  }
+
+ private:
+  using Mask = __mmask16;  // the lower half for 8 lanes
+  static FASTLA_INLINE Mask first_lanes(int count) { return Mask((1u << count) - 1); }
+#elif FASTLA_VECTOR_BYTES == 32
+  FASTLA_INLINE Vec<T> load(const char *p) const {
+    const Vec<T> rest = splat(load_scalar<T>(p + (count_ - 1) * int64_t(sizeof(T))));
+    if constexpr (sizeof(T) == 4)
+      return select<T>(
+          mask_, _mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_), rest);
+    else
+      return select<T>(
+          mask_, _mm256_maskload_pd(reinterpret_cast<const double *>(p), (__m256i)mask_), rest);
+  }
+  FASTLA_INLINE void store(char *p, Vec<T> v) const {
+    if constexpr (sizeof(T) == 4)
+      _mm256_maskstore_ps(reinterpret_cast<float *>(p), (__m256i)mask_, v);
+    else
+      _mm256_maskstore_pd(reinterpret_cast<double *>(p), (__m256i)mask_, v);
+  }
+
+ private:
+  using Mask = IVec<T>;
+  static FASTLA_INLINE Mask first_lanes(int count) {
+    Mask lane;
+    for (int i = 0; i < Simd<T>::lanes; ++i) lane[i] = i;
+    return lane < count;
+  }
+#else
+  FASTLA_INLINE Vec<T> load(const char *p) const {
+    Vec<T> v;
+    for (int i = 0; i < Simd<T>::lanes; ++i)
+      v[i] = load_scalar<T>(p + (i < count_ ? i : count_ - 1) * int64_t(sizeof(T)));
+    return v;
+  }
+  FASTLA_INLINE void store(char *p, Vec<T> v) const {
+    for (int i = 0; i < count_; ++i) store_scalar<T>(p + i * int64_t(sizeof(T)), v[i]);
+  }
+
+ private:
+  struct Mask {};
+  static FASTLA_INLINE Mask first_lanes(int) { return {}; }
+#endif
+  int count_;
+  Mask mask_;
+};
+
 }  // namespace
