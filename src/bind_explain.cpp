@@ -28,7 +28,7 @@ py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, cons
   fastla_plan_info_init(&info);
   if (fastla_explain(&desc, &info) != FASTLA_OK)
     throw py::value_error("explain: sizes out of range");
-  const char *const paths[] = {"auto", "packed", "small", "vector"};
+  const char *const paths[] = {"auto", "packed", "direct", "vector"};
   py::dict plan;
   plan["path"] = paths[info.path];
   plan["isa"] = info.isa;

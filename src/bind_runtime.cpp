@@ -42,13 +42,13 @@ void use_isa(const py::object &name) {
 }
 
 void force_path(const std::string &name) {
-  const char *const names[] = {"auto", "packed", "small", "vector"};
+  const char *const names[] = {"auto", "packed", "direct", "vector"};
   for (int i = 0; i < FASTLA_PATHS; ++i)
     if (name == names[i]) {
       fastla_force_path(i);
       return;
     }
-  PyErr_Format(PyExc_ValueError, "force_path: '%s' is not 'auto', 'packed', 'small' or 'vector'",
+  PyErr_Format(PyExc_ValueError, "force_path: '%s' is not 'auto', 'packed', 'direct' or 'vector'",
                name.c_str());
   throw py::error_already_set();
 }

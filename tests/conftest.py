@@ -36,7 +36,7 @@ def dtype(request):
     return request.param
 
 
-@pytest.fixture(params=["auto", "packed", "small", "vector"])
+@pytest.fixture(params=["auto", "packed", "direct", "vector"])
 def path(request):
     """A forced path (where the shape allows it), in force for the test."""
     _core.force_path(request.param)

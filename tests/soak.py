@@ -21,7 +21,7 @@ import shapes
 import fastla
 from fastla import _core
 
-PATHS = ("auto", "auto", "packed", "small", "vector")
+PATHS = ("auto", "auto", "packed", "direct", "vector")
 THREADS = (1, 1, 2, 3, 8)
 ACTIVATIONS = (None, "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
 ORACLE_WORK = 400  # multiply-adds

@@ -11,7 +11,7 @@ from shapes import Guarded, assert_same_bits, layouts, poisoned, random_matrix
 import fastla
 from fastla import _core
 
-PATHS = ("auto", "packed", "small", "vector")
+PATHS = ("auto", "packed", "direct", "vector")
 THREADS = (1, 2, 3, 8)
 
 

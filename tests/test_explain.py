@@ -28,7 +28,7 @@ def test_plan_is_a_frozen_record_of_numbers(isa, dtype):
     assert plan.scratch_bytes > 0
     assert 0 < plan.predicted_roof_share <= 1
     with pytest.raises(dataclasses.FrozenInstanceError):
-        plan.path = "small"
+        plan.path = "direct"
     for text in ("packed", isa, str(plan.mc), str(plan.kc)):
         assert text in str(plan)
 
@@ -43,7 +43,7 @@ def test_plan_is_a_function_of_its_arguments(dtype):
 
 
 @pytest.mark.parametrize("shape,path", [
-    (((3, 3), (3, 3)), "small"), (((1, 5000), (5000, 4000)), "vector"), (((4000, 5000), (5000,)), "vector"),
+    (((3, 3), (3, 3)), "direct"), (((1, 5000), (5000, 4000)), "vector"), (((4000, 5000), (5000,)), "vector"),
     (((5000,), (5000, 4000)), "vector"), (((900, 900), (900, 900)), "packed"),
 ], ids=str)
 def test_path_suits_the_shape(dtype, shape, path):
@@ -51,7 +51,7 @@ def test_path_suits_the_shape(dtype, shape, path):
     assert fastla.explain(a, b).path == path
 
 
-@pytest.mark.parametrize("path", ["packed", "small"])
+@pytest.mark.parametrize("path", ["packed", "direct"])
 def test_forced_path(dtype, path):
     _core.force_path(path)
     assert fastla.explain(zeros(40, 50, dtype), zeros(50, 60, dtype)).path == path

@@ -19,6 +19,9 @@ constexpr double kDirectWork = 140e6;
 constexpr double kThreadWork = 600e3;
 // Totals kept in scratch at a time.
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
+// Rows of A for which B is streamed; steps of K at a time; memory for the state of their chains, and for a copy.
+constexpr int64_t kStreamRows = 28, kStreamSteps = 16, kStateBytes = 128 << 10,
+                  kCopyBytes = 8 << 10;
 // With fewer terms than these C is what moves: tiles go along its rows.
 constexpr int64_t kShallow = 64;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
@@ -75,7 +78,7 @@ int choose_path(const Problem &p, const Machine &machine) {
   const bool one_row = p.m == 1;
   switch (machine.forced_path) {
     case FASTLA_PATH_PACKED:
-    case FASTLA_PATH_SMALL:
+    case FASTLA_PATH_DIRECT:
       return machine.forced_path;
     case FASTLA_PATH_VECTOR:
       if (one_row) return FASTLA_PATH_VECTOR;
@@ -84,7 +87,7 @@ int choose_path(const Problem &p, const Machine &machine) {
       break;
   }
   if (one_row) return FASTLA_PATH_VECTOR;
-  return direct_pays(p, machine) ? FASTLA_PATH_SMALL : FASTLA_PATH_PACKED;
+  return direct_pays(p, machine) ? FASTLA_PATH_DIRECT : FASTLA_PATH_PACKED;
 }
 
 // Strips of the longer side, so that what is packed once for each is the shorter operand: as many as threads if
@@ -139,12 +142,22 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t line = (depth > 0 ? depth : 1) * size;
   const int64_t row_panels = panel_count(p.m, row.mr), col_panels = panel_count(p.n, row.nr);
   const int64_t most = clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
-  plan->copy_b = !in_place(p.b, size) || (p.m > 1 && scattered(p, machine));
-  plan->nc = p.m == 1 ? row.nr * kDirectPanels : most * row.nr;
+  const bool apart = scattered(p, machine), here = in_place(p.b, size), few = p.m <= kStreamRows;
+  plan->copy_b = !here || (apart && !few);
+  plan->nc = most * row.nr;
+  if (few && here && apart) {
+    // Along B's rows: some steps for all columns, whose chains wait in L2.
+    plan->steps = kStreamSteps;
+    plan->nc = clamp(kStateBytes / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
+  } else if (few && p.b.row_stride == size && !p.b.swapped) {
+    // Down B's columns: one panel at a time, copied (transposed) to L1 in parts.
+    plan->steps = kCopyBytes / (row.nr * size);
+    plan->nc = row.nr;
+  }
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1) {
     const int64_t wanted = kTasksPerThread * threads;
-    if (!plan->copy_b && row_panels >= threads)
+    if (!plan->copy_b && !plan->steps && row_panels >= threads)
       row_tasks = clamp(row_panels / kPanelsPerBlock / threads * threads, threads, wanted);
     else
       col_tasks = clamp(col_panels / kDirectPanels / threads * threads,
@@ -163,8 +176,10 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
-  const int64_t totals_bytes = totals ? round_up(plan->mc * plan->nc * size, 64) : 0;
-  plan->worker_scratch = plan->a_bytes + plan->b_bytes + totals_bytes;
+  const int64_t sums = round_up(plan->mc * plan->nc * size, 64);
+  plan->totals_bytes = totals ? sums : 0;
+  plan->worker_scratch = plan->a_bytes + plan->b_bytes + plan->totals_bytes;
+  if (plan->steps) plan->worker_scratch += sums;
   plan->scratch = plan->worker_scratch * threads;
 }
 
@@ -205,7 +220,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   plan->row = &row;
   plan->kc = kBlockLength;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
-    plan->path = FASTLA_PATH_SMALL;
+    plan->path = FASTLA_PATH_DIRECT;
     plan->threads = 1;
     plan->mc = plan->nc = 1;
     return FASTLA_OK;

@@ -64,7 +64,8 @@ struct Plan {
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
   int64_t row_tasks, col_tasks;
   bool copy_b;
-  int64_t a_bytes, b_bytes;
+  int64_t steps;  // of K at a time; 0: a block of K at once
+  int64_t a_bytes, b_bytes, totals_bytes;
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
   int64_t threads_per_strip() const { return panel_count(threads, strips); }

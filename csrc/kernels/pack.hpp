@@ -11,6 +11,9 @@ namespace {
 
 using fastla::Source;
 
+// Lines longer than this are not in L2 as a rule; they are asked for so far ahead.
+constexpr int64_t kFarLine = 4096, kPackAhead = 512;
+
 template <class T> FASTLA_INLINE T load_swapped(const char *p) {
   if constexpr (sizeof(T) == 4) {
     uint32_t u;
@@ -60,11 +63,12 @@ template <class T> FASTLA_INLINE void transpose(Vec<T> *r) {
   transpose_stage<T, Simd<T>::lanes / 2>(r);
 }
 
-// Steps contiguous in memory: lanes x lanes blocks through registers. When W is not a multiple of the lanes
-// a store spills into the next steps, which are written afterwards; so the last steps are never stored that
-// way: what lies behind the panel may be another thread's.
-template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
-  constexpr int lanes = Simd<T>::lanes, groups = (W + lanes - 1) / lanes;
+// Steps contiguous in memory: lanes x lanes blocks of `lines` lines go through registers, to a panel of W. When lines
+// are not a multiple of the lanes a store spills into the next steps, which are written afterwards. Returns the steps
+// done: the last ones are not stored that way, what lies behind the panel may be another thread's.
+template <class T, int W, int lines, bool far>
+FASTLA_INLINE int64_t pack_lines(const char *p, int64_t line, int64_t k, T *dst) {
+  constexpr int lanes = Simd<T>::lanes, groups = (lines + lanes - 1) / lanes;
   constexpr int spilled_steps = (groups * lanes + W - 1) / W - 1;
   const int64_t end = k - spilled_steps;
   int64_t s = 0;
@@ -74,8 +78,10 @@ template <class T, int W> void pack_transposed(const char *p, int64_t line, int6
     for (int g = 0; g < groups; ++g) {
 #pragma GCC unroll 16
       for (int i = 0; i < lanes; ++i) {
-        const int l = g * lanes + i < W ? g * lanes + i : W - 1;
-        r[g][i] = load<T>(p + l * line + s * int64_t(sizeof(T)));
+        const int l = g * lanes + i < lines ? g * lanes + i : lines - 1;
+        const char *from = p + l * line + s * int64_t(sizeof(T));
+        r[g][i] = load<T>(from);
+        if (far && g * lanes + i < lines) __builtin_prefetch(from + kPackAhead);
       }
       transpose<T>(r[g]);
     }
@@ -84,7 +90,25 @@ template <class T, int W> void pack_transposed(const char *p, int64_t line, int6
 #pragma GCC unroll 4
       for (int g = 0; g < groups; ++g) store<T>(dst + i * W + g * lanes, r[g][i]);
   }
-  pack_elements<T>(p + s * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - s, dst);
+  return s;
+}
+
+// Whole groups of lines one after the other: fewer streams for the prefetchers.
+template <class T, int W, bool far>
+FASTLA_INLINE int64_t pack_groups(const char *p, int64_t line, int64_t k, T *dst) {
+  constexpr int lanes = Simd<T>::lanes;
+  if constexpr (W % lanes != 0) return pack_lines<T, W, W, far>(p, line, k, dst);
+  int64_t done = 0;
+  for (int g = 0; g < W; g += lanes)
+    done = pack_lines<T, W, lanes, far>(p + g * line, line, k, dst + g);
+  return done;
+}
+
+template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
+  const int64_t done = line > kFarLine ? pack_groups<T, W, true>(p, line, k, dst)
+                                       : pack_groups<T, W, false>(p, line, k, dst);
+  pack_elements<T>(p + done * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - done,
+                   dst + done * W);
 }
 
 template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t step, bool swapped,

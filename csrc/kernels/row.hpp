@@ -62,6 +62,11 @@ struct Block {
   char *total;
   int64_t total_stride;
   bool first, last;
+  // A part of a block of K, when chains are cut so that B is read along its rows: their state waits here (rows of
+  // whole vectors); read if `resumed`, and written, instead of anything else, if `suspended`.
+  char *state;
+  int64_t state_stride;
+  bool resumed, suspended;
   // The output and its epilogue (nullptr: none), used when `last`. row0, col0: position of the rectangle
   // in C, for the epilogue's operands.
   char *c;

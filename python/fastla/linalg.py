@@ -23,8 +23,8 @@ class Plan:
 
     Attributes
     ----------
-    path : {'packed', 'small', 'vector'}
-        Operands packed and threaded; read in place on one thread; one row or column streamed.
+    path : {'packed', 'direct', 'vector'}
+        Both operands packed; read where they are (B copied where that does not do); one row or column.
     isa : str
         The kernel row.
     transposed : bool
@@ -33,9 +33,9 @@ class Plan:
     mr, nr : int
         The tile in registers.
     mc, nc, kc : int
-        Rows of a task, columns of a panel, length of a block of K.
+        Rows of A and columns of B taken together, length of a block of K.
     tasks : int
-        Pieces handed out to the threads for each panel and block.
+        Pieces handed out to the threads (packed: for each panel of B and block of K).
     scratch_bytes : int
     predicted_roof_share : float
         A guess from a simple model, 0 to 1.
@@ -117,7 +117,7 @@ def explain(
     >>> import numpy as np
     >>> import fastla
     >>> fastla.explain(np.ones((4, 4)), np.ones((4, 4))).path
-    'small'
+    'direct'
     """
     threads = 0 if num_threads is None else _count(num_threads, "explain")
     x, y = np.asanyarray(a), np.asanyarray(b)

@@ -33,7 +33,7 @@ typedef enum fastla_activation {
 typedef enum fastla_path {
   FASTLA_PATH_AUTO = 0,
   FASTLA_PATH_PACKED, /* both operands packed, five loops, threaded */
-  FASTLA_PATH_SMALL,  /* operands read in place, one thread */
+  FASTLA_PATH_DIRECT, /* operands read in place (B packed where that does not do) */
   FASTLA_PATH_VECTOR, /* one row (or one column, transposed): B streams once */
   FASTLA_PATHS
 } fastla_path;
