@@ -145,7 +145,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   const bool apart = scattered(p, machine), here = in_place(p.b, size), few = p.m <= kStreamRows;
   plan->copy_b = !here || (apart && !few);
   plan->nc = most * row.nr;
-  if (few && here && apart) {
+  const bool along_b = few && here && apart;
+  if (along_b) {
     // Along B's rows: some steps for all columns, whose chains wait in L2.
     plan->steps = kStreamSteps;
     plan->nc = clamp(kStateBytes / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
@@ -157,7 +158,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1) {
     const int64_t wanted = kTasksPerThread * threads;
-    if (!plan->copy_b && !plan->steps && row_panels >= threads)
+    if (along_b)  // wide, to read far along each of B's rows
+      col_tasks = smaller(threads, col_panels);
+    else if (!plan->copy_b && !plan->steps && row_panels >= threads)
       row_tasks = clamp(row_panels / kPanelsPerBlock / threads * threads, threads, wanted);
     else
       col_tasks = clamp(col_panels / kDirectPanels / threads * threads,
