@@ -76,6 +76,20 @@ def test_threads_and_scratch(dtype):
         assert fastla.explain(a, a) == plans[0]
 
 
+@pytest.mark.parametrize("m,k,n", [
+    (100000, 64, 10), (100000, 64, 64), (10, 64, 100000), (100000, 1000, 10), (64, 4096, 4096),
+    (1, 4096, 4096), (4096, 4096, 1), (300, 300, 300),
+], ids=str)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_every_thread_has_work(dtype, m, k, n, transposed):
+    """Narrow and flat products, too, with B as it is and as the transpose of a weight (out, in)."""
+    b = np.empty((n, k), dtype).T if transposed else np.empty((k, n), dtype)  # never touched
+    for threads in (2, 8):
+        plan = fastla.explain(zeros(m, k, dtype), b, num_threads=threads)
+        assert plan.threads == threads
+        assert plan.tasks >= threads, plan
+
+
 def test_workspace_is_the_size_explained(dtype):
     """After a product, no more is held than was said; and nothing after release_workspace."""
     a = np.ones((500, 500), dtype)

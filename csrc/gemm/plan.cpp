@@ -8,14 +8,13 @@ int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 int64_t clamp(int64_t x, int64_t low, int64_t high) { return x < low ? low : x > high ? high : x; }
 
-// Packing A costs more than it saves if B has no more bytes in a row or A no more rows than these, or if there is
-// no more work and no more bytes in a row of B.
-constexpr int64_t kNarrowBytes = 512, kFewRows = 96;
-constexpr int64_t kDirectBytes = 2560;
+// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if there is no more work and
+// no more bytes in a row of B (docs/decisions/0005-in-place.md, like all of the direct paths' numbers).
+constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kDirectBytes = 2560;
+constexpr double kDirectWork = 140e6;
 // A panel of B is read across rows that are no farther apart than a page.
 constexpr int64_t kFarApart = 4096;
-constexpr double kDirectWork = 140e6;
-// Below this much work a second thread costs more than it saves (CPU.md: about 0.6M multiply-adds).
+// Below this much work (about 0.6M multiply-adds) a second thread costs more than it saves.
 constexpr double kThreadWork = 600e3;
 // Totals kept in scratch at a time.
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
@@ -134,7 +133,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->scratch = plan->strips * plan->strip_scratch + plan->threads * plan->worker_scratch;
 }
 
-// Tasks are ranges of rows, or of columns where there are few rows or B has to be packed for each task. B's
+// Tasks are ranges of rows, or of columns where there are few rows or copying B for each task would cost more. B's
 // columns are taken some at a time, so that they stay in half of L2 for all rows of a task.
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *machine.row;
@@ -158,10 +157,12 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1) {
     const int64_t wanted = kTasksPerThread * threads;
+    // A task that copies B should have rows enough to make up for it.
+    const int64_t low = plan->copy_b ? 2 * kPanelsPerBlock : kPanelsPerBlock;
     if (along_b)  // wide, to read far along each of B's rows
       col_tasks = smaller(threads, col_panels);
-    else if (!plan->copy_b && !plan->steps && row_panels >= threads)
-      row_tasks = clamp(row_panels / kPanelsPerBlock / threads * threads, threads, wanted);
+    else if (!plan->steps && row_panels >= threads && (!plan->copy_b || p.m > p.n))
+      row_tasks = clamp(row_panels / low / threads * threads, threads, wanted);
     else
       col_tasks = clamp(col_panels / kDirectPanels / threads * threads,
                         smaller(threads, col_panels), wanted);

@@ -1,0 +1,61 @@
+"""Nothing outside the operands and the output is touched: they lie against pages without any access."""
+
+import sys
+
+import pytest
+from process import run_python
+
+GUARDED = """
+    import ctypes, itertools, mmap
+    import numpy as np
+    import fastla
+    from fastla import _core
+
+    page = mmap.PAGESIZE
+    mprotect = ctypes.CDLL(None, use_errno=True).mprotect
+    mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+    held = []
+
+    def guarded(shape, dtype, at_end):
+        "An array that ends, or begins, where a page without any access begins, or ends."
+        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
+        room = -(-size // page) * page
+        area = mmap.mmap(-1, room + 2 * page)
+        held.append(area)
+        start = ctypes.addressof(ctypes.c_char.from_buffer(area))
+        for guard in (start, start + page + room):
+            assert mprotect(guard, page, 0) == 0, ctypes.get_errno()
+        offset = page + (room - size if at_end else 0)
+        return np.frombuffer(area, dtype, int(np.prod(shape)), offset).reshape(shape)
+
+    isa, at_end = {isa!r}, {at_end!r}
+    rng = np.random.default_rng(7)
+    with fastla.use_isa(isa):
+        nr = {{np.dtype(r.dtype).name: r.nr for r in fastla.kernels() if r.isa == isa}}
+        for dtype in (np.float32, np.float64):
+            w = nr[np.dtype(dtype).name]
+            half = w // 2
+            columns = {{1, 2, half - 1, half, half + 1, w - 1, w, w + 1, 2 * w - 1, 4 * w + 3}} - {{0}}
+            for n, m, k in itertools.product(sorted(columns), (1, 2, 5, 14, 15, 31), (1, 7, 64, 530)):
+                a, b = guarded((m, k), dtype, at_end), guarded((k, n), dtype, at_end)
+                bt, out = guarded((n, k), dtype, at_end), guarded((m, n), dtype, at_end)
+                a[...], b[...] = rng.standard_normal((m, k)), rng.standard_normal((k, n))
+                bt[...] = b.T
+                want = None
+                for path in ("auto", "packed", "direct", "vector"):
+                    _core.force_path(path)
+                    for right in (b, bt.T):
+                        fastla.matmul(a, right, out=out)
+                        want = out.copy() if want is None else want
+                        assert np.array_equal(out, want), (isa, dtype, m, n, k, path)
+                    fastla.linear(a, bt, out[0].copy(), activation="relu", residual=out.copy(), out=out)
+                del a, b, bt, out, right
+                held.clear()
+    print("ok")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
+@pytest.mark.parametrize("at_end", [True, False], ids=["end", "begin"])
+def test_neighbouring_pages(isa, at_end):
+    assert run_python(GUARDED.format(isa=isa, at_end=at_end), timeout=300) == "ok"
