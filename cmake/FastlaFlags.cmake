@@ -23,7 +23,17 @@ if(FASTLA_SANITIZE)
   add_link_options(-fsanitize=${FASTLA_SANITIZE})
 endif()
 
+# GCC clears a struct of some hundred bytes with "rep stos", which takes 10 ns to start: a 4 x 4 product
+# clears five.
+include(CheckCXXCompilerFlag)
+check_cxx_compiler_flag("-mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign"
+                        FASTLA_MEMSET_STRATEGY)
+
 function(fastla_flags target)
+  if(FASTLA_MEMSET_STRATEGY)
+    target_compile_options(
+      ${target} PRIVATE -mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign)
+  endif()
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wpedantic -Wshadow
                                            $<$<BOOL:${FASTLA_WERROR}>:-Werror>)
   set_target_properties(${target} PROPERTIES C_VISIBILITY_PRESET hidden

@@ -23,6 +23,7 @@ bool collapse(PyArrayObject *a, Rows *rows) {
 namespace {
 
 Ref any_array(PyObject *object) {
+  if (PyArray_CheckExact(object)) return Ref::borrow(object);
   return Ref(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
 }
 
@@ -106,6 +107,14 @@ bool Affine::choose_dtype() {
   if (w_) arrays[n++] = w_.array();
   for (const Ref &extra : extra_)
     if (extra) arrays[n++] = extra.array();
+  if (!given(call_.dtype)) {
+    // All of one dtype of ours, as a rule: nothing to promote or to cast.
+    int type = PyArray_TYPE(arrays[0]);
+    for (int i = 1; i < n; ++i)
+      if (PyArray_TYPE(arrays[i]) != type) type = NPY_NOTYPE;
+    desc_.dtype = dtype_of(type);
+    if (desc_.dtype >= 0 && (!packed_ || packed_->store->dtype() == desc_.dtype)) return true;
+  }
   if (packed_) descrs[d++] = PyArray_DescrFromType(type_num_of(packed_->store->dtype()));
   PyArray_Descr *result = nullptr;
   if (given(call_.dtype))

@@ -98,6 +98,7 @@ bool Affine::check_out() const {
     if (o) PyErr_Format(PyExc_ValueError, "%s: out %U is read-only", call_.function, o.get());
     return false;
   }
+  if (PyArray_TYPE(array) == type_num_of(desc_.dtype)) return true;
   PyArray_Descr *descr = PyArray_DescrFromType(type_num_of(desc_.dtype));
   const bool castable = PyArray_CanCastTypeTo(descr, PyArray_DESCR(array), NPY_SAME_KIND_CASTING);
   if (!castable)

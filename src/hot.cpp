@@ -172,6 +172,7 @@ OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int dtype, 
     if (o) PyErr_Format(PyExc_ValueError, "matmul: out %U is read-only", o.get());
     return kError;
   }
+  if (PyArray_TYPE(array) == type_num_of(dtype)) return kOurs;
   PyArray_Descr *descr = PyArray_DescrFromType(type_num_of(dtype));
   const bool castable = PyArray_CanCastTypeTo(descr, PyArray_DESCR(array), NPY_SAME_KIND_CASTING);
   Py_DECREF(descr);

@@ -62,6 +62,11 @@ struct Rectangle {
     block->b = b.data;
     block->b_step = b.row_stride;
     block->b_panel = nr * size;
+    if (plan.down_columns) {
+      block->down_columns = true;
+      block->b_step = b.col_stride;
+      block->b_panel = nr * b.col_stride;
+    }
     if (!plan.copy_b) return;
     plan.row->pack_b(b, block->k, block->n, b_copy);
     block->b = b_copy;
@@ -76,8 +81,9 @@ uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept 
   return parallel_for(plan.tasks, plan.threads, [&](int64_t task, int worker) {
     char *own = scratch + worker * plan.worker_scratch;
     const int64_t nr = plan.row->nr, mr = plan.row->mr;
-    const Range r = part_of(p.m, mr, plan.row_tasks, task / plan.col_tasks);
-    const Range c = part_of(p.n, nr, plan.col_tasks, task % plan.col_tasks);
+    const int64_t down = plan.col_tasks > 1 ? task / plan.col_tasks : task;
+    const Range r = part_of(p.m, mr, plan.row_tasks, down);
+    const Range c = part_of(p.n, nr, plan.col_tasks, task - down * plan.col_tasks);
     const Rectangle part{.plan = plan,
                          .p = p,
                          .a_copy = own,

@@ -199,7 +199,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   info->kc = plan.kc;
   info->tasks = plan.tasks;
   info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
-  info->predicted_roof_share = plan.predicted_roof_share;
+  info->predicted_roof_share = predicted_roof_share(task.problem, plan);
   return FASTLA_OK;
 }
 

@@ -140,15 +140,21 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
   const int64_t line = (depth > 0 ? depth : 1) * size;
   const int64_t row_panels = panel_count(p.m, row.mr), col_panels = panel_count(p.n, row.nr);
-  const int64_t most = clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
+  const int64_t most = col_panels <= kDirectPanels
+                           ? kDirectPanels
+                           : clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
   const bool apart = scattered(p, machine), here = in_place(p.b, size), few = p.m <= kStreamRows;
-  plan->copy_b = !here || (apart && !few);
+  plan->down_columns =
+      p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped && !here;
+  plan->copy_b = !plan->down_columns && (!here || (apart && !few));
   plan->nc = most * row.nr;
   const bool along_b = few && here && apart;
   if (along_b) {
     // Along B's rows: some steps for all columns, whose chains wait in L2.
     plan->steps = kStreamSteps;
     plan->nc = clamp(kStateBytes / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
+  } else if (plan->down_columns) {
+    if (p.k > plan->kc) plan->nc = row.nr;  // as far down a panel's columns as they go
   } else if (few && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: one panel at a time, copied (transposed) to L1 in parts.
     plan->steps = kCopyBytes / (row.nr * size);
@@ -176,7 +182,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   plan->col_tasks = col_tasks;
   plan->tasks = row_tasks * col_tasks;
   plan->mc = part_of(p.m, row.mr, row_tasks, 0).size();
-  plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
+  if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
   plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
@@ -187,8 +193,10 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   plan->scratch = plan->worker_scratch * threads;
 }
 
+}  // namespace
+
 // Compute at the roof plus what packing moves: a model for explain(), no more.
-double predict(const Problem &p, const Plan &plan) {
+double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
   const KernelRow &row = *plan.row;
   if (p.m == 0 || p.n == 0 || p.k == 0) return 0;
   const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * 2.0;  // two fma ports
@@ -202,8 +210,6 @@ double predict(const Problem &p, const Plan &plan) {
   const double call = 300.0;
   return 2.0 * double(p.m) * double(p.n) * double(p.k) / lanes_flops / (compute + moved + call);
 }
-
-}  // namespace
 
 bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
   if (p.panels) return false;
@@ -237,7 +243,6 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   } else {
     block_direct(p, machine, plan);
   }
-  plan->predicted_roof_share = predict(p, *plan);
   return FASTLA_OK;
 }
 

@@ -18,6 +18,7 @@ struct Range {
 };
 // Part `index` of [0, size) in whole panels of so many elements; all parts have nearly as many, the first most.
 inline Range part_of(int64_t size, int64_t panel, int64_t parts, int64_t index) noexcept {
+  if (parts == 1) return {0, size};
   const int64_t panels = panel_count(size, panel);
   const int64_t begin = panel_start(panels, parts, index) * panel;
   return {begin, smaller(size, panel_start(panels, parts, index + 1) * panel)};
@@ -51,7 +52,6 @@ struct Plan {
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
   bool along_rows;         // Block::along_rows
-  double predicted_roof_share;
 
   // The packed path.
   bool totals_in_c;     // sums of earlier blocks wait in C; otherwise in scratch
@@ -63,7 +63,7 @@ struct Plan {
 
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
   int64_t row_tasks, col_tasks;
-  bool copy_b;
+  bool copy_b, down_columns;
   int64_t steps;  // of K at a time; 0: a block of K at once
   int64_t a_bytes, b_bytes, totals_bytes;
 
@@ -85,5 +85,7 @@ constexpr int64_t kStripCounters = 4, kCounterBytes = 64;
 bool should_transpose(const Problem &problem, const KernelRow &row) noexcept;
 // Fails only when a size overflows.
 fastla_status make_plan(const Problem &problem, const Machine &machine, Plan *plan) noexcept;
+// A guess, 0 to 1.
+double predicted_roof_share(const Problem &problem, const Plan &plan) noexcept;
 
 }  // namespace fastla

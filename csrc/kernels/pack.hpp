@@ -155,7 +155,8 @@ template <class T, int MR> struct RowPackers {
 template <class T, int MR>
 void pack_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst) {
   static constexpr RowPackers<T, MR> packers;
-  const int64_t height = rows / panels, taller = rows % panels, split = taller * (height + 1);
+  const auto [height, taller] = fastla::Panels(rows, panels);
+  const int64_t split = taller * (height + 1);
   Source lower = a;
   lower.data += split * a.row_stride;
   if (taller) packers.of[height + 1](a, taller, k, reinterpret_cast<T *>(dst));

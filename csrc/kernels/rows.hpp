@@ -1,6 +1,7 @@
 // The generic kernel source: which tile a rectangle of C gets, and the row's entry in the table. A shim (avx2.cpp,
 // ...) sets FASTLA_VECTOR_BYTES and includes this file.
 #pragma once
+#include "kernels/columns.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/row.hpp"
 #include "kernels/tile.hpp"
@@ -9,7 +10,6 @@ namespace {
 
 using fastla::Block;
 using fastla::KernelRow;
-using fastla::panel_start;
 
 // a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
 using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
@@ -25,10 +25,26 @@ void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, i
   run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole>(a, b, block, n), i0, j0, n);
 }
 
+// B's columns contiguous: few rows leave registers for a whole panel, and need its chains to hide fma's latency.
+constexpr int kWideColumns = 4;
+template <class T, int MR, int NV, bool whole> void columns_tile(const Block &block, const char *a,
+                                                                 const char *b, int64_t i0,
+                                                                 int64_t j0, int64_t n) {
+  constexpr int V = whole && MR <= kWideColumns ? NV : 1, width = V * Simd<T>::lanes;
+  for (int64_t j = 0; j < n; j += width) {
+    const int64_t cols = n - j < width ? n - j : width;
+    Tile<T, MR, V> tile;
+    tile.zero();
+    chain_columns(tile, block.k, ColumnsAt<T, V, whole>(a, b + j * block.b_step, block, cols));
+    tile.finish(block, i0, j0 + j, cols);
+  }
+}
+
 // A tile of r rows: packed[v][r] and direct[v][r] compute v of the panel's vectors, direct of the last one what is
-// there; direct[0][r] computes a whole panel. Compile-time lists, because arrays of functions must not be weak.
+// there; direct[0][r] computes a whole panel, columns[whole][r] of columns in place. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct Tiles {
   TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1];
+  TileFn columns[2][fastla::kColumnRows + 1];
   template <int R, int V> constexpr void fill() {
     if constexpr (V > 0) {
       packed[V][R] = &packed_tile<T, R, NV, V>;
@@ -36,15 +52,20 @@ template <class T, int MR, int NV> struct Tiles {
       fill<R, V - 1>();
     } else {
       direct[0][R] = &direct_tile<T, R, NV, NV, true>;
+      if constexpr (R <= fastla::kColumnRows) {
+        columns[0][R] = &columns_tile<T, R, NV, false>;
+        columns[1][R] = &columns_tile<T, R, NV, true>;
+      }
       if constexpr (R > 1) fill<R - 1, NV>();
     }
   }
-  constexpr Tiles() : packed{}, direct{} { fill<MR, NV>(); }
+  constexpr Tiles() : packed{}, direct{}, columns{} { fill<MR, NV>(); }
 
   TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
     const int64_t vectors = (n + lanes - 1) / lanes;
     if (block.packed) return packed[vectors][rows];
+    if (block.down_columns) return columns[n == NV * lanes][rows];
     return direct[n == NV * lanes ? 0 : vectors][rows];
   }
 };
@@ -56,14 +77,14 @@ template <class T, int MR, int NV> void run_block(const Block &block) {
   static constexpr Tiles<T, MR, NV> tiles;
   constexpr int64_t nr = NV * Simd<T>::lanes, size = sizeof(T);
   const int64_t a_row = block.packed ? block.k * size : block.a_row_stride;
+  const fastla::Panels panels(block.m, block.panels);
   const auto panel_rows = [&](int64_t panel, int64_t j, int64_t n) {
-    const int64_t i = panel_start(block.m, block.panels, panel);
-    const int64_t rows = panel_start(block.m, block.panels, panel + 1) - i;
+    const int64_t i = panels.start(panel), rows = panels.height + (panel < panels.taller);
     tiles.choose(block, rows, n)(block, block.a + i * a_row, block.b + j / nr * block.b_panel, i, j,
                                  n);
   };
   const auto columns = [&](int64_t j) { return block.n - j < nr ? block.n - j : nr; };
-  if (block.m == 1 && !block.packed) {
+  if (block.m == 1 && !block.packed && !block.down_columns) {
     int64_t j = 0;
     for (; block.n - j >= kRowPanels * nr; j += kRowPanels * nr)
       direct_tile<T, 1, NV, kRowPanels * NV, true>(block, block.a, block.b + j / nr * block.b_panel,

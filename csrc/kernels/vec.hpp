@@ -67,6 +67,33 @@ template <class T> FASTLA_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 template <class T> FASTLA_INLINE IVec<T> bits(Vec<T> v) { return (IVec<T>)v; }
 template <class T> FASTLA_INLINE Vec<T> from_bits(IVec<T> v) { return (Vec<T>)v; }
 
+// Half a vector from each of two places; the second instruction reads memory and needs no shuffle.
+#if FASTLA_VECTOR_BYTES == 64
+template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char *high) {
+  const __m512d v = _mm512_castpd256_pd512(_mm256_loadu_pd(reinterpret_cast<const double *>(low)));
+  // With a mask of all: GCC 12 warns that the other form's unused operand is not initialised.
+  return (Vec<T>)_mm512_maskz_insertf64x4(
+      0xff, v, _mm256_loadu_pd(reinterpret_cast<const double *>(high)), 1);
+}
+#elif FASTLA_VECTOR_BYTES == 32
+template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char *high) {
+  const __m256d v = _mm256_castpd128_pd256(_mm_loadu_pd(reinterpret_cast<const double *>(low)));
+  return (Vec<T>)_mm256_insertf128_pd(v, _mm_loadu_pd(reinterpret_cast<const double *>(high)), 1);
+}
+#endif
+
+// Within every 16 bytes: the first (second) halves of a and b, alternating by D elements.
+template <class T, int D, bool second> FASTLA_INLINE Vec<T> interleave(Vec<T> a, Vec<T> b) {
+  constexpr int lanes = Simd<T>::lanes, quad = 16 / sizeof(T);
+  IVec<T> from;
+  for (int i = 0; i < lanes; ++i) {
+    const int in_quad = i % quad, pair = in_quad / (2 * D);
+    from[i] = i - in_quad + (second ? quad / 2 : 0) + pair * D + in_quad % D +
+              (in_quad / D % 2 ? lanes : 0);
+  }
+  return __builtin_shuffle(a, b, from);
+}
+
 // fma(a, b, c) = round(a b + c), once.
 #if FASTLA_VECTOR_BYTES == 64
 FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {

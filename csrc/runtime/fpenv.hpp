@@ -15,8 +15,8 @@ namespace fastla {
 #if defined(__x86_64__)
 class FpScope {
  public:
-  FpScope() noexcept : saved_(_mm_getcsr()) { _mm_setcsr(kDefault); }
-  ~FpScope() { _mm_setcsr(saved_); }
+  FpScope() noexcept : saved_(_mm_getcsr()) { change(saved_, kDefault); }
+  ~FpScope() { change(_mm_getcsr(), saved_); }
   FpScope(const FpScope &) = delete;
   FpScope &operator=(const FpScope &) = delete;
 
@@ -43,7 +43,11 @@ class FpScope {
 
  private:
   static constexpr uint32_t kDefault = 0x1f80, kInvalid = 1, kDivide = 4, kOverflow = 8,
-                            kUnderflow = 16;
+                            kUnderflow = 16, kInexact = 32;
+  // Writing the register costs more than a 4 x 4 product; nobody reads whether something was inexact.
+  static void change(uint32_t from, uint32_t to) noexcept {
+    if ((from | kInexact) != (to | kInexact)) _mm_setcsr(to);
+  }
   uint32_t saved_;
 };
 #elif defined(__aarch64__)

@@ -33,6 +33,10 @@ class alignas(64) Tickets {
 
 // Runs every task once: body(task, worker), task 0..count-1.
 template <class Body> uint32_t parallel_for(int64_t count, int threads, Body &&body) noexcept {
+  if (threads == 1 || count == 1)
+    return parallel_region(1, [&](int worker) {
+      for (int64_t task = 0; task < count; ++task) body(task, worker);
+    });
   Tickets tickets;
   return parallel_region(threads < count ? threads : int(count), [&](int worker) {
     for (int64_t task; (task = tickets.take()) < count;) body(task, worker);
