@@ -161,6 +161,11 @@ def logistic(A, negative, head, tail):
     return (head / denominator, tail) if negative else (one / denominator, one)
 
 
+def below(A, y, limit):
+    """y, or -0 where the function is -0."""
+    return A.type(-0.0) if y < -A.limit[limit] else y
+
+
 def sigmoid(A, y):
     value, power = logistic(A, np.signbit(y), *exp_parts(A, -clamped(A, y, "exp")))
     return value * power
@@ -168,13 +173,13 @@ def sigmoid(A, y):
 
 def silu(A, y):
     value, power = logistic(A, np.signbit(y), *exp_parts(A, -clamped(A, y, "exp")))
-    return max(y, -A.limit["exp"]) * value * power
+    return below(A, y, "exp") * value * power
 
 
 def gelu(A, y):
     head, tail = normal_tail(A, clamped(A, y, "gelu", "tiny"))
     if np.signbit(y):
-        return max(y, -A.limit["gelu"]) * head * tail
+        return below(A, y, "gelu") * head * tail
     return y * A.fma(-head, tail, A.type(1))
 
 
@@ -193,7 +198,7 @@ def gelu_tanh(A, y):
     r = A.fma(-m, low, r)
     head, tail = scaled(A, A.type(1), expm1_reduced(A, r), n)
     value, power = logistic(A, np.signbit(y), head, tail)
-    return max(y, -A.limit["gelu_tanh"]) * value * power
+    return below(A, y, "gelu_tanh") * value * power
 
 
 def relu(A, y):
