@@ -22,7 +22,7 @@ struct Rectangle {
       block.along_rows = plan.along_rows;
       block.m = rows;
       block.n = cols;
-      block.panels = panel_count(rows, plan.row->mr);
+      block.panels = panel_count(rows, plan.mr);
       block.row0 = i0;
       block.col0 = j;
       block.c = p.c + i0 * p.c_row_stride + j * p.c_col_stride;
@@ -80,7 +80,7 @@ struct Rectangle {
 uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept {
   return parallel_for(plan.tasks, plan.threads, [&](int64_t task, int worker) {
     char *own = scratch + worker * plan.worker_scratch;
-    const int64_t nr = plan.row->nr, mr = plan.row->mr;
+    const int64_t nr = plan.row->nr, mr = plan.mr;
     const int64_t down = plan.col_tasks > 1 ? task / plan.col_tasks : task;
     const Range r = part_of(p.m, mr, plan.row_tasks, down);
     const Range c = part_of(p.n, nr, plan.col_tasks, task - down * plan.col_tasks);

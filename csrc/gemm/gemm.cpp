@@ -192,7 +192,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   info->isa = plan.row->isa;
   info->transposed = plan.transposed;
   info->threads = share ? task.threads : plan.threads;
-  info->mr = plan.row->mr;
+  info->mr = plan.mr;
   info->nr = plan.row->nr;
   info->mc = plan.mc;
   info->nc = plan.nc;

@@ -43,7 +43,7 @@ struct Step {
 
   int64_t blocks() const { return plan.row_blocks(rows); }
   void compute(int64_t index, int worker) const noexcept {
-    const int64_t nr = plan.row->nr, panels = panel_count(rows, plan.row->mr);
+    const int64_t nr = plan.row->nr, panels = panel_count(rows, plan.mr);
     const int64_t panel = panel_start(panels, blocks(), index);
     const int64_t next_panel = panel_start(panels, blocks(), index + 1);
     const int64_t i = panel_start(rows, panels, panel);
@@ -98,7 +98,7 @@ class Strip {
         b_panels_(reinterpret_cast<char *>(&shared_) + plan.strip_header),
         totals_(b_panels_ + plan.b_copies * plan.panel_bytes) {
     if (plan.strips_of_rows)
-      rows_ = part_of(p.m, plan.row->mr, plan.strips, index);
+      rows_ = part_of(p.m, plan.mr, plan.strips, index);
     else
       cols_ = part_of(p.n, plan.row->nr, plan.strips, index);
   }

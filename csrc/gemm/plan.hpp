@@ -47,6 +47,7 @@ struct Plan {
   const KernelRow *row;
   bool transposed;
   int threads;
+  int64_t mr;          // rows of a tile, at most the row's
   int64_t mc, nc, kc;  // a block of A's rows (mr times its panels), a panel's columns, a block of K
   int64_t tasks;       // handed out to the threads, for each panel of B
   int64_t worker_scratch;  // bytes for each worker
@@ -71,7 +72,7 @@ struct Plan {
   int64_t threads_per_strip() const { return panel_count(threads, strips); }
   // Blocks of at most mc rows; as many for each thread of the strip, unless they would become too low.
   int64_t row_blocks(int64_t rows) const {
-    const int64_t panels = panel_count(rows, row->mr), blocks = panel_count(panels, mc / row->mr);
+    const int64_t panels = panel_count(rows, mr), blocks = panel_count(panels, mc / mr);
     const int64_t even = panel_count(blocks, threads_per_strip()) * threads_per_strip();
     return even * kPanelsPerBlock <= panels ? even : blocks;
   }
