@@ -177,6 +177,37 @@ def test_strips_and_steps(dtype, shape, layout):
         assert (room[:, 1::2] == -1).all() and (room[..., 0] == -1).all()
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 20000), (1, 1, 900000), (3, 40, 9000), (30, 2, 12345)], ids=str)
+@pytest.mark.parametrize("order", ["nn", "nt", "tn", "tt"])
+def test_shared_k(isa, dtype, shape, order):
+    """C too small to be shared out: threads compute blocks of K, whose sums are still added in order."""
+    m, n, k = shape
+    if isa == "generic":
+        k //= 10  # without FMA hardware it is emulated
+    rng = np.random.default_rng(93)
+    a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
+    a[0, k // 2], b[k - 1, n - 1] = np.inf, np.nan
+    if order[0] == "t":
+        a = np.asfortranarray(a)
+    if order[1] == "t":
+        b = np.asfortranarray(b)
+    bias = random_matrix(rng, n, dtype)
+    plain = fastla.matmul(a, b, num_threads=1)
+    with_bias = fastla.gemm(a, b, bias=bias, activation="tanh", num_threads=1)
+    assert fastla.explain(a, b, num_threads=60).tasks > 1
+    for count in (2, 3, 8, 60):
+        assert_same_bits(fastla.matmul(a, b, num_threads=count), plain, f"{count} threads")
+        got = fastla.gemm(a, b, bias=bias, activation="tanh", num_threads=count)
+        assert_same_bits(got, with_bias, f"{count} threads, epilogue")
+
+
+def test_shared_k_in_rounds():
+    """More blocks of K than there is room for at a time."""
+    rng = np.random.default_rng(94)
+    a, b = rng.standard_normal((8, 700_000)), rng.standard_normal((700_000, 8))
+    assert_same_bits(fastla.matmul(a, b, num_threads=3), fastla.matmul(a, b, num_threads=1))
+
+
 @pytest.mark.parametrize("call_threads", [1, 2, None], ids=str)
 def test_sixteen_python_threads(dtype, call_threads):
     rng = np.random.default_rng(91)

@@ -11,35 +11,57 @@ struct Rectangle {
   const Plan &plan;
   const Problem &p;
   char *a_copy, *b_copy, *totals, *state;
-  int64_t i0, rows;
+  int64_t i0, rows, j0, cols;
 
-  // Columns [j, j + cols) over every block of K, a part of one at a time.
-  void run(int64_t j, int64_t cols) const noexcept {
-    const int64_t blocks = plan.k_blocks(p.k);
-    for (int64_t n = 0; n < blocks; ++n) {
-      const int64_t k0 = n * plan.kc, depth = smaller(plan.kc, p.k - k0);
-      Block block = make_block(p, depth, n == 0, n == blocks - 1);
-      block.along_rows = plan.along_rows;
-      block.m = rows;
-      block.n = cols;
-      block.panels = panel_count(rows, plan.mr);
-      block.row0 = i0;
-      block.col0 = j;
-      block.c = p.c + i0 * p.c_row_stride + j * p.c_col_stride;
-      block.total = totals;
-      block.state = state;
-      block.total_stride = block.state_stride = plan.nc * plan.row->element_size;
-      const int64_t steps = plan.steps ? plan.steps : depth;
-      int64_t k = 0;
-      do {
-        block.k = smaller(steps, depth - k);
-        block.resumed = k > 0;
-        block.suspended = k + block.k < depth;
-        find_a(k0 + k, &block);
-        find_b(k0 + k, j, &block);
-        plan.row->block(block);
-      } while ((k += steps) < depth);
+  void run() const noexcept {
+    for (int64_t n = 0; n < plan.k_blocks(p.k); ++n) {
+      Block block = describe(n, state);
+      run_parts(n * plan.kc, depth_of(n), false, &block);
     }
+  }
+  // Block n of K alone, whose chains then wait in `slot`; and what follows, in the order of the blocks.
+  void run_chains(int64_t n, char *slot) const noexcept {
+    Block block = describe(n, slot);
+    run_parts(n * plan.kc, depth_of(n), true, &block);
+  }
+  void add_chains(int64_t n, char *slot) const noexcept {
+    Block block = describe(n, slot);
+    block.resumed = true;
+    find_a(0, &block);
+    find_b(0, &block);
+    plan.row->block(block);
+  }
+
+ private:
+  int64_t depth_of(int64_t n) const { return smaller(plan.kc, p.k - n * plan.kc); }
+
+  Block describe(int64_t n, char *chains) const noexcept {
+    Block block = make_block(p, 0, n == 0, n == plan.k_blocks(p.k) - 1);
+    block.along_rows = plan.along_rows;
+    block.m = rows;
+    block.n = cols;
+    block.panels = panel_count(rows, plan.mr);
+    block.row0 = i0;
+    block.col0 = j0;
+    block.c = p.c + i0 * p.c_row_stride + j0 * p.c_col_stride;
+    block.total = totals;
+    block.state = chains;
+    block.total_stride = block.state_stride = plan.nc * plan.row->element_size;
+    return block;
+  }
+
+  // A part of the block at a time.
+  void run_parts(int64_t k0, int64_t depth, bool suspended, Block *block) const noexcept {
+    const int64_t steps = plan.steps ? plan.steps : depth;
+    int64_t k = 0;
+    do {
+      block->k = smaller(steps, depth - k);
+      block->resumed = k > 0;
+      block->suspended = suspended || k + block->k < depth;
+      find_a(k0 + k, block);
+      find_b(k0 + k, block);
+      plan.row->block(*block);
+    } while ((k += steps) < depth);
   }
 
   void find_a(int64_t k, Block *block) const noexcept {
@@ -55,10 +77,10 @@ struct Rectangle {
     block->a_col_stride = plan.row->element_size;
   }
 
-  void find_b(int64_t k, int64_t j, Block *block) const noexcept {
+  void find_b(int64_t k, Block *block) const noexcept {
     const int64_t size = plan.row->element_size, nr = plan.row->nr;
     Source b = p.b;
-    b.data += k * b.row_stride + j * b.col_stride;
+    b.data += k * b.row_stride + j0 * b.col_stride;
     block->b = b.data;
     block->b_step = b.row_stride;
     block->b_panel = nr * size;
@@ -75,24 +97,59 @@ struct Rectangle {
   }
 };
 
+Rectangle rectangle(const Plan &plan, const Problem &p, char *own, Range rows) noexcept {
+  return {.plan = plan,
+          .p = p,
+          .a_copy = own,
+          .b_copy = own + plan.a_bytes,
+          .totals = own + plan.a_bytes + plan.b_bytes,
+          .state = own + plan.a_bytes + plan.b_bytes + plan.totals_bytes,
+          .i0 = rows.begin,
+          .rows = rows.size(),
+          .j0 = 0,
+          .cols = 0};
+}
+
+// C has no parts for all threads: they share the blocks of K, a round of plan.slots at a time, whose chains are then
+// added in order.
+uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcept {
+  char *const slots = scratch + plan.threads * plan.worker_scratch;
+  const int64_t blocks = plan.k_blocks(p.k);
+  uint32_t flags = 0;
+  for (int64_t j = 0; j < p.n; j += plan.nc)
+    for (int64_t n0 = 0; n0 < blocks; n0 += plan.slots) {
+      const int64_t round = smaller(plan.slots, blocks - n0), tasks = smaller(plan.tasks, round);
+      const auto part = [&](int worker) {
+        Rectangle r = rectangle(plan, p, scratch + worker * plan.worker_scratch, {0, p.m});
+        r.j0 = j;
+        r.cols = smaller(plan.nc, p.n - j);
+        return r;
+      };
+      flags |= parallel_for(tasks, plan.threads, [&](int64_t task, int worker) {
+        const Range some = part_of(round, 1, tasks, task);
+        for (int64_t n = some.begin; n < some.end; ++n)
+          part(worker).run_chains(n0 + n, slots + n * plan.slot_bytes);
+      });
+      flags |= parallel_region(1, [&](int) {
+        for (int64_t n = 0; n < round; ++n) part(0).add_chains(n0 + n, slots + n * plan.slot_bytes);
+      });
+    }
+  return flags;
+}
+
 }  // namespace
 
 uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept {
+  if (plan.slots) return run_shared_k(plan, p, scratch);
   return parallel_for(plan.tasks, plan.threads, [&](int64_t task, int worker) {
-    char *own = scratch + worker * plan.worker_scratch;
-    const int64_t nr = plan.row->nr, mr = plan.mr;
     const int64_t down = plan.col_tasks > 1 ? task / plan.col_tasks : task;
-    const Range r = part_of(p.m, mr, plan.row_tasks, down);
-    const Range c = part_of(p.n, nr, plan.col_tasks, task - down * plan.col_tasks);
-    const Rectangle part{.plan = plan,
-                         .p = p,
-                         .a_copy = own,
-                         .b_copy = own + plan.a_bytes,
-                         .totals = own + plan.a_bytes + plan.b_bytes,
-                         .state = own + plan.a_bytes + plan.b_bytes + plan.totals_bytes,
-                         .i0 = r.begin,
-                         .rows = r.size()};
-    for (int64_t j = c.begin; j < c.end; j += plan.nc) part.run(j, smaller(plan.nc, c.end - j));
+    const Range rows = part_of(p.m, plan.mr, plan.row_tasks, down);
+    const Range cols = part_of(p.n, plan.row->nr, plan.col_tasks, task - down * plan.col_tasks);
+    Rectangle part = rectangle(plan, p, scratch + worker * plan.worker_scratch, rows);
+    for (part.j0 = cols.begin; part.j0 < cols.end; part.j0 += plan.nc) {
+      part.cols = smaller(plan.nc, cols.end - part.j0);
+      part.run();
+    }
   });
 }
 

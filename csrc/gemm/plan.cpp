@@ -21,6 +21,8 @@ constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Rows of A for which B is streamed; steps of K at a time; memory for the state of their chains, and for a copy.
 constexpr int64_t kStreamRows = 28, kStreamSteps = 16, kStateBytes = 128 << 10,
                   kCopyBytes = 8 << 10;
+// Memory for the chains of blocks of K that threads share.
+constexpr int64_t kSlotsBytes = 1 << 20;
 // With fewer terms than these C is what moves: tiles go along its rows.
 constexpr int64_t kShallow = 64;
 // With no more terms than these a tile of C is written so soon that its lines must all fit in L1 at once. Rows of C a
@@ -165,7 +167,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
     plan->nc = row.nr;
   }
   int64_t row_tasks = 1, col_tasks = 1;
-  if (threads > 1) {
+  const bool share_k = row_panels < threads && col_panels < threads && p.k > 2 * plan->kc;
+  if (threads > 1 && !share_k) {
     const int64_t wanted = kTasksPerThread * threads;
     // A task that copies B should have rows enough to make up for it.
     const int64_t low = plan->copy_b ? 2 * kPanelsPerBlock : kPanelsPerBlock;
@@ -195,6 +198,11 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   plan->worker_scratch = plan->a_bytes + plan->b_bytes + plan->totals_bytes;
   if (plan->steps) plan->worker_scratch += sums;
   plan->scratch = plan->worker_scratch * threads;
+  if (!share_k) return;
+  plan->slot_bytes = sums;
+  plan->slots = clamp(kSlotsBytes / sums, threads, plan->k_blocks(p.k));
+  plan->tasks = smaller(plan->slots, kTasksPerThread * threads);
+  plan->scratch += plan->slots * sums;
 }
 
 }  // namespace

@@ -67,6 +67,8 @@ struct Plan {
   bool copy_b, down_columns;
   int64_t steps;  // of K at a time; 0: a block of K at once
   int64_t a_bytes, b_bytes, totals_bytes;
+  int64_t slots,
+      slot_bytes;  // blocks of K computed at a time where threads share them; 0: they do not
 
   int64_t k_blocks(int64_t k) const { return k > kc ? (k + kc - 1) / kc : 1; }
   int64_t threads_per_strip() const { return panel_count(threads, strips); }

@@ -2,7 +2,6 @@
 // a vector's columns are transposed in registers on their way. A x and x W^T with few rows come here.
 #pragma once
 #include "kernels/row.hpp"
-#include "kernels/tile.hpp"
 #include "kernels/vec.hpp"
 
 namespace {
@@ -16,6 +15,7 @@ constexpr int64_t kFarColumns = 16 << 10, kColumnAhead = 512;
 // V vectors of columns; of the last one, lanes beyond the edge repeat the last column.
 template <class T, int V, bool whole> struct ColumnsAt {
   static constexpr int lanes = Simd<T>::lanes, quad = 16 / sizeof(T), quads = lanes / quad;
+  static constexpr bool in_parts = true;
   static constexpr int group = quads == 4 ? 2 * quad : quad;  // steps transposed together
   static constexpr int columns = V * lanes, pointers = whole ? (columns + 3) / 4 : columns;
   const char *a;
@@ -110,31 +110,5 @@ template <class T, int V, bool whole> struct ColumnsAt {
     return __builtin_shuffle(x, y, from);
   }
 };
-
-// The chains of MR rows of A with V vectors of columns.
-template <class T, int MR, int V, class At>
-FASTLA_INLINE void chain_columns(Tile<T, MR, V> &tile, int64_t k, At at) {
-  const auto accumulate = [&](int j, int s, Vec<T> bv) {
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i) {
-      const Vec<T> av = splat(load_scalar<T>(at.a + i * at.a_row + s * at.a_col));
-      tile.acc[i][j] = fma(av, bv, tile.acc[i][j]);
-    }
-  };
-  int64_t step = 0;
-  for (; step + At::group <= k; step += At::group) {
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) {
-      Vec<T> bv[At::group];
-      at.transpose(j, bv);
-#pragma GCC unroll 16
-      for (int s = 0; s < At::group; ++s) accumulate(j, s, bv[s]);
-    }
-    at.advance(At::group);
-  }
-  for (; step < k; ++step, at.advance(1))
-#pragma GCC unroll 4
-    for (int j = 0; j < V; ++j) accumulate(j, 0, at.step(j));
-}
 
 }  // namespace

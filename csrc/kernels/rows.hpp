@@ -33,10 +33,8 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
   constexpr int V = whole && MR <= kWideColumns ? NV : 1, width = V * Simd<T>::lanes;
   for (int64_t j = 0; j < n; j += width) {
     const int64_t cols = n - j < width ? n - j : width;
-    Tile<T, MR, V> tile;
-    tile.zero();
-    chain_columns(tile, block.k, ColumnsAt<T, V, whole>(a, b + j * block.b_step, block, cols));
-    tile.finish(block, i0, j0 + j, cols);
+    const ColumnsAt<T, V, whole> at(a, b + j * block.b_step, block, cols);
+    run_tile<T, MR, V>(block, at, i0, j0 + j, cols);
   }
 }
 

@@ -22,6 +22,7 @@ template <class T, int MR, int NV> struct PackedAt {
   const char *a, *b;
   int64_t b_ahead;
   static constexpr bool in_parts = false;  // of a block of K
+  static constexpr int group = 1;          // steps at a time
   static constexpr int64_t step = NV * FASTLA_VECTOR_BYTES, last_steps = kPrefetchAhead / step;
 
   FASTLA_INLINE PackedAt(const char *a_panel, const char *b_panel)
@@ -50,6 +51,7 @@ template <class T, int MR, int NV> struct PackedAt {
 // base + stride and base + 2 stride, and fifteen pointers would not stay in registers.
 template <class T, int MR, int NV, int V, bool whole> struct DirectAt {
   static constexpr bool in_parts = true;
+  static constexpr int group = 1;
   static constexpr int groups = (MR + 2) / 3;
   static constexpr int64_t last_steps = 0;
   const char *a[groups], *b;
@@ -129,6 +131,31 @@ template <class T, int MR, int vectors> struct Tile {
       at.prefetch();
       at.advance();
     }
+  }
+
+  // The same where B comes a few steps of a vector at a time.
+  template <class At> FASTLA_INLINE void chain_groups(int64_t k, At &at) {
+    const auto accumulate = [&](int j, int s, Vec<T> bv) {
+#pragma GCC unroll 16
+      for (int i = 0; i < MR; ++i) {
+        const Vec<T> av = splat(load_scalar<T>(at.a + i * at.a_row + s * at.a_col));
+        acc[i][j] = fma(av, bv, acc[i][j]);
+      }
+    };
+    int64_t step = 0;
+    for (; step + At::group <= k; step += At::group) {
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; ++j) {
+        Vec<T> bv[At::group];
+        at.transpose(j, bv);
+#pragma GCC unroll 16
+        for (int s = 0; s < At::group; ++s) accumulate(j, s, bv[s]);
+      }
+      at.advance(At::group);
+    }
+    for (; step < k; ++step, at.advance(1))
+#pragma GCC unroll 4
+      for (int j = 0; j < vectors; ++j) accumulate(j, 0, at.step(j));
   }
 
   // The chain over the whole block, with the tile's lines of C asked for on the way, a row at a time: all at
@@ -212,7 +239,10 @@ FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0, i
     tile.resume(block, i0, j0);
   else
     tile.zero();
-  tile.run(block, at, i0, j0);
+  if constexpr (At::group > 1)
+    tile.chain_groups(block.k, at);
+  else
+    tile.run(block, at, i0, j0);
   if (At::in_parts && block.suspended)
     tile.suspend(block, i0, j0);
   else
