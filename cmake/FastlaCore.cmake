@@ -1,6 +1,12 @@
 # fastla_core: the C++ core as a static library. It knows nothing of Python.
 
 file(GLOB core_sources CONFIGURE_DEPENDS csrc/runtime/*.cpp csrc/gemm/*.cpp)
+# Of the two thread engines one.
+if(FASTLA_OPENMP_TEAM)
+  list(FILTER core_sources EXCLUDE REGEX "/team\\.cpp$")
+else()
+  list(FILTER core_sources EXCLUDE REGEX "/team_openmp\\.cpp$")
+endif()
 
 # One generic kernel source, compiled once per instruction set by a shim that has the flags listed
 # here; nothing else in the library may use more than the platform's baseline.
@@ -25,13 +31,9 @@ add_library(fastla_core STATIC ${core_sources})
 fastla_core_flags(fastla_core)
 target_include_directories(fastla_core PUBLIC csrc/include PRIVATE csrc)
 
-if(FASTLA_OPENMP)
-  find_package(OpenMP COMPONENTS CXX)
-  if(OpenMP_CXX_FOUND)
-    target_link_libraries(fastla_core PUBLIC OpenMP::OpenMP_CXX)
-  else()
-    message(WARNING "No OpenMP found: fastla will use one thread.")
-  endif()
+if(FASTLA_OPENMP_TEAM)
+  find_package(OpenMP REQUIRED COMPONENTS CXX)
+  target_link_libraries(fastla_core PUBLIC OpenMP::OpenMP_CXX)
 endif()
 find_package(Threads REQUIRED)
 target_link_libraries(fastla_core PUBLIC Threads::Threads)

@@ -115,6 +115,7 @@ class Strip {
     const auto wait_for_step = [&](int64_t earlier) {  // number - 1 or number - 2
       if (earlier >= 0) shared_.computed[earlier % 2].wait_for(computed[earlier % 2]);
     };
+    if (should_pause()) return;
     int64_t mine = shared_.tickets.take();
     for (int64_t i0 = rows_.begin; i0 < rows_.end; i0 += plan_.chunk)
       for (int64_t j0 = cols_.begin; j0 < cols_.end; j0 += plan_.nc)
@@ -138,6 +139,7 @@ class Strip {
             step.compute(block, worker);
             done_[block].set(number + 1);
             shared_.computed[number % 2].add();
+            if (should_pause()) return;
           }
           tasks += all;
           pieces += to_pack;

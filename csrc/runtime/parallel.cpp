@@ -1,23 +1,18 @@
-// The OpenMP engine, and how many threads a call gets.
-//
-// libgomp keeps a team of threads per calling thread and rebuilds it when the count changes (222 us
-// against 110), so the team keeps one size and extras leave at once. Plain libgomp hangs in a forked
-// child; pausing it before fork cures that.
+// Who gets the team, and how many threads a call gets.
 #include "runtime/parallel.hpp"
 
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include <atomic>
-#ifdef _OPENMP
-#include <omp.h>
-#endif
 
 #include "fastla/runtime.h"
 #include "runtime/cgroup.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/spinlock.hpp"
+#include "runtime/team.hpp"
 
 namespace fastla {
 namespace {
@@ -27,7 +22,6 @@ thread_local int context_threads = 0;
 std::atomic<bool> started{false};
 SpinLock team_lock;
 thread_local bool inside = false;
-constexpr int kMaxThreads = 1024;
 
 // A leading positive integer, as OpenMP reads "4" and "4,2".
 int env_count(const char *name) {
@@ -54,55 +48,92 @@ int environment_threads() {
 // Spins about this often, some tens of microseconds, before it lets others run.
 constexpr int kSpins = 1000;
 
-uint32_t run_worker(WorkerFn fn, void *context, int worker) noexcept {
-  const FpScope scope;
-  fn(context, worker);
-  return scope.flags();
+int64_t now() noexcept {  // ns
+  timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
 }
+
+// A helper whose core another process wants can lose it in the middle of a task, for milliseconds, and the caller has
+// to wait. Who waited so long, and for so much of its call, works alone for a while; the while doubles with each
+// such call, and halves when an eighth of it has passed without one.
+class Patience {
+ public:
+  bool alone(int64_t time) noexcept { return time < until_; }
+  void look(int64_t begin, int64_t waited) noexcept {
+    const int64_t end = now();
+    if (waited > kLongWait && waited > (end - begin) / 4) {
+      while_ = while_ < kShortest ? kShortest : while_ < kLongest ? 2 * while_ : kLongest;
+      until_ = end + while_;
+    } else if (end - until_ > while_ / 8) {
+      while_ /= 2;
+      until_ = end;
+    }
+  }
+
+ private:
+  static constexpr int64_t kLongWait = 200'000, kShortest = 20'000'000, kLongest = 640'000'000;
+  int64_t until_ = 0, while_ = 0;
+};
+Patience patience;  // of whoever holds team_lock
+thread_local int64_t waited = 0;
+
+struct Region {
+  WorkerFn fn;
+  void *context;
+  std::atomic<uint32_t> flags;
+  int64_t finished;  // by the caller
+
+  void run(int worker) noexcept {
+    const FpScope scope;
+    const bool outer = inside;
+    inside = true;
+    fn(context, worker);
+    inside = outer;
+    flags.fetch_or(scope.flags(), std::memory_order_relaxed);
+    if (worker == 0) finished = now();
+  }
+};
 
 }  // namespace
 
 uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept {
-#ifdef _OPENMP
-  if (threads > 1 && !inside && !omp_in_parallel() && team_lock.try_lock()) {
-    watch_forks();
-    started.store(true, std::memory_order_relaxed);
-    std::atomic<uint32_t> flags{0};
-    const int usual = environment_threads();
-    const int team = threads > usual ? threads : usual;
-#pragma omp parallel num_threads(team)
-    {
-      const int worker = omp_get_thread_num();
-      if (worker < threads) {
-        inside = true;
-        flags.fetch_or(run_worker(fn, context, worker), std::memory_order_relaxed);
-        inside = false;
-      }
-    }
-    team_lock.unlock();
-    return flags.load(std::memory_order_relaxed);
+  const bool has_team = threads > 1 && !inside && team_lock.try_lock();
+  const int64_t begin = has_team ? now() : 0;
+  if (!has_team || patience.alone(begin)) {
+    if (has_team) team_lock.unlock();
+    const FpScope scope;
+    fn(context, 0);
+    return scope.flags();
   }
-#else
-  (void)threads;
-#endif
-  return run_worker(fn, context, 0);
+  watch_forks();
+  started.store(true, std::memory_order_relaxed);
+  waited = 0;
+  Region region{fn, context, {}, 0};
+  team_run(
+      threads < kMaxThreads ? threads : kMaxThreads,
+      [](void *it, int worker) { static_cast<Region *>(it)->run(worker); }, &region);
+  patience.look(begin, waited + now() - region.finished);
+  team_lock.unlock();
+  return region.flags.load(std::memory_order_relaxed);
 }
 
+bool should_pause() noexcept { return team_tired(); }
+
 void Progress::wait(int64_t count) const noexcept {
-  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins)
-    if (spins < kSpins)
-      cpu_pause();
-    else
-      sched_yield();
+  for (int spins = 0; spins < kSpins; ++spins, cpu_pause())
+    if (done_.load(std::memory_order_acquire) >= count) return;
+  const int64_t begin = now();
+  while (done_.load(std::memory_order_acquire) < count) sched_yield();
+  waited += now() - begin;
 }
 
 void parallel_before_fork() noexcept {
-#ifdef _OPENMP
-  if (started.load() && !inside) omp_pause_resource_all(omp_pause_hard);
-#endif
+  if (started.load() && !inside) team_before_fork();
 }
 
 void parallel_after_fork() noexcept {
+  team_after_fork();
   team_lock.unlock();
   started.store(false);
 }

@@ -10,8 +10,8 @@ namespace fastla {
 using WorkerFn = void (*)(void *context, int worker);
 
 // Runs fn on up to `threads` threads at once, the caller among them as worker 0; returns when all have returned.
-// Helpers may come late or not at all, so the workers share out tasks among themselves, and whoever is there
-// does all of them. Each has the environment of FpScope; the result is the flags that they raised. Inside
+// Helpers may come late, not at all, or more than once, so the workers share out tasks among themselves, and whoever
+// is there does all of them. Each has the environment of FpScope; the result is the flags that they raised. Inside
 // another parallel call, or while another thread has the team, the caller is the only worker.
 uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept;
 
@@ -21,6 +21,9 @@ template <class Body> uint32_t parallel_region(int threads, Body &&body) noexcep
       threads, [](void *context, int worker) { (*static_cast<Body *>(context))(worker); },
       const_cast<void *>(static_cast<const void *>(&body)));
 }
+
+// Whether the calling worker should return from fn before it takes another task: it will be called again.
+bool should_pause() noexcept;
 
 // Numbers handed out one by one, each once.
 class alignas(64) Tickets {
@@ -39,7 +42,7 @@ template <class Body> uint32_t parallel_for(int64_t count, int threads, Body &&b
     });
   Tickets tickets;
   return parallel_region(threads < count ? threads : int(count), [&](int worker) {
-    for (int64_t task; (task = tickets.take()) < count;) body(task, worker);
+    for (int64_t task; !should_pause() && (task = tickets.take()) < count;) body(task, worker);
   });
 }
 
