@@ -18,9 +18,9 @@
 namespace fastla {
 namespace {
 
-// An idle helper waits about this often (40 ns each), for the next call of a chain of them, before it sleeps; a caller
-// for the last helpers.
-constexpr int kIdleSpins = 1000, kJoinSpins = 500;
+// An idle helper looks this often (40 ns each) for the next call of a chain of them before it sleeps, a caller for the
+// end of the last task: to be woken takes longer than most tasks do (256^3: 7% of the product).
+constexpr int kIdleSpins = 2000, kJoinSpins = 5000;
 // A helper's time at work before it offers its core to others: well below a scheduler's slice of some milliseconds.
 constexpr int64_t kStint = 500'000;  // ns
 
@@ -56,14 +56,12 @@ struct Job {
 
 struct alignas(64) Helper {
   std::atomic<uint32_t> calls{0};
-  pthread_t thread;
 };
 
 Door door;
 Job job;
 Helper helpers[kMaxThreads];
 int created = 0;
-int spared_cpu = -1;  // that helpers keep off
 thread_local bool is_helper = false;
 thread_local int64_t rested = 0;  // when the helper last gave its core away
 
@@ -106,38 +104,19 @@ void create_helpers(int wanted) noexcept {
   sigset_t all, usual;
   sigfillset(&all);
   if (pthread_sigmask(SIG_SETMASK, &all, &usual) != 0) return;
-  for (; created < wanted; ++created) {
+  for (pthread_t thread; created < wanted; ++created) {
     Helper &helper = helpers[created];
     helper.calls.store(0, std::memory_order_relaxed);
-    if (pthread_create(&helper.thread, nullptr, &help, &helper) != 0) break;
-    spared_cpu = -1;
+    if (pthread_create(&thread, nullptr, &help, &helper) != 0) break;
+    pthread_detach(thread);
   }
   pthread_sigmask(SIG_SETMASK, &usual, nullptr);
 }
-
-// When no core is idle the scheduler likes to wake a helper on the caller's, which sends the caller to the queue of
-// another: 7 ms for a product of 0.1 ms beside a busy process. So helpers may use any core but the one on which the
-// caller last was.
-#ifdef __linux__
-int caller_cpu() noexcept { return sched_getcpu(); }
-void keep_helpers_off(int cpu) noexcept {
-  if (cpu == spared_cpu || cpu < 0) return;
-  spared_cpu = cpu;
-  cpu_set_t cores;
-  if (sched_getaffinity(0, sizeof cores, &cores) != 0 || cpu >= CPU_SETSIZE) return;
-  if (CPU_COUNT(&cores) > 1) CPU_CLR(cpu, &cores);
-  for (int i = 0; i < created; ++i) pthread_setaffinity_np(helpers[i].thread, sizeof cores, &cores);
-}
-#else
-int caller_cpu() noexcept { return -1; }
-void keep_helpers_off(int) noexcept {}
-#endif
 
 }  // namespace
 
 void team_run(int threads, WorkerFn fn, void *context) noexcept {
   create_helpers(threads - 1);
-  keep_helpers_off(caller_cpu());
   job = {fn, context, threads};
   door.open();
   for (int i = 0; i < created && i + 1 < threads; ++i) {
@@ -154,7 +133,6 @@ bool team_tired() noexcept { return is_helper && now() - rested > kStint; }
 void team_before_fork() noexcept {}
 void team_after_fork() noexcept {
   created = 0;
-  spared_cpu = -1;
   door.state.store(0);
 }
 
