@@ -20,7 +20,7 @@ std::atomic<int> process_threads{0};
 thread_local int context_threads = 0;
 std::atomic<bool> started{false};
 SpinLock team_lock;
-thread_local bool inside = false;
+thread_local int depth = 0;  // regions that the thread is in
 
 // A leading positive integer, as OpenMP reads "4" and "4,2".
 int env_count(const char *name) {
@@ -47,40 +47,38 @@ int environment_threads() {
 // Spins about this often, some tens of microseconds, before it lets others run.
 constexpr int kSpins = 1000;
 
+uint32_t run_worker(WorkerFn fn, void *context, int worker) noexcept {
+  const FpScope scope;
+  ++depth;
+  fn(context, worker);
+  --depth;
+  return scope.flags();
+}
+
 struct Region {
   WorkerFn fn;
   void *context;
   std::atomic<uint32_t> flags;
-
-  void run(int worker) noexcept {
-    const FpScope scope;
-    const bool outer = inside;
-    inside = true;
-    fn(context, worker);
-    inside = outer;
-    flags.fetch_or(scope.flags(), std::memory_order_relaxed);
-  }
 };
 
 }  // namespace
 
 uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept {
-  if (threads <= 1 || inside || !team_lock.try_lock()) {
-    const FpScope scope;
-    fn(context, 0);
-    return scope.flags();
-  }
+  if (threads <= 1 || depth > 0 || !team_lock.try_lock()) return run_worker(fn, context, 0);
   watch_forks();
   started.store(true, std::memory_order_relaxed);
   Region region{fn, context, {}};
-  team_run(
-      threads < kMaxThreads ? threads : kMaxThreads,
-      [](void *it, int worker) { static_cast<Region *>(it)->run(worker); }, &region);
+  const auto join = [](void *it, int worker) {
+    auto &r = *static_cast<Region *>(it);
+    r.flags.fetch_or(run_worker(r.fn, r.context, worker), std::memory_order_relaxed);
+  };
+  team_run(threads < kMaxThreads ? threads : kMaxThreads, join, &region);
   team_lock.unlock();
   return region.flags.load(std::memory_order_relaxed);
 }
 
-bool should_pause() noexcept { return team_tired(); }
+// In a region within a region nobody would come back.
+bool should_pause() noexcept { return depth == 1 && team_tired(); }
 
 void Progress::wait(int64_t count) const noexcept {
   for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins)
@@ -91,7 +89,7 @@ void Progress::wait(int64_t count) const noexcept {
 }
 
 void parallel_before_fork() noexcept {
-  if (started.load() && !inside) team_before_fork();
+  if (started.load() && depth == 0) team_before_fork();
 }
 
 void parallel_after_fork() noexcept {
