@@ -9,6 +9,7 @@
 #include "gemm/stacked.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
+#include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
 
 namespace fastla {
@@ -86,7 +87,8 @@ bool valid(const GemmDesc &d) {
          e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
 }
 
-fastla_status prepare(const GemmDesc &d, Task *task) {
+// warm(): whether helpers are likely to be awake; asked for brief products only.
+template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm) {
   if (!valid(d)) return FASTLA_INVALID;
   Problem &p = task->problem;
   p = {d.m,
@@ -113,10 +115,10 @@ fastla_status prepare(const GemmDesc &d, Task *task) {
   const KernelRow &row = chosen_row(d.dtype);
   const bool transposed = should_transpose(p, row);
   if (transposed) transpose(task);
-  const int64_t work_limit =
-      64 * 64 * 64;  // below it no plan asks for threads: spare the system calls
-  const bool tiny = double(p.m) * double(p.n) * double(p.k) * double(s.count) < double(work_limit);
-  task->threads = d.num_threads ? d.num_threads : tiny ? 1 : fastla_get_num_threads();
+  const double amount =
+      double(p.m) * double(p.n) * double(p.k) * double(s.count) * row.element_size;
+  const bool alone = amount <= kThreadWork || (amount <= kBriefWork && !warm());
+  task->threads = d.num_threads ? d.num_threads : alone ? 1 : fastla_get_num_threads();
   const Machine machine{&row, cpu().l2, cpu().l3, task->threads,
                         forced_path.load(std::memory_order_relaxed)};
   const fastla_status status = make_plan(p, machine, &task->plan);
@@ -145,7 +147,7 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   const FpScope scope;
   Task task;
-  const fastla_status status = desc ? prepare(*desc, &task) : FASTLA_INVALID;
+  const fastla_status status = desc ? prepare(*desc, &task, parallel_warm) : FASTLA_INVALID;
   return status == FASTLA_OK ? compute(task, raised) : status;
 }
 
@@ -184,7 +186,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   if (!desc || !info || info->struct_size < sizeof(*info)) return FASTLA_INVALID;
   const FpScope scope;
   Task task;
-  const fastla_status status = prepare(*desc, &task);
+  const fastla_status status = prepare(*desc, &task, [] { return true; });
   if (status != FASTLA_OK) return status;
   const Plan &plan = task.plan;
   const bool share = share_items(plan, task.problem, task.stack, task.threads);

@@ -14,8 +14,6 @@ constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kDirectBytes = 2560;
 constexpr double kDirectWork = 140e6;
 // A panel of B is read across rows that are no farther apart than a page.
 constexpr int64_t kFarApart = 4096;
-// Below this much work (about 0.6M multiply-adds) a second thread costs more than it saves.
-constexpr double kThreadWork = 600e3;
 // Totals kept in scratch at a time.
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Rows of A for which B is streamed; steps of K at a time; memory for the state of their chains, and for a copy.
@@ -35,6 +33,7 @@ constexpr int64_t kDirectPanels = 4;
 constexpr int64_t kTasksPerThread = 6;
 
 double work(const Problem &p) { return double(p.m) * double(p.n) * double(p.k); }
+double amount(const Problem &p, int64_t size) { return work(p) * double(size); }
 
 bool in_place(const Source &b, int64_t size) { return !b.swapped && b.col_stride == size; }
 
@@ -250,7 +249,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   }
   plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
-  plan->threads = work(p) > kThreadWork ? machine.threads : 1;
+  plan->threads = amount(p, size) > kThreadWork ? machine.threads : 1;
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
   } else {

@@ -8,6 +8,7 @@
 
 #include "fastla/runtime.h"
 #include "runtime/cgroup.hpp"
+#include "runtime/clock.hpp"
 #include "runtime/fork.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/spinlock.hpp"
@@ -44,6 +45,8 @@ int environment_threads() {
   return n > 0 ? n : 1;
 }
 
+// Products no farther apart than this make a chain: about as long as an idle helper stays awake.
+constexpr int64_t kChainGap = 100'000;  // ns
 // Spins about this often, some tens of microseconds, before it lets others run.
 constexpr int kSpins = 1000;
 
@@ -75,6 +78,12 @@ uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept {
   team_run(threads < kMaxThreads ? threads : kMaxThreads, join, &region);
   team_lock.unlock();
   return region.flags.load(std::memory_order_relaxed);
+}
+
+bool parallel_warm() noexcept {
+  static std::atomic<int64_t> last{-kChainGap};
+  const int64_t time = monotonic_time();
+  return time - last.exchange(time, std::memory_order_relaxed) < kChainGap;
 }
 
 // In a region within a region nobody would come back.

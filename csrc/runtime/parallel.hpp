@@ -22,6 +22,10 @@ template <class Body> uint32_t parallel_region(int threads, Body &&body) noexcep
       const_cast<void *>(static_cast<const void *>(&body)));
 }
 
+// Whether somebody asked the same a moment ago: in a chain of brief products helpers stay awake, and waking them for
+// the second one pays.
+bool parallel_warm() noexcept;
+
 // Whether the calling worker should return from fn before it takes another task: it will be called again.
 bool should_pause() noexcept;
 

@@ -9,10 +9,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
-#include <time.h>
 
 #include <atomic>
 
+#include "runtime/clock.hpp"
 #include "runtime/spinlock.hpp"
 
 namespace fastla {
@@ -65,18 +65,12 @@ int created = 0;
 thread_local bool is_helper = false;
 thread_local int64_t rested = 0;  // when the helper last gave its core away
 
-int64_t now() noexcept {
-  timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return int64_t{t.tv_sec} * 1'000'000'000 + t.tv_nsec;
-}
-
 void wait_for_call(Helper &helper, uint32_t *seen) noexcept {
   for (int spins = 0; spins < kIdleSpins; ++spins, cpu_pause())
     if (helper.calls.load(std::memory_order_acquire) != *seen) break;
   if (helper.calls.load(std::memory_order_acquire) == *seen) {
     helper.calls.wait(*seen, std::memory_order_acquire);
-    rested = now();
+    rested = monotonic_time();
   }
   *seen = helper.calls.load(std::memory_order_acquire);
 }
@@ -85,7 +79,7 @@ void *help(void *argument) noexcept {
   Helper &helper = *static_cast<Helper *>(argument);
   const int worker = int(&helper - helpers) + 1;
   is_helper = true;
-  rested = now();
+  rested = monotonic_time();
   for (uint32_t seen = 0;;) {
     wait_for_call(helper, &seen);
     while (door.enter()) {
@@ -93,7 +87,7 @@ void *help(void *argument) noexcept {
       door.leave();
       if (!team_tired()) break;
       sched_yield();
-      rested = now();
+      rested = monotonic_time();
     }
   }
 }
@@ -128,7 +122,7 @@ void team_run(int threads, WorkerFn fn, void *context) noexcept {
   door.wait_until_empty();
 }
 
-bool team_tired() noexcept { return is_helper && now() - rested > kStint; }
+bool team_tired() noexcept { return is_helper && monotonic_time() - rested > kStint; }
 
 void team_before_fork() noexcept {}
 void team_after_fork() noexcept {
