@@ -40,7 +40,7 @@ def draw_sizes(rng, dtype):
         return tuple(rng.integers(1, 70, 3))
     if kind < 8:
         m, n = rng.integers(1, 60, 2)
-        return m, n, rng.integers(1, 3) * kb + rng.integers(-2, 3)
+        return m, n, rng.integers(1, 5) * kb + rng.integers(-2, 3)
     if kind < 9:
         long, short = rng.integers(100, 2000), rng.integers(1, 6)
         return tuple(rng.permutation([long, short, rng.integers(1, 100)]))

@@ -171,3 +171,34 @@ def test_no_memory_for_the_result(dtype):
         fastla.matmul(column, column.T)
     with pytest.raises(MemoryError):
         fastla.linear(column, column)
+
+
+NO_THREADS = """
+    import os
+    import resource
+    import numpy as np
+    import fastla
+    from fastla import _core
+
+    before = len(os.listdir("/proc/self/task"))
+    x = np.ones((300, 300), np.float32)
+    out = np.empty_like(x)
+    _core.force_path("direct")  # without scratch
+    fastla.matmul(x, x, out=out, num_threads=1)
+    out[...] = 0
+    mapped = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    unlimited = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (mapped + (1 << 20), unlimited[1]))  # no room for a stack
+    fastla.matmul(x, x, out=out, num_threads=4)
+    assert len(os.listdir("/proc/self/task")) == before, "a thread was had after all"
+    assert (out == 300).all()
+    resource.setrlimit(resource.RLIMIT_AS, unlimited)
+    out[...] = 0
+    fastla.matmul(x, x, out=out, num_threads=4)
+    assert len(os.listdir("/proc/self/task")) == before + 3
+    assert (out == 300).all()
+"""
+
+
+def test_threads_that_cannot_be_created_are_done_without():
+    run_python(NO_THREADS)
