@@ -1,4 +1,4 @@
-"""Products on all threads beside one busy process, and from many Python threads: python -m benchmarks.neighbour
+"""Products beside one busy process, and from many Python threads: python -m benchmarks.neighbour
 
 A busy neighbour keeps one core. A join that waits for a helper which does not get that core makes two threads
 slower than one; the figures are ratios to the same product on one thread of a quiet machine.
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 import fastla
 
-# About 0.1, 1 and 10 ms on one thread, float32; the first also as a chain of short ones.
+# Float32 products of about so long on one thread, and a chain of shorter ones.
 SIZES = (0.1e-3, 1e-3, 10e-3)
 CHAIN, CHAIN_TIME = 200, 50e-6
 CALLERS, CALLS = 16, 40
@@ -83,8 +83,8 @@ def compare(label: str, x: NDArray[np.float32], y: NDArray[np.float32], length: 
         beside = times(shared, 4)
     mean, worst = statistics.mean(beside), float(np.percentile(beside, 99))
     print(
-        f"{label:<28} one thread {1e3 * one:8.3f} ms; {threads} threads quiet {quiet / one:5.2f}, beside a busy "
-        f"process {mean / one:5.2f} (99%: {worst / one:5.2f}), bar {bar}",
+        f"{label:<28} one thread {1e3 * one:8.3f} ms; {threads} threads quiet {quiet / one:5.2f}, "
+        f"beside a busy process {mean / one:5.2f} (99%: {worst / one:5.2f}), bar {bar}",
         flush=True,
     )
 

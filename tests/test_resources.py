@@ -176,6 +176,7 @@ def test_no_memory_for_the_result(dtype):
 NO_THREADS = """
     import os
     import resource
+    import time
     import numpy as np
     import fastla
     from fastla import _core
@@ -194,6 +195,7 @@ NO_THREADS = """
     assert (out == 300).all()
     resource.setrlimit(resource.RLIMIT_AS, unlimited)
     out[...] = 0
+    time.sleep(0.2)  # it is not tried again at once
     fastla.matmul(x, x, out=out, num_threads=4)
     assert len(os.listdir("/proc/self/task")) == before + 3
     assert (out == 300).all()

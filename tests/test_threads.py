@@ -177,7 +177,8 @@ def test_strips_and_steps(dtype, shape, layout):
         assert (room[:, 1::2] == -1).all() and (room[..., 0] == -1).all()
 
 
-@pytest.mark.parametrize("shape", [(8, 8, 20000), (1, 1, 900000), (3, 40, 9000), (30, 2, 12345)], ids=str)
+@pytest.mark.parametrize("shape", [(8, 8, 20000), (1, 1, 900000), (3, 40, 9000), (30, 2, 12345),
+                                   (266, 256, 2000), (130, 64, 30000)], ids=str)
 @pytest.mark.parametrize("order", ["nn", "nt", "tn", "tt"])
 def test_shared_k(isa, dtype, shape, order):
     """C too small to be shared out: threads compute blocks of K, whose sums are still added in order."""
@@ -193,7 +194,7 @@ def test_shared_k(isa, dtype, shape, order):
     plain = fastla.matmul(a, b, num_threads=1)
     with_bias = fastla.gemm(a, b, bias=bias, activation="tanh", num_threads=1)
     assert fastla.explain(a, b, num_threads=60).tasks > 1
-    for count in (2, 3, 8, 60):
+    for count in (2, 3, 8, 20, 60):
         assert_same_bits(fastla.matmul(a, b, num_threads=count), plain, f"{count} threads")
         got = fastla.gemm(a, b, bias=bias, activation="tanh", num_threads=count)
         assert_same_bits(got, with_bias, f"{count} threads, epilogue")

@@ -1,4 +1,4 @@
-// The direct paths: operands are read where they are, by tasks that are rectangles of C. Only what cannot well be
+// The direct paths: operands are read where they are, by tasks that are rectangles of C or, of a tiny C, blocks of K. Only what cannot well be
 // read in place is copied, by each task for itself: byte-swapped A, and B whose columns are not contiguous or whose
 // rows lie too far apart (plan.cpp).
 #include "gemm/paths.hpp"
@@ -116,24 +116,22 @@ uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcep
   char *const slots = scratch + plan.threads * plan.worker_scratch;
   const int64_t blocks = plan.k_blocks(p.k);
   uint32_t flags = 0;
-  for (int64_t j = 0; j < p.n; j += plan.nc)
-    for (int64_t n0 = 0; n0 < blocks; n0 += plan.slots) {
-      const int64_t round = smaller(plan.slots, blocks - n0), tasks = smaller(plan.tasks, round);
-      const auto part = [&](int worker) {
-        Rectangle r = rectangle(plan, p, scratch + worker * plan.worker_scratch, {0, p.m});
-        r.j0 = j;
-        r.cols = smaller(plan.nc, p.n - j);
-        return r;
-      };
-      flags |= parallel_for(tasks, plan.threads, [&](int64_t task, int worker) {
-        const Range some = part_of(round, 1, tasks, task);
-        for (int64_t n = some.begin; n < some.end; ++n)
-          part(worker).run_chains(n0 + n, slots + n * plan.slot_bytes);
-      });
-      flags |= parallel_region(1, [&](int) {
-        for (int64_t n = 0; n < round; ++n) part(0).add_chains(n0 + n, slots + n * plan.slot_bytes);
-      });
-    }
+  const auto all = [&](int worker) {
+    Rectangle r = rectangle(plan, p, scratch + worker * plan.worker_scratch, {0, p.m});
+    r.cols = p.n;
+    return r;
+  };
+  for (int64_t n0 = 0; n0 < blocks; n0 += plan.slots) {
+    const int64_t round = smaller(plan.slots, blocks - n0), tasks = smaller(plan.tasks, round);
+    flags |= parallel_for(tasks, plan.threads, [&](int64_t task, int worker) {
+      const Range some = part_of(round, 1, tasks, task);
+      for (int64_t n = some.begin; n < some.end; ++n)
+        all(worker).run_chains(n0 + n, slots + n * plan.slot_bytes);
+    });
+    flags |= parallel_region(1, [&](int) {
+      for (int64_t n = 0; n < round; ++n) all(0).add_chains(n0 + n, slots + n * plan.slot_bytes);
+    });
+  }
   return flags;
 }
 

@@ -19,8 +19,8 @@ constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Rows of A for which B is streamed; steps of K at a time; memory for the state of their chains, and for a copy.
 constexpr int64_t kStreamRows = 28, kStreamSteps = 16, kStateBytes = 128 << 10,
                   kCopyBytes = 8 << 10;
-// Memory for the chains of blocks of K that threads share.
-constexpr int64_t kSlotsBytes = 1 << 20;
+// Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
+constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 // With fewer terms than these C is what moves: tiles go along its rows.
 constexpr int64_t kShallow = 64;
 // With no more terms than these a tile of C is written so soon that its lines must all fit in L1 at once. Rows of C a
@@ -138,6 +138,13 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->scratch = plan->strips * plan->strip_scratch + plan->threads * plan->worker_scratch;
 }
 
+// Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
+bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t col_panels) {
+  const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
+  return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
+         p.m * col_panels * plan.row->nr * plan.row->element_size <= kTinyBytes;
+}
+
 // Tasks are ranges of rows, or of columns where there are few rows or copying B for each task would cost more. B's
 // columns are taken some at a time, so that they stay in half of L2 for all rows of a task.
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
@@ -165,8 +172,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
     plan->steps = kCopyBytes / (row.nr * size);
     plan->nc = row.nr;
   }
+  const bool share_k = shares_k(p, *plan, row_panels, col_panels);
+  if (share_k) plan->nc = col_panels * row.nr;
   int64_t row_tasks = 1, col_tasks = 1;
-  const bool share_k = row_panels < threads && col_panels < threads && p.k > 2 * plan->kc;
   if (threads > 1 && !share_k) {
     const int64_t wanted = kTasksPerThread * threads;
     // A task that copies B should have rows enough to make up for it.
@@ -180,7 +188,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
                         smaller(threads, col_panels), wanted);
   }
   const bool totals = p.k > plan->kc;
-  if (totals) {
+  if (totals && !share_k) {
     const int64_t fit = machine.l2 / 4 / (plan->nc * size) / plan->mr;
     row_tasks = clamp(ceil_div(row_panels, fit > 0 ? fit : 1), row_tasks, row_panels);
   }
@@ -199,7 +207,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   plan->scratch = plan->worker_scratch * threads;
   if (!share_k) return;
   plan->slot_bytes = sums;
-  plan->slots = clamp(kSlotsBytes / sums, threads, plan->k_blocks(p.k));
+  const int64_t blocks = plan->k_blocks(p.k);
+  plan->slots = blocks < threads ? blocks : clamp(kSlotsBytes / sums, threads, blocks);
   plan->tasks = smaller(plan->slots, kTasksPerThread * threads);
   plan->scratch += plan->slots * sums;
 }
@@ -249,7 +258,9 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   }
   plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
-  plan->threads = amount(p, size) > kThreadWork ? machine.threads : 1;
+  // Each thread gets at least half of what two share at the break-even.
+  plan->threads = int(smaller(machine.threads, int64_t(amount(p, size) / (kThreadWork / 2))));
+  if (plan->threads < 1) plan->threads = 1;
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
   } else {

@@ -53,7 +53,7 @@ struct Plan {
   int threads;
   int64_t mr;          // rows of a tile, at most the row's
   int64_t mc, nc, kc;  // a block of A's rows (mr times its panels), a panel's columns, a block of K
-  int64_t tasks;       // handed out to the threads, for each panel of B
+  int64_t tasks;  // handed out to the threads (packed: for each panel of B; shared K: each round)
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
   bool along_rows;         // Block::along_rows

@@ -47,8 +47,8 @@ int environment_threads() {
 
 // Products no farther apart than this make a chain: about as long as an idle helper stays awake.
 constexpr int64_t kChainGap = 100'000;  // ns
-// Spins about this often, some tens of microseconds, before it lets others run.
-constexpr int kSpins = 1000;
+// Spins for so long before it lets others run.
+constexpr int64_t kSpin = 40'000;  // ns
 
 uint32_t run_worker(WorkerFn fn, void *context, int worker) noexcept {
   const FpScope scope;
@@ -90,11 +90,9 @@ bool parallel_warm() noexcept {
 bool should_pause() noexcept { return depth == 1 && team_tired(); }
 
 void Progress::wait(int64_t count) const noexcept {
-  for (int spins = 0; done_.load(std::memory_order_acquire) < count; ++spins)
-    if (spins < kSpins)
-      cpu_pause();
-    else
-      sched_yield();
+  const auto done = [&] { return done_.load(std::memory_order_acquire) >= count; };
+  if (spin_for(kSpin, done)) return;
+  while (!done()) sched_yield();
 }
 
 void parallel_before_fork() noexcept {

@@ -30,6 +30,7 @@ class Plan:
     transposed : bool
         The transpose of the result is computed, which has the same bits.
     threads : int
+        At most; a product of a few microseconds uses them only in a chain of such, while they are awake.
     mr, nr : int
         The tile in registers.
     mc, nc, kc : int

@@ -104,7 +104,7 @@ typedef struct fastla_plan_info {
   int32_t transposed; /* C^T = B^T A^T is computed instead */
   int32_t threads;
   int64_t mr, nr, mc, nc, kc,
-      tasks; /* tasks: tiles handed out dynamically, per K block and panel of B */
+      tasks; /* pieces handed out dynamically; on the packed path per K block and panel of B */
   int64_t scratch_bytes;
   double predicted_roof_share; /* 0..1, a guess from a simple model */
 } fastla_plan_info;
