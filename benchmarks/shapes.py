@@ -95,7 +95,7 @@ def fill_normal(problem: Problem, rng: np.random.Generator) -> None:
     for array in (problem.a, problem.b, problem.bias):
         rng.standard_normal(dtype=array.dtype.type, out=array)
     if problem.cell.kind == "linear":
-        problem.b /= np.sqrt(problem.cell.k)
+        np.divide(problem.b, np.sqrt(problem.cell.k), out=problem.b)
 
 
 def cells(threads: Iterable[int], quick: bool = False, only: str = "") -> list[Cell]:
