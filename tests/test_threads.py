@@ -178,11 +178,13 @@ def test_strips_and_steps(dtype, shape, layout):
 
 
 @pytest.mark.parametrize("shape", [(8, 8, 20000), (1, 1, 900000), (3, 40, 9000), (30, 2, 12345),
-                                   (266, 256, 2000), (130, 64, 30000)], ids=str)
+                                   (266, 256, 2000), (130, 64, 9000)], ids=str)
 @pytest.mark.parametrize("order", ["nn", "nt", "tn", "tt"])
 def test_shared_k(isa, dtype, shape, order):
     """C too small to be shared out: threads compute blocks of K, whose sums are still added in order."""
     m, n, k = shape
+    if isa == "generic" and m > 100:
+        k = 600  # without FMA hardware it is emulated
     rng = np.random.default_rng(93)
     a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
     a[0, k // 2], b[k - 1, n - 1] = np.inf, np.nan
