@@ -1,6 +1,6 @@
-// The direct paths: operands are read where they are, by tasks that are rectangles of C or, of a tiny C, blocks of K. Only what cannot well be
-// read in place is copied, by each task for itself: byte-swapped A, and B whose columns are not contiguous or whose
-// rows lie too far apart (plan.cpp).
+// The direct paths: operands are read where they are, by tasks that are rectangles of C or, of a tiny C, blocks of K.
+// Only what cannot well be read in place is copied, by each task for itself: byte-swapped A, and B whose columns are not
+// contiguous or whose rows lie too far apart (plan.cpp).
 #include "gemm/paths.hpp"
 #include "runtime/parallel.hpp"
 
