@@ -12,18 +12,19 @@ endif()
 # here; nothing else in the library may use more than the platform's baseline.
 list(APPEND core_sources csrc/kernels/registry.cpp csrc/kernels/generic.cpp)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
-  list(APPEND core_sources csrc/kernels/avx2.cpp csrc/kernels/avx512.cpp)
+  list(APPEND core_sources csrc/kernels/avx2.cpp csrc/kernels/avx512.cpp
+       csrc/kernels/avx512_narrow.cpp)
   set_source_files_properties(csrc/kernels/avx2.cpp PROPERTIES COMPILE_OPTIONS
                                                                "-mavx2;-mfma;-mf16c")
   set_source_files_properties(
-    csrc/kernels/avx512.cpp
+    csrc/kernels/avx512.cpp csrc/kernels/avx512_narrow.cpp
     PROPERTIES COMPILE_OPTIONS "-mavx2;-mfma;-mavx512f;-mavx512bw;-mavx512dq;-mavx512vl")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND core_sources csrc/kernels/neon.cpp)
 endif()
 
 # A tile's loop that straddles a 64-byte line loses 4% (avx512, Granite Rapids).
-foreach(source generic avx2 avx512 neon)
+foreach(source generic avx2 avx512 avx512_narrow neon)
   set_property(SOURCE csrc/kernels/${source}.cpp APPEND PROPERTY COMPILE_OPTIONS -falign-loops=64)
 endforeach()
 

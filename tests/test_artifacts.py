@@ -19,7 +19,11 @@ from fastla import _core
 ROOT = pathlib.Path(__file__).parents[1]
 KERNELS = "csrc/kernels/"
 # Objects compiled for more than the baseline, and the widest registers they may use.
-WIDE = {"csrc/kernels/avx2.cpp.o": {"ymm"}, "csrc/kernels/avx512.cpp.o": {"ymm", "zmm"}}
+WIDE = {
+    "csrc/kernels/avx2.cpp.o": {"ymm"},
+    "csrc/kernels/avx512.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx512_narrow.cpp.o": {"ymm", "zmm"},
+}
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 build"),

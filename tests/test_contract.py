@@ -179,6 +179,25 @@ def test_larger_products(isa, dtype, size):
         assert_same_bits(flipped, got, f"transposed problem, {threads} threads")
 
 
+@pytest.mark.parametrize("m", [1, 3, 8])
+def test_few_rows_against_more_than_the_cache(isa, dtype, m):
+    """B that streams along its rows (a page apart, or not), and B^T whose rows are in one set of L1."""
+    k, n = oracle.kb(dtype) + 29, 2048 if m == 3 else 2051
+    rng = np.random.default_rng(8)
+    a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
+    cols = np.unique([0, n - 1, *rng.integers(0, n, 60)])
+    columns = np.empty((n, 4096), dtype)[:, :k].T
+    columns[...] = b
+    for depth in (k, k - 1, oracle.kb(dtype), 13, 8, 5):
+        want = oracle.matmul2(a[:, :depth], b[:depth, cols])
+        for x, name in ((b, "along rows"), (columns, "down columns")):
+            for threads in (1, 2):
+                out = Guarded((m, n), dtype)
+                fastla.matmul(a[:, :depth], x[:depth], out=out.out, num_threads=threads)
+                assert_same_bits(out.out[:, cols], want, f"{name}, k={depth}, {threads} threads")
+                out.check(name)
+
+
 def test_rows_and_paths_agree_on_larger_products(dtype):
     rng = np.random.default_rng(7)
     a, b = random_matrix(rng, (197, 600), dtype), random_matrix(rng, (600, 301), dtype)

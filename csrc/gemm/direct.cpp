@@ -84,6 +84,7 @@ struct Rectangle {
     block->b = b.data;
     block->b_step = b.row_stride;
     block->b_panel = nr * size;
+    block->b_ahead = plan.b_ahead;
     if (plan.down_columns) {
       block->down_columns = true;
       block->b_step = b.col_stride;

@@ -17,8 +17,9 @@ constexpr int64_t kFarApart = 4096;
 // Totals kept in scratch at a time.
 constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // Rows of A for which B is streamed; steps of K at a time; memory for the state of their chains, and for a copy.
-constexpr int64_t kStreamRows = 28, kStreamSteps = 16, kStateBytes = 128 << 10,
-                  kCopyBytes = 8 << 10;
+constexpr int64_t kStreamRows = 28, kStreamSteps = 16, kStateBytes = 128 << 10, kStreamAhead = 1024;
+// Bytes of B's columns copied at a time, and of one row of so many of them; columns a multiple of so many apart collide.
+constexpr int64_t kColumnBytes = 256, kColliding = 2048;
 // Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
 constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 // With fewer terms than these C is what moves: tiles go along its rows.
@@ -78,6 +79,21 @@ bool direct_pays(const Problem &p, const Machine &machine) {
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
 }
 
+// Whether B's columns are contiguous and few rows of A make use of them; and then whether they lie in the same sets of
+// L1, so that they had better be copied (transposed) a few at a time.
+bool few_down_columns(const Problem &p, const KernelRow &row) {
+  const int64_t size = row.element_size;
+  return p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped &&
+         !in_place(p.b, size);
+}
+bool columns_collide(const Problem &p) { return p.b.col_stride % kColliding == 0; }
+
+const KernelRow &choose_row(const Problem &p, const KernelRow &row) {
+  if (!row.narrow || p.panels) return row;
+  const bool narrow = p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p));
+  return narrow ? *row.narrow : row;
+}
+
 int choose_path(const Problem &p, const Machine &machine) {
   if (p.panels) return FASTLA_PATH_PACKED;
   const bool one_row = p.m == 1;
@@ -110,7 +126,7 @@ void cut_strips(const Problem &p, const KernelRow &row, Plan *plan) {
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
 // 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc) take a quarter of L3.
 void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
-  const KernelRow &row = *machine.row;
+  const KernelRow &row = *plan->row;
   const int64_t size = row.element_size, kc = plan->kc;
   const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
   const bool scratch_totals = !plan->totals_in_c && p.k > kc;
@@ -149,7 +165,7 @@ bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t co
 // Tasks are ranges of rows, or of columns where there are few rows or copying B for each task would cost more. B's
 // columns are taken some at a time, so that they stay in half of L2 for all rows of a task.
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
-  const KernelRow &row = *machine.row;
+  const KernelRow &row = *plan->row;
   const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
   const int64_t line = (depth > 0 ? depth : 1) * size;
   const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, row.nr);
@@ -159,21 +175,24 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) {
   const bool apart = scattered(p, machine, 2), here = in_place(p.b, size), few = p.m <= kStreamRows;
   // With many rows a copy pays sooner (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = p.m > kFewRows && scattered(p, machine, 16);
-  plan->down_columns =
-      p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped && !here;
+  plan->down_columns = few_down_columns(p, row) && !columns_collide(p);
   plan->copy_b = !plan->down_columns && (!here || crowded || (apart && !few));
   plan->nc = most * row.nr;
-  const bool along_b = few && here && apart;
+  const int64_t b_bytes = p.k * p.n * size;
+  const bool near = b_bytes <= machine.l3 / 2;
+  const bool along_b = few && here && (apart || (p.m == 1 && b_bytes > machine.l2));
   if (along_b) {
     // Along B's rows: some steps for all columns, whose chains wait in L2.
     plan->steps = kStreamSteps;
+    if (p.m == 1) plan->steps = p.b.row_stride % kPage == 0 && near ? kRowSteps / 2 : kRowSteps;
+    if (p.m == 1 && !near) plan->b_ahead = kStreamAhead;
     plan->nc = clamp(kStateBytes / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
     if (p.k > plan->kc) plan->nc = row.nr;  // as far down a panel's columns as they go
   } else if (few && p.b.row_stride == size && !p.b.swapped) {
-    // Down B's columns: one panel at a time, copied (transposed) to L1 in parts.
-    plan->steps = kCopyBytes / (row.nr * size);
-    plan->nc = row.nr;
+    // Down B's columns: some at a time, copied (transposed) to L1 in parts.
+    plan->steps = kColumnBytes / size;
+    plan->nc = p.m <= kColumnRows ? kColumnBytes / size : row.nr;
   }
   const bool share_k = shares_k(p, *plan, row_panels, col_panels);
   if (share_k) plan->nc = col_panels * row.nr;
@@ -242,7 +261,7 @@ bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
 }
 
 fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) noexcept {
-  const KernelRow &row = *machine.row;
+  const KernelRow &row = choose_row(p, *machine.row);
   const int64_t size = row.element_size;
   int64_t bytes = 0;
   if (__builtin_mul_overflow(p.m, p.n, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) ||

@@ -81,7 +81,7 @@ FASTLA_INLINE int64_t pack_lines(const char *p, int64_t line, int64_t k, T *dst)
         const int l = g * lanes + i < lines ? g * lanes + i : lines - 1;
         const char *from = p + l * line + s * int64_t(sizeof(T));
         r[g][i] = load<T>(from);
-        if (far && g * lanes + i < lines) __builtin_prefetch(from + kPackAhead);
+        if (far && g * lanes + i < lines) __builtin_prefetch(from + kPackAhead, 0, 2);
       }
       transpose<T>(r[g]);
     }
@@ -105,7 +105,7 @@ FASTLA_INLINE int64_t pack_groups(const char *p, int64_t line, int64_t k, T *dst
 }
 
 template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
-  const int64_t done = line > kFarLine ? pack_groups<T, W, true>(p, line, k, dst)
+  const int64_t done = line >= kFarLine ? pack_groups<T, W, true>(p, line, k, dst)
                                        : pack_groups<T, W, false>(p, line, k, dst);
   pack_elements<T>(p + done * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - done,
                    dst + done * W);

@@ -56,6 +56,9 @@ static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel
 // all rows use is better (float32 14x768x768: 1.1 times as fast, 8: 0.96).
 static constexpr int64_t kColumnRows = 8;
 
+// Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
+static constexpr int64_t kRowSteps = 8;
+
 // A rectangle of C against one block of K.
 struct Block {
   int64_t m, n, k;
@@ -71,6 +74,8 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
+  // Memory is asked for B's rows so many bytes ahead; 0: it is near.
+  int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
@@ -104,6 +109,7 @@ struct KernelRow {
   // Independent fused multiply-adds in registers, for the roof.
   void (*fma_loop)(int64_t iterations);
   double fma_loop_flops;  // operations in one iteration
+  const KernelRow *narrow;  // the row for few columns, if they have one of their own
 };
 
 // The row in force: the forced one, or the best usable one.

@@ -4,6 +4,7 @@
 #include "kernels/columns.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/row.hpp"
+#include "kernels/stream.hpp"
 #include "kernels/tile.hpp"
 
 namespace {
@@ -92,7 +93,9 @@ template <class T, int MR, int NV> void run_block(const Block &block) {
                                  n);
   };
   const auto columns = [&](int64_t j) { return block.n - j < nr ? block.n - j : nr; };
-  if (block.m == 1 && !block.packed && !block.down_columns) {
+  if (streams_row(block)) {
+    stream_row<T>(block);
+  } else if (block.m == 1 && !block.packed && !block.down_columns) {
     int64_t j = run_one_row<T, NV, kRowPanels>(block, 0);
     for (; j < block.n; j += nr) panel_rows(0, j, columns(j));
   } else if (block.along_rows) {
@@ -119,7 +122,7 @@ template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t i
   for (int i = 0; i < Chains; ++i) FASTLA_KEEP(acc[i]);
 }
 
-template <class T, int MR, int NV> constexpr KernelRow make_row(const char *isa, int dtype) {
+template <class T, int MR, int NV> constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
   constexpr int chains = 12;
   return KernelRow{isa,
                    dtype,
@@ -132,7 +135,8 @@ template <class T, int MR, int NV> constexpr KernelRow make_row(const char *isa,
                    &run_block<T, MR, NV>,
                    &activate_array<T>,
                    &fma_loop<T, chains>,
-                   2.0 * chains * Simd<T>::lanes};
+                   2.0 * chains * Simd<T>::lanes,
+                   narrow};
 }
 
 }  // namespace

@@ -1,0 +1,9 @@
+// AVX-512 with half its width, for products of few columns and for columns that are transposed in registers.
+#define FASTLA_VECTOR_BYTES 32
+#include "kernels/rows.hpp"
+#include "kernels/tables.hpp"
+
+namespace fastla {
+extern const KernelRow avx512_narrow_rows[2] = {make_row<float, 14, 1>("avx512", 0),
+                                                make_row<double, 14, 1>("avx512", 1)};
+}  // namespace fastla
