@@ -179,7 +179,7 @@ def test_larger_products(isa, dtype, size):
         assert_same_bits(flipped, got, f"transposed problem, {threads} threads")
 
 
-@pytest.mark.parametrize("m", [1, 3, 8])
+@pytest.mark.parametrize("m", [1, 3, 8, 30])
 def test_few_rows_against_more_than_the_cache(isa, dtype, m):
     """B that streams along its rows (a page apart, or not), and B^T whose rows are in one set of L1."""
     k, n = oracle.kb(dtype) + 29, 2048 if m == 3 else 2051

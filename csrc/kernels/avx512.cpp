@@ -4,6 +4,7 @@
 #include "kernels/tables.hpp"
 
 namespace fastla {
-extern const KernelRow avx512_rows[2] = {make_row<float, 14, 2>("avx512", 0, &avx512_narrow_rows[0]),
-                                         make_row<double, 14, 2>("avx512", 1, &avx512_narrow_rows[1])};
+extern const KernelRow avx512_rows[2] = {
+    make_row<float, 14, 2>("avx512", 0, &avx512_narrow_rows[0]),
+    make_row<double, 14, 2>("avx512", 1, &avx512_narrow_rows[1])};
 }  // namespace fastla

@@ -106,7 +106,7 @@ FASTLA_INLINE int64_t pack_groups(const char *p, int64_t line, int64_t k, T *dst
 
 template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
   const int64_t done = line >= kFarLine ? pack_groups<T, W, true>(p, line, k, dst)
-                                       : pack_groups<T, W, false>(p, line, k, dst);
+                                        : pack_groups<T, W, false>(p, line, k, dst);
   pack_elements<T>(p + done * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - done,
                    dst + done * W);
 }

@@ -74,7 +74,7 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
-  // Memory is asked for B's rows so many bytes ahead; 0: it is near.
+  // In place: L2 is asked for B so many bytes further along its rows; 0: it is near.
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
@@ -108,7 +108,7 @@ struct KernelRow {
   void (*activate)(int kind, const char *x, char *y, int64_t count);
   // Independent fused multiply-adds in registers, for the roof.
   void (*fma_loop)(int64_t iterations);
-  double fma_loop_flops;  // operations in one iteration
+  double fma_loop_flops;    // operations in one iteration
   const KernelRow *narrow;  // the row for few columns, if they have one of their own
 };
 

@@ -20,10 +20,10 @@ template <class T, int MR, int NV, int V> void packed_tile(const Block &block, c
                                                            int64_t n) {
   run_tile<T, MR, V>(block, PackedAt<T, MR, NV>{a, b}, i0, j0, n);
 }
-template <class T, int MR, int NV, int V, bool whole>
+template <class T, int MR, int NV, int V, bool whole, bool ahead = false>
 void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
                  int64_t n) {
-  run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole>(a, b, block, n), i0, j0, n);
+  run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole, ahead>(a, b, block, n), i0, j0, n);
 }
 
 // B's columns contiguous: few rows leave registers for a whole panel, and need its chains to hide fma's latency.
@@ -40,9 +40,9 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
 }
 
 // A tile of r rows: packed[v][r] and direct[v][r] compute v of the panel's vectors, direct of the last one what is
-// there; direct[0][r] computes a whole panel, columns[whole][r] of columns in place. Compile-time lists, because arrays of functions must not be weak.
+// there; direct[0][r] computes a whole panel, ahead[r] too, columns[whole][r] of columns in place. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct Tiles {
-  TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1];
+  TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1], ahead[MR + 1];
   TileFn columns[2][fastla::kColumnRows + 1];
   template <int R, int V> constexpr void fill() {
     if constexpr (V > 0) {
@@ -51,6 +51,7 @@ template <class T, int MR, int NV> struct Tiles {
       fill<R, V - 1>();
     } else {
       direct[0][R] = &direct_tile<T, R, NV, NV, true>;
+      ahead[R] = &direct_tile<T, R, NV, NV, true, true>;
       if constexpr (R <= fastla::kColumnRows) {
         columns[0][R] = &columns_tile<T, R, NV, false>;
         columns[1][R] = &columns_tile<T, R, NV, true>;
@@ -58,14 +59,15 @@ template <class T, int MR, int NV> struct Tiles {
       if constexpr (R > 1) fill<R - 1, NV>();
     }
   }
-  constexpr Tiles() : packed{}, direct{}, columns{} { fill<MR, NV>(); }
+  constexpr Tiles() : packed{}, direct{}, ahead{}, columns{} { fill<MR, NV>(); }
 
   TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
     const int64_t vectors = (n + lanes - 1) / lanes;
     if (block.packed) return packed[vectors][rows];
     if (block.down_columns) return columns[n == NV * lanes][rows];
-    return direct[n == NV * lanes ? 0 : vectors][rows];
+    if (n < NV * lanes) return direct[vectors][rows];
+    return block.b_ahead ? ahead[rows] : direct[0][rows];
   }
 };
 
@@ -122,7 +124,8 @@ template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t i
   for (int i = 0; i < Chains; ++i) FASTLA_KEEP(acc[i]);
 }
 
-template <class T, int MR, int NV> constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
+template <class T, int MR, int NV>
+constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
   constexpr int chains = 12;
   return KernelRow{isa,
                    dtype,

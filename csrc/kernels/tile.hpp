@@ -49,13 +49,13 @@ template <class T, int MR, int NV> struct PackedAt {
 
 // Operands in place, of B V vectors, the last one in part. Three rows share a pointer: x86 addresses base,
 // base + stride and base + 2 stride, and fifteen pointers would not stay in registers.
-template <class T, int MR, int NV, int V, bool whole> struct DirectAt {
+template <class T, int MR, int NV, int V, bool whole, bool ahead> struct DirectAt {
   static constexpr bool in_parts = true;
   static constexpr int group = 1;
   static constexpr int groups = (MR + 2) / 3;
   static constexpr int64_t last_steps = 0;
   const char *a[groups], *b;
-  int64_t a_row, a_col, b_step, b_panel;
+  int64_t a_row, a_col, b_step, b_panel, b_ahead;
   Part<T> last;
 
   FASTLA_INLINE DirectAt(const char *first_row, const char *first_panel, const Block &block,
@@ -65,6 +65,7 @@ template <class T, int MR, int NV, int V, bool whole> struct DirectAt {
         a_col(block.a_col_stride),
         b_step(block.b_step),
         b_panel(block.b_panel),
+        b_ahead(block.b_ahead),
         last(n - (V - 1) * Simd<T>::lanes) {
 #pragma GCC unroll 8
     for (int g = 0; g < groups; ++g) {
@@ -77,7 +78,12 @@ template <class T, int MR, int NV, int V, bool whole> struct DirectAt {
     const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
     return whole || j + 1 < V ? load<T>(p) : last.load(p);
   }
-  FASTLA_INLINE void prefetch() const {}
+  FASTLA_INLINE void prefetch() const {
+    if (ahead)
+#pragma GCC unroll 16
+      for (int j = 0; j < V; ++j)
+        __builtin_prefetch(b + b_ahead + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES, 0, 2);
+  }
   FASTLA_INLINE void wrap(int64_t) {}
   FASTLA_INLINE void advance() {
 #pragma GCC unroll 8

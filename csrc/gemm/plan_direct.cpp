@@ -1,0 +1,150 @@
+// The plan of the direct paths. All numbers: docs/decisions/0005-in-place.md.
+#include "gemm/plan_parts.hpp"
+
+namespace fastla {
+namespace {
+
+// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if there is no more work and
+// no more bytes in a row of B.
+constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kDirectBytes = 2560;
+constexpr double kDirectWork = 140e6;
+// A panel of B is read across rows that are no farther apart than a page.
+constexpr int64_t kFarApart = 4096;
+// B along its rows: memory for totals; panels (for one row of A: bytes) asked for ahead of their use. Rows so far apart
+// are in so few sets of L2 that fewer of them are taken at a time.
+constexpr int64_t kTotalsNear = 256 << 10, kPanelsAhead = 2, kRowAhead = 1024;
+constexpr int64_t kSameSets = 32 << 10, kStreamSteps = 256;
+// Rows of A up to which B's contiguous columns are copied in parts, to L1.
+constexpr int64_t kCopyRows = 28;
+// Bytes of B's columns copied at a time, and of one row of so many of them; columns a multiple of so many apart collide.
+constexpr int64_t kColumnBytes = 256, kColliding = 2048;
+// Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
+constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
+// Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
+constexpr int64_t kL1Ways = 8;
+// Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
+constexpr int64_t kDirectPanels = 4;
+// Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
+constexpr int64_t kTasksPerThread = 6;
+
+bool in_place(const Source &b, int64_t size) { return !b.swapped && b.col_stride == size; }
+
+// Whether B's rows are too far apart to be read a panel at a time: every step is then in another page, or, a multiple
+// of a power of two apart, in one of few sets of L2: so that they would take more than its `part`th part if they
+// filled all sets.
+bool scattered(const Problem &p, const Machine &machine, int64_t part) {
+  const int64_t depth = smaller(p.k, kBlockLength), stride = p.b.row_stride;
+  const int64_t apart = smaller(stride & -stride, machine.l2 / 16);
+  return stride > kFarApart || stride < -kFarApart || depth * apart > machine.l2 / part;
+}
+
+// Whether B's columns are contiguous and few rows of A make use of them; and then whether they lie in the same sets of
+// L1, so that they had better be copied (transposed) a few at a time.
+bool few_down_columns(const Problem &p, const KernelRow &row) {
+  const int64_t size = row.element_size;
+  return p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped &&
+         !in_place(p.b, size);
+}
+bool columns_collide(const Problem &p) { return p.b.col_stride % kColliding == 0; }
+
+// Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
+bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t col_panels) {
+  const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
+  return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
+         p.m * col_panels * plan.row->nr * plan.row->element_size <= kTinyBytes;
+}
+
+}  // namespace
+
+bool direct_pays(const Problem &p, const Machine &machine) noexcept {
+  const int64_t size = machine.row->element_size;
+  if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
+  return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
+}
+
+const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept {
+  if (!row.narrow || p.panels) return row;
+  const bool narrow = p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p));
+  return narrow ? *row.narrow : row;
+}
+
+// Tasks are ranges of rows, or of columns where there are few rows or copying B for each task would cost more. B's
+// columns are taken some at a time, so that they stay in half of L2 for all rows of a task.
+void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept {
+  const KernelRow &row = *plan->row;
+  const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
+  const int64_t line = (depth > 0 ? depth : 1) * size;
+  if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
+  const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, row.nr);
+  const int64_t most = col_panels <= kDirectPanels
+                           ? kDirectPanels
+                           : clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
+  const bool here = in_place(p.b, size), few = p.m <= kFewRows;
+  // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
+  const bool crowded = !few && scattered(p, machine, 16);
+  plan->down_columns = few_down_columns(p, row) && !columns_collide(p);
+  plan->copy_b = !plan->down_columns && (!here || crowded);
+  plan->nc = most * row.nr;
+  const double b_bytes = double(p.k) * double(p.n) * double(size);
+  const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
+  if (along_b) {
+    // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
+    const int64_t row_bytes = p.m * size * row.nr;
+    if (p.m > 1) {
+      plan->b_ahead = kPanelsAhead * row.nr * size;
+      if (p.b.row_stride % kSameSets == 0) plan->steps = kStreamSteps;
+    } else {
+      const bool near = b_bytes <= double(machine.l3 / 2);
+      plan->b_ahead = near ? 0 : kRowAhead;
+      plan->steps = near && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
+    }
+    plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
+  } else if (plan->down_columns) {
+    if (p.k > plan->kc) plan->nc = row.nr;  // as far down a panel's columns as they go
+  } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
+    // Down B's columns: some at a time, copied (transposed) to L1 in parts.
+    plan->steps = kColumnBytes / size;
+    plan->nc = p.m <= kColumnRows ? kColumnBytes / size : row.nr;
+  }
+  const bool share_k = shares_k(p, *plan, row_panels, col_panels);
+  if (share_k) plan->nc = col_panels * row.nr;
+  int64_t row_tasks = 1, col_tasks = 1;
+  if (threads > 1 && !share_k) {
+    const int64_t wanted = kTasksPerThread * threads;
+    // A task that copies B should have rows enough to make up for it.
+    const int64_t low = plan->copy_b ? 2 * kPanelsPerBlock : kPanelsPerBlock;
+    if (along_b)  // wide, to read far along each of B's rows
+      col_tasks = smaller(threads, col_panels);
+    else if (!plan->steps && row_panels >= threads && (!plan->copy_b || p.m > p.n))
+      row_tasks = clamp(row_panels / low / threads * threads, threads, wanted);
+    else
+      col_tasks = clamp(col_panels / kDirectPanels / threads * threads,
+                        smaller(threads, col_panels), wanted);
+  }
+  const bool totals = p.k > plan->kc;
+  if (totals && !share_k) {
+    const int64_t fit = machine.l2 / 4 / (plan->nc * size) / plan->mr;
+    row_tasks = clamp(ceil_div(row_panels, fit > 0 ? fit : 1), row_tasks, row_panels);
+  }
+  plan->row_tasks = row_tasks;
+  plan->col_tasks = col_tasks;
+  plan->tasks = row_tasks * col_tasks;
+  plan->mc = part_of(p.m, plan->mr, row_tasks, 0).size();
+  if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
+  plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
+  if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
+  if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
+  const int64_t sums = round_up(plan->mc * plan->nc * size, 64);
+  plan->totals_bytes = totals ? sums : 0;
+  plan->worker_scratch = plan->a_bytes + plan->b_bytes + plan->totals_bytes;
+  if (plan->steps) plan->worker_scratch += sums;
+  plan->scratch = plan->worker_scratch * threads;
+  if (!share_k) return;
+  plan->slot_bytes = sums;
+  const int64_t blocks = plan->k_blocks(p.k);
+  plan->slots = blocks < threads ? blocks : clamp(kSlotsBytes / sums, threads, blocks);
+  plan->tasks = smaller(plan->slots, kTasksPerThread * threads);
+  plan->scratch += plan->slots * sums;
+}
+
+}  // namespace fastla

@@ -1,0 +1,25 @@
+// What the planners of the paths share.
+#pragma once
+#include "gemm/plan.hpp"
+
+namespace fastla {
+
+inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+inline int64_t clamp(int64_t x, int64_t low, int64_t high) {
+  return x < low ? low : x > high ? high : x;
+}
+inline double work(const Problem &p) { return double(p.m) * double(p.n) * double(p.k); }
+
+// Rows so many bytes apart are in the same sets of L1.
+constexpr int64_t kPage = 4096;
+// With fewer terms than these C is what moves: tiles go along its rows.
+constexpr int64_t kShallow = 64;
+
+// Whether A is better read in place than packed; B may still be.
+bool direct_pays(const Problem &p, const Machine &machine) noexcept;
+// The row for the direct paths: the given one, or its narrow one.
+const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept;
+void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept;
+
+}  // namespace fastla
