@@ -36,7 +36,7 @@ struct Rectangle {
   int64_t depth_of(int64_t n) const { return smaller(plan.kc, p.k - n * plan.kc); }
 
   Block describe(int64_t n, char *chains) const noexcept {
-    Block block = make_block(p, 0, n == 0, n == plan.k_blocks(p.k) - 1);
+    Block block = make_block(plan, p, 0, n == 0, n == plan.k_blocks(p.k) - 1);
     block.along_rows = plan.along_rows;
     block.m = rows;
     block.n = cols;

@@ -47,7 +47,7 @@ struct Step {
     const int64_t panel = panel_start(panels, blocks(), index);
     const int64_t next_panel = panel_start(panels, blocks(), index + 1);
     const int64_t i = panel_start(rows, panels, panel);
-    Block block = make_block(p, depth, first, last);
+    Block block = make_block(plan, p, depth, first, last);
     block.packed = true;
     block.along_rows = plan.along_rows;
     block.panels = next_panel - panel;

@@ -14,11 +14,13 @@ inline uint32_t run(const Plan &plan, const Problem &problem, char *scratch) noe
 }
 
 // The fields of a block that do not depend on where it lies.
-inline Block make_block(const Problem &p, int64_t k, bool first, bool last) noexcept {
+inline Block make_block(const Plan &plan, const Problem &p, int64_t k, bool first,
+                        bool last) noexcept {
   Block block{};
   block.k = k;
   block.first = first;
   block.last = last;
+  block.c_near = plan.c_near;
   block.c_row_stride = p.c_row_stride;
   block.c_col_stride = p.c_col_stride;
   block.finish = p.finish;

@@ -10,6 +10,8 @@ constexpr int64_t kTotalsBytes = int64_t{16} << 20;
 // multiple of the page apart are in the same sets (12 ways, lines of two tiles each): tiles of half the rows are then
 // up to 1.16 times as fast (2000x1024x16), but lose 5% at 32 terms and 10% where rows are not so placed.
 constexpr int64_t kVeryShallow = 16;
+// C is taken to be near up to this part of L2. Asking for its lines costs a tile of 64 steps 4 to 8%.
+constexpr int64_t kNearPart = 2;
 
 bool overlaps(const Operand &x, const Problem &p, int64_t size) {
   if (!x.data) return false;
@@ -142,6 +144,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   }
   plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
+  plan->c_near = p.m * p.n * size <= machine.l2 / kNearPart;
   // Each thread gets at least half of what two share at the break-even.
   plan->threads =
       int(smaller(machine.threads, int64_t(work(p) * double(size) / (kThreadWork / 2))));

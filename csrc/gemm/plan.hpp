@@ -57,6 +57,7 @@ struct Plan {
   int64_t worker_scratch;  // bytes for each worker
   int64_t scratch;         // bytes of the call
   bool along_rows;         // Block::along_rows
+  bool c_near;             // Block::c_near
 
   // The packed path.
   bool totals_in_c;     // sums of earlier blocks wait in C; otherwise in scratch

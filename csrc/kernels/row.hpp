@@ -87,6 +87,8 @@ struct Block {
   char *state;
   int64_t state_stride;
   bool resumed, suspended;
+  // C is in L2, so that its lines need not be asked for.
+  bool c_near;
   // The output and its epilogue (nullptr: none), used when `last`. row0, col0: position of the rectangle
   // in C, for the epilogue's operands.
   char *c;

@@ -130,7 +130,7 @@ template <class T, int MR, int vectors> struct Tile {
 #pragma GCC unroll 16
       for (int i = 0; i < MR; ++i) {
         Vec<T> av = splat(load_scalar<T>(at.row(i)));
-        FASTLA_HOLD(av);  // one load for all its products, not one for each
+        if (vectors > 1) FASTLA_HOLD(av);  // one load for all its products, not one for each
 #pragma GCC unroll 16
         for (int j = 0; j < vectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
       }
@@ -172,8 +172,9 @@ template <class T, int MR, int vectors> struct Tile {
     const char *line = (block.last ? block.c : block.total) + i0 * stride + j0 * int64_t(sizeof(T));
     constexpr int width = vectors * FASTLA_VECTOR_BYTES;
     const int64_t last = block.k < At::last_steps ? block.k : At::last_steps, rest = block.k - last;
-    const int64_t part = rest > kLastSteps ? (rest - kLastSteps) / MR & -4 : 0;
-    for (int i = 0; i < MR; ++i, line += stride) {
+    const int64_t part =
+        !block.c_near && rest > kLastSteps ? (rest - kLastSteps) / MR & -4 : 0;
+    for (int i = block.c_near ? MR - 1 : 0; i < MR; ++i, line += stride) {
 #pragma GCC unroll 8
       for (int ahead = 0; ahead < width; ahead += 64) __builtin_prefetch(line + ahead, 1);
       __builtin_prefetch(line + width - 1, 1);  // NumPy's rows begin 16 bytes into a cache line
