@@ -20,6 +20,8 @@ constexpr int64_t kCopyRows = 28;
 constexpr int64_t kColumnBytes = 256, kColliding = 2048;
 // Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
 constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
+// Memory is asked for A ahead where A and C are so many times L3; where they nearly fit it costs up to 8%.
+constexpr double kFarShare = 1.5;
 // Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
 constexpr int64_t kL1Ways = 8;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
@@ -132,6 +134,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->mc = part_of(p.m, plan->mr, row_tasks, 0).size();
   if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
   plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
+  const double moved = double(p.m) * double(p.k + p.n) * double(size);
+  plan->a_far = plan->along_rows && !totals && !p.a.swapped && p.a.col_stride == size &&
+                moved > kFarShare * double(machine.l3);
   if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64);

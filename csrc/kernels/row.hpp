@@ -70,6 +70,7 @@ struct Block {
   bool along_rows;
   const char *a;
   int64_t a_row_stride, a_col_stride;  // in place only
+  bool a_far;  // along the rows of C: A comes from memory, which is asked for it some panels ahead
   // B: nr columns at a time; in place, b_step is B's row stride, b_panel is nr elements, and nothing is read
   // beyond column n.
   const char *b;

@@ -84,6 +84,13 @@ template <class T, int NV, int panels> int64_t run_one_row(const Block &block, i
   return j;
 }
 
+// L2 is asked for these rows of A.
+FASTLA_INLINE void prefetch_rows(const Block &block, int64_t first, int64_t rows, int64_t size) {
+  const char *row = block.a + first * block.a_row_stride;
+  for (int64_t i = 0; i < rows; ++i, row += block.a_row_stride)
+    for (int64_t at = 0; at < block.k * size; at += 64) __builtin_prefetch(row + at, 0, 2);
+}
+
 template <class T, int MR, int NV> void run_block(const Block &block) {
   static constexpr Tiles<T, MR, NV> tiles;
   constexpr int64_t nr = NV * Simd<T>::lanes, size = sizeof(T);
@@ -101,8 +108,10 @@ template <class T, int MR, int NV> void run_block(const Block &block) {
     int64_t j = run_one_row<T, NV, kRowPanels>(block, 0);
     for (; j < block.n; j += nr) panel_rows(0, j, columns(j));
   } else if (block.along_rows) {
-    for (int64_t panel = 0; panel < block.panels; ++panel)
+    for (int64_t panel = 0; panel < block.panels; ++panel) {
+      if (block.a_far) prefetch_rows(block, panels.start(panel + 2), panels.height, size);
       for (int64_t j = 0; j < block.n; j += nr) panel_rows(panel, j, columns(j));
+    }
   } else {
     for (int64_t j = 0; j < block.n; j += nr)
       for (int64_t panel = 0; panel < block.panels; ++panel) panel_rows(panel, j, columns(j));

@@ -172,8 +172,7 @@ template <class T, int MR, int vectors> struct Tile {
     const char *line = (block.last ? block.c : block.total) + i0 * stride + j0 * int64_t(sizeof(T));
     constexpr int width = vectors * FASTLA_VECTOR_BYTES;
     const int64_t last = block.k < At::last_steps ? block.k : At::last_steps, rest = block.k - last;
-    const int64_t part =
-        !block.c_near && rest > kLastSteps ? (rest - kLastSteps) / MR & -4 : 0;
+    const int64_t part = !block.c_near && rest > kLastSteps ? (rest - kLastSteps) / MR & -4 : 0;
     for (int i = block.c_near ? MR - 1 : 0; i < MR; ++i, line += stride) {
 #pragma GCC unroll 8
       for (int ahead = 0; ahead < width; ahead += 64) __builtin_prefetch(line + ahead, 1);
