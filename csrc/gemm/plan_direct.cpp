@@ -16,8 +16,8 @@ constexpr int64_t kTotalsNear = 256 << 10, kPanelsAhead = 2, kRowAhead = 1024;
 constexpr int64_t kSameSets = 32 << 10, kStreamSteps = 256;
 // Rows of A up to which B's contiguous columns are copied in parts, to L1.
 constexpr int64_t kCopyRows = 28;
-// Bytes of B's columns copied at a time, and of one row of so many of them; columns a multiple of so many apart collide.
-constexpr int64_t kColumnBytes = 256, kColliding = 2048;
+// Bytes of B's columns copied at a time, and of one row of so many of them; of a row of a panel.
+constexpr int64_t kColumnBytes = 256, kPanelBytes = 128;
 // Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
 constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 // Memory is asked for A ahead where A and C are so many times L3; where they nearly fit it costs up to 8%.
@@ -47,7 +47,10 @@ bool few_down_columns(const Problem &p, const KernelRow &row) {
   return p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped &&
          !in_place(p.b, size);
 }
-bool columns_collide(const Problem &p) { return p.b.col_stride % kColliding == 0; }
+bool columns_collide(const Problem &p, int64_t size) {
+  const int64_t stride = p.b.col_stride, apart = smaller(stride & -stride, kPage);
+  return kPanelBytes / size * apart > kL1Ways * kPage;
+}
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
 bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t col_panels) {
@@ -66,7 +69,8 @@ bool direct_pays(const Problem &p, const Machine &machine) noexcept {
 
 const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept {
   if (!row.narrow || p.panels) return row;
-  const bool narrow = p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p));
+  const bool narrow =
+      p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p, row.element_size));
   return narrow ? *row.narrow : row;
 }
 
@@ -84,7 +88,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
   // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = !few && scattered(p, machine, 16);
-  plan->down_columns = few_down_columns(p, row) && !columns_collide(p);
+  plan->down_columns = few_down_columns(p, row) && !columns_collide(p, size);
   plan->copy_b = !plan->down_columns && (!here || crowded);
   plan->nc = most * row.nr;
   const double b_bytes = double(p.k) * double(p.n) * double(size);
