@@ -110,7 +110,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.
     plan->steps = kColumnBytes / size;
-    plan->nc = p.m <= kColumnRows ? kColumnBytes / size : row.nr;
+    plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
   const bool share_k = shares_k(p, *plan, row_panels, col_panels);
   if (share_k) plan->nc = col_panels * row.nr;

@@ -40,7 +40,8 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
 }
 
 // A tile of r rows: packed[v][r] and direct[v][r] compute v of the panel's vectors, direct of the last one what is
-// there; direct[0][r] computes a whole panel, ahead[r] too, columns[whole][r] of columns in place. Compile-time lists, because arrays of functions must not be weak.
+// there; direct[0][r] computes a whole panel, ahead[r] too and asks for a later one, columns[whole][r] of columns in
+// place. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct Tiles {
   TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1], ahead[MR + 1];
   TileFn columns[2][fastla::kColumnRows + 1];
