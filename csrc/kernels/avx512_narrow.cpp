@@ -1,4 +1,4 @@
-// AVX-512 with half its width, for products of few columns and for columns that are transposed in registers.
+// AVX-512 at half its width: for few columns of C, and for B's columns where they are copied (plan_direct.cpp).
 #define FASTLA_VECTOR_BYTES 32
 #include "kernels/rows.hpp"
 #include "kernels/tables.hpp"

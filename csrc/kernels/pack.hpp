@@ -11,7 +11,7 @@ namespace {
 
 using fastla::Source;
 
-// Lines longer than this are not in L2 as a rule; they are asked for so far ahead.
+// Lines this far apart are not in L2 as a rule; L2 is asked for them so far ahead.
 constexpr int64_t kFarLine = 4096, kPackAhead = 512;
 
 template <class T> FASTLA_INLINE T load_swapped(const char *p) {
