@@ -9,8 +9,8 @@ namespace {
 using fastla::Block;
 
 FASTLA_INLINE bool streams_row(const Block &block) {
-  return block.m == 1 && block.suspended && block.k <= fastla::kRowSteps && !block.packed &&
-         !block.down_columns;
+  const bool steps = block.k == fastla::kRowSteps || block.k == fastla::kRowSteps / 2;
+  return block.m == 1 && block.suspended && steps && !block.packed && !block.down_columns;
 }
 
 template <class T, int steps, bool ahead> FASTLA_INLINE void stream_steps(const Block &block) {
@@ -43,8 +43,8 @@ template <class T, int steps, bool ahead> FASTLA_INLINE void stream_steps(const 
 }
 
 template <class T, int steps = fastla::kRowSteps> void stream_row(const Block &block) {
-  if constexpr (steps > 1)
-    if (block.k < steps) return stream_row<T, steps - 1>(block);
+  if constexpr (steps == fastla::kRowSteps)
+    if (block.k < steps) return stream_row<T, steps / 2>(block);
   if (block.b_ahead)
     stream_steps<T, steps, true>(block);
   else
