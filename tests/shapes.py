@@ -9,6 +9,7 @@ import fastla
 
 DTYPES = (np.float32, np.float64)
 NEEDS = {
+    "zen4": "an x86-64 CPU with AVX-512 (F, BW, DQ, VL)",
     "avx512": "an x86-64 CPU with AVX-512 (F, BW, DQ, VL)",
     "avx2": "an x86-64 CPU with AVX2 and FMA",
     "neon": "an AArch64 CPU",

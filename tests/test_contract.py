@@ -198,6 +198,28 @@ def test_few_rows_against_more_than_the_cache(isa, dtype, m, n):
                 out.check(name)
 
 
+@pytest.mark.parametrize("apart", [2048, 4096, 6144], ids=lambda b: f"{b} bytes")
+def test_matrix_times_vector_with_colliding_rows(isa, dtype, apart):
+    """A x where A's rows begin in one or two sets of L1: taken some lines apart, if they are long enough."""
+    kb, size = oracle.kb(dtype), np.dtype(dtype).itemsize
+    rng = np.random.default_rng(9)
+    pages = -(-9 * kb * size // apart) + 1  # 9 blocks and more: threads share them where there are few rows
+    a = np.empty((77, pages * apart // size), dtype)[:, 2:9 * kb + 7]
+    a[...] = random_matrix(rng, a.shape, dtype)
+    x = random_matrix(rng, (a.shape[1],), dtype)
+    for m, depth in [(77, kb), (77, kb - 1), (77, 2 * kb + 256 // size - 1), (77, 2 * kb + 256 // size),
+                     (50, 1024 // size), (50, 1024 // size - 1), (30, a.shape[1]), (5, kb)]:
+        want = oracle.matmul2(a[:m, :depth], x[:depth, None])[:, 0]
+        spread = np.repeat(x[:depth], 2)[::2]
+        for threads in THREADS:
+            out = Guarded((1, m), dtype)
+            fastla.matmul(a[:m, :depth], x[:depth], out=out.out[0], num_threads=threads)
+            assert_same_bits(out.out[0], want, f"{m}x{depth}, {threads} threads")
+            out.check(f"{m}x{depth}")
+            got = fastla.matmul(a[:m, :depth], spread, num_threads=threads)
+            assert_same_bits(got, want, f"{m}x{depth}, spread x, {threads} threads")
+
+
 def test_rows_and_paths_agree_on_larger_products(dtype):
     rng = np.random.default_rng(7)
     a, b = random_matrix(rng, (197, 600), dtype), random_matrix(rng, (600, 301), dtype)

@@ -88,6 +88,7 @@ struct Rectangle {
     block->b_ahead = plan.b_ahead;
     if (plan.down_columns) {
       block->down_columns = true;
+      block->skewed = plan.skewed;
       block->b_step = b.col_stride;
       block->b_panel = nr * b.col_stride;
     }

@@ -125,24 +125,24 @@ bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
 }
 
 fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) noexcept {
-  const KernelRow &row = direct_row(p, *machine.row);
-  const int64_t size = row.element_size;
+  const int64_t size = machine.row->element_size;
   int64_t bytes = 0;
   if (__builtin_mul_overflow(p.m, p.n, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) ||
       __builtin_mul_overflow(p.m, p.k, &bytes) || __builtin_mul_overflow(bytes, size, &bytes) ||
       __builtin_mul_overflow(p.k, p.n, &bytes) || __builtin_mul_overflow(bytes, size, &bytes))
     return FASTLA_INVALID;
   *plan = {};
+  plan->path = p.m == 0 || p.n == 0 ? FASTLA_PATH_DIRECT : choose_path(p, machine);
+  const KernelRow &row =
+      plan->path == FASTLA_PATH_PACKED ? *machine.row : direct_row(p, *machine.row);
   plan->row = &row;
   plan->kc = kBlockLength;
   plan->mr = p.k <= kVeryShallow && p.c_row_stride % kPage == 0 ? row.mr / 2 : row.mr;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
-    plan->path = FASTLA_PATH_DIRECT;
     plan->threads = 1;
     plan->mc = plan->nc = 1;
     return FASTLA_OK;
   }
-  plan->path = choose_path(p, machine);
   plan->totals_in_c = totals_fit_c(p, size);
   plan->c_near = p.m * p.n * size <= machine.l2 / kNearPart;
   // Each thread gets at least half of what two share at the break-even.

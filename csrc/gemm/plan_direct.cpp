@@ -24,6 +24,8 @@ constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 constexpr double kFarShare = 1.5;
 // Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
 constexpr int64_t kL1Ways = 8;
+// One row reads colliding columns skewed instead of copying them if they are so long.
+constexpr int64_t kSkewedBytes = 1024;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
 // Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
@@ -47,9 +49,16 @@ bool few_down_columns(const Problem &p, const KernelRow &row) {
   return p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped &&
          !in_place(p.b, size);
 }
+int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage); }
 bool columns_collide(const Problem &p, int64_t size) {
-  const int64_t stride = p.b.col_stride, apart = smaller(stride & -stride, kPage);
-  return kPanelBytes / size * apart > kL1Ways * kPage;
+  return kPanelBytes / size * apart_in_page(p.b.col_stride) > kL1Ways * kPage;
+}
+// The lines of a vector's columns and the next ones must fit in L1's sets; from memory copying is as fast.
+bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, double b_bytes, int64_t l3) {
+  const int64_t lines = row.vector_bytes / row.element_size * apart_in_page(p.b.col_stride) / kPage;
+  return p.m == 1 && p.a.col_stride == row.element_size &&
+         depth * row.element_size >= kSkewedBytes && 2 * lines <= kL1Ways &&
+         b_bytes <= double(l3 / 2);
 }
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
@@ -67,8 +76,9 @@ bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
 }
 
-const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept {
-  if (!row.narrow || p.panels) return row;
+const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexcept {
+  const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
+  if (!row.narrow) return row;
   const bool narrow =
       p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p, row.element_size));
   return narrow ? *row.narrow : row;
@@ -88,10 +98,12 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
   // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = !few && scattered(p, machine, 16);
-  plan->down_columns = few_down_columns(p, row) && !columns_collide(p, size);
+  const double b_bytes = double(p.k) * double(p.n) * double(size);
+  const bool collide = few_down_columns(p, row) && columns_collide(p, size);
+  plan->skewed = collide && skew_pays(p, row, depth, b_bytes, machine.l3);
+  plan->down_columns = plan->skewed || (few_down_columns(p, row) && !collide);
   plan->copy_b = !plan->down_columns && (!here || crowded);
   plan->nc = most * row.nr;
-  const double b_bytes = double(p.k) * double(p.n) * double(size);
   const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
   if (along_b) {
     // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
@@ -106,7 +118,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     }
     plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
-    if (p.k > plan->kc) plan->nc = row.nr;  // as far down a panel's columns as they go
+    if (p.k > plan->kc)  // as far down so many panels' columns as they go
+      plan->nc = (plan->skewed ? kSkewedPanels : 1) * row.nr;
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.
     plan->steps = kColumnBytes / size;

@@ -12,6 +12,22 @@ using fastla::Block;
 // 1.25 times as fast; nearer ones lose up to 10%).
 constexpr int64_t kFarColumns = 16 << 10, kColumnAhead = 512;
 
+// Quads of 16 / sizeof(T) columns, step by step: quad by quad transposed.
+template <class T> FASTLA_INLINE void transpose_quads(const Vec<T> *v, Vec<T> *to) {
+  constexpr int quad = 16 / sizeof(T);
+  const Vec<T> x = interleave<T, 1, false>(v[0], v[1]), y = interleave<T, 1, true>(v[0], v[1]);
+  if constexpr (quad == 4) {
+    const Vec<T> z = interleave<T, 1, false>(v[2], v[3]), w = interleave<T, 1, true>(v[2], v[3]);
+    to[0] = interleave<T, 2, false>(x, z);
+    to[1] = interleave<T, 2, true>(x, z);
+    to[2] = interleave<T, 2, false>(y, w);
+    to[3] = interleave<T, 2, true>(y, w);
+  } else {
+    to[0] = x;
+    to[1] = y;
+  }
+}
+
 // V vectors of columns; of the last one, lanes beyond the edge repeat the last column.
 template <class T, int V, bool whole> struct ColumnsAt {
   static constexpr int lanes = Simd<T>::lanes, quad = 16 / sizeof(T), quads = lanes / quad;
@@ -67,20 +83,7 @@ template <class T, int V, bool whole> struct ColumnsAt {
       }
     }
 #pragma GCC unroll 2
-    for (int g = 0; g < group; g += quad) transpose_quads(v + g, to + g);
-  }
-  static FASTLA_INLINE void transpose_quads(const Vec<T> *v, Vec<T> *to) {
-    const Vec<T> x = interleave<T, 1, false>(v[0], v[1]), y = interleave<T, 1, true>(v[0], v[1]);
-    if constexpr (quad == 4) {
-      const Vec<T> z = interleave<T, 1, false>(v[2], v[3]), w = interleave<T, 1, true>(v[2], v[3]);
-      to[0] = interleave<T, 2, false>(x, z);
-      to[1] = interleave<T, 2, true>(x, z);
-      to[2] = interleave<T, 2, false>(y, w);
-      to[3] = interleave<T, 2, true>(y, w);
-    } else {
-      to[0] = x;
-      to[1] = y;
-    }
+    for (int g = 0; g < group; g += quad) transpose_quads<T>(v + g, to + g);
   }
   // The next step of vector j.
   FASTLA_INLINE Vec<T> step(int j) const {

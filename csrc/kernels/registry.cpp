@@ -13,17 +13,22 @@ struct Isa {
   const char *name;
   const KernelRow *rows;  // by dtype
   bool (*usable)(const Cpu &);
+  bool (*best)(const Cpu &);  // where it is usable: whether it is better than the ones below
 };
+
+bool always(const Cpu &) { return true; }
+bool zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 48 KiB
 
 // Best first.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
-    {"avx512", avx512_rows, [](const Cpu &c) { return c.avx512; }},
-    {"avx2", avx2_rows, [](const Cpu &c) { return c.avx2 && c.fma; }},
+    {"zen4", zen4_rows, [](const Cpu &c) { return c.avx512; }, zen4},
+    {"avx512", avx512_rows, [](const Cpu &c) { return c.avx512; }, always},
+    {"avx2", avx2_rows, [](const Cpu &c) { return c.avx2 && c.fma; }, always},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, [](const Cpu &c) { return c.neon; }},
+    {"neon", neon_rows, [](const Cpu &c) { return c.neon; }, always},
 #endif
-    {"generic", generic_rows, [](const Cpu &) { return true; }},
+    {"generic", generic_rows, always, always},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 
@@ -35,7 +40,7 @@ int find(const char *name) {
 
 int best() {
   int i = 0;
-  while (!kIsas[i].usable(cpu())) ++i;  // the last one always is
+  while (!kIsas[i].usable(cpu()) || !kIsas[i].best(cpu())) ++i;  // the last one always is
   return i;
 }
 

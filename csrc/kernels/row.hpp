@@ -56,6 +56,9 @@ static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel
 // all rows use is better (float32 14x768x768: 1.1 times as fast, 8: 0.96).
 static constexpr int64_t kColumnRows = 8;
 
+// Panels of colliding columns taken together by one row of A.
+static constexpr int64_t kSkewedPanels = 3;
+
 // Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
 static constexpr int64_t kRowSteps = 8;
 
@@ -79,6 +82,8 @@ struct Block {
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
+  bool
+      skewed;  // and one row of A, contiguous: columns collide in L1 and are taken some lines apart (skewed.hpp)
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
   char *total;
   int64_t total_stride;
@@ -111,7 +116,9 @@ struct KernelRow {
   void (*activate)(int kind, const char *x, char *y, int64_t count);
   // Independent fused multiply-adds in registers, for the roof.
   void (*fma_loop)(int64_t iterations);
-  double fma_loop_flops;    // operations in one iteration
+  double fma_loop_flops;  // operations in one iteration
+  const KernelRow
+      *direct;  // the row for what is not packed, if this one's tiles are for packed operands only
   const KernelRow *narrow;  // the row for few columns, if they have one of their own
 };
 

@@ -4,6 +4,7 @@
 #include "kernels/columns.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/row.hpp"
+#include "kernels/skewed.hpp"
 #include "kernels/stream.hpp"
 #include "kernels/tile.hpp"
 
@@ -39,15 +40,32 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
   }
 }
 
-// A tile of r rows: packed[v][r] and direct[v][r] compute v of the panel's vectors, direct of the last one what is
-// there; direct[0][r] computes a whole panel, ahead[r] too and asks for a later one, columns[whole][r] of columns in
-// place. Compile-time lists, because arrays of functions must not be weak.
-template <class T, int MR, int NV> struct Tiles {
-  TileFn packed[NV + 1][MR + 1], direct[NV + 1][MR + 1], ahead[MR + 1];
+// of[v][r]: a tile of r rows and v of the panel's vectors. Compile-time lists, because arrays of functions must not be
+// weak.
+template <class T, int MR, int NV> struct PackedTiles {
+  TileFn of[NV + 1][MR + 1];
+  template <int R, int V> constexpr void fill() {
+    of[V][R] = &packed_tile<T, R, NV, V>;
+    if constexpr (V > 1)
+      fill<R, V - 1>();
+    else if constexpr (R > 1)
+      fill<R - 1, NV>();
+  }
+  constexpr PackedTiles() : of{} { fill<MR, NV>(); }
+
+  TileFn choose(const Block &, int64_t rows, int64_t n) const {
+    constexpr int lanes = Simd<T>::lanes;
+    return of[(n + lanes - 1) / lanes][rows];
+  }
+};
+
+// direct[v][r] computes of the last vector what is there; direct[0][r] computes a whole panel, ahead[r] too and asks
+// for a later one, columns[whole][r] of columns in place.
+template <class T, int MR, int NV> struct DirectTiles {
+  TileFn direct[NV + 1][MR + 1], ahead[MR + 1];
   TileFn columns[2][fastla::kColumnRows + 1];
   template <int R, int V> constexpr void fill() {
     if constexpr (V > 0) {
-      packed[V][R] = &packed_tile<T, R, NV, V>;
       direct[V][R] = &direct_tile<T, R, NV, V, false>;
       fill<R, V - 1>();
     } else {
@@ -60,14 +78,12 @@ template <class T, int MR, int NV> struct Tiles {
       if constexpr (R > 1) fill<R - 1, NV>();
     }
   }
-  constexpr Tiles() : packed{}, direct{}, ahead{}, columns{} { fill<MR, NV>(); }
+  constexpr DirectTiles() : direct{}, ahead{}, columns{} { fill<MR, NV>(); }
 
   TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
-    const int64_t vectors = (n + lanes - 1) / lanes;
-    if (block.packed) return packed[vectors][rows];
     if (block.down_columns) return columns[n == NV * lanes][rows];
-    if (n < NV * lanes) return direct[vectors][rows];
+    if (n < NV * lanes) return direct[(n + lanes - 1) / lanes][rows];
     return block.b_ahead ? ahead[rows] : direct[0][rows];
   }
 };
@@ -94,10 +110,10 @@ FASTLA_INLINE void prefetch_rows(const Block &block, int64_t first, int64_t rows
     for (int64_t at = 0; at < block.k * size; at += 64) __builtin_prefetch(row + at, 0, 2);
 }
 
-template <class T, int MR, int NV> void run_block(const Block &block) {
-  static constexpr Tiles<T, MR, NV> tiles;
+// All tiles of the block from column `from` on.
+template <class T, int NV, class Tiles>
+FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_row, int64_t from) {
   constexpr int64_t nr = NV * Simd<T>::lanes, size = sizeof(T);
-  const int64_t a_row = block.packed ? block.k * size : block.a_row_stride;
   const fastla::Panels panels(block.m, block.panels);
   const auto panel_rows = [&](int64_t panel, int64_t j, int64_t n) {
     const int64_t i = panels.start(panel), rows = panels.height + (panel < panels.taller);
@@ -105,20 +121,35 @@ template <class T, int MR, int NV> void run_block(const Block &block) {
                                  n);
   };
   const auto columns = [&](int64_t j) { return block.n - j < nr ? block.n - j : nr; };
-  if (streams_row(block)) {
-    stream_row<T>(block);
-  } else if (block.m == 1 && !block.packed && !block.down_columns) {
-    int64_t j = run_one_row<T, NV, kRowPanels>(block, 0);
-    for (; j < block.n; j += nr) panel_rows(0, j, columns(j));
-  } else if (block.along_rows) {
+  if (block.along_rows) {
     for (int64_t panel = 0; panel < block.panels; ++panel) {
       if (block.a_far) prefetch_rows(block, panels.start(panel + kFarPanels), panels.height, size);
-      for (int64_t j = 0; j < block.n; j += nr) panel_rows(panel, j, columns(j));
+      for (int64_t j = from; j < block.n; j += nr) panel_rows(panel, j, columns(j));
     }
   } else {
-    for (int64_t j = 0; j < block.n; j += nr)
+    for (int64_t j = from; j < block.n; j += nr)
       for (int64_t panel = 0; panel < block.panels; ++panel) panel_rows(panel, j, columns(j));
   }
+}
+
+template <class T, int MR, int NV> void run_packed(const Block &block) {
+  static constexpr PackedTiles<T, MR, NV> tiles;
+  run_tiles<T, NV>(block, tiles, block.k * int64_t(sizeof(T)), 0);
+}
+
+template <class T, int MR, int NV> void run_direct(const Block &block) {
+  static constexpr DirectTiles<T, MR, NV> tiles;
+  if (streams_row(block)) return stream_row<T>(block);
+  int64_t j = 0;
+  if (skews<T>(block))
+    j = run_skewed<T, NV>(block);
+  else if (block.m == 1 && !block.down_columns)
+    j = run_one_row<T, NV, kRowPanels>(block, 0);
+  run_tiles<T, NV>(block, tiles, block.a_row_stride, j);
+}
+
+template <class T, int MR, int NV> void run_block(const Block &block) {
+  block.packed ? run_packed<T, MR, NV>(block) : run_direct<T, MR, NV>(block);
 }
 
 // noinline: inlined into a caller with other vectors alive, an accumulator was spilled (a third of the rate).
@@ -137,7 +168,8 @@ template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t i
 }
 
 template <class T, int MR, int NV>
-constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
+constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Block &),
+                             const KernelRow *direct, const KernelRow *narrow) {
   constexpr int chains = 12;
   return KernelRow{isa,
                    dtype,
@@ -147,11 +179,21 @@ constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow
                    FASTLA_VECTOR_BYTES,
                    &pack_a<T, MR>,
                    &pack_b<T, NV>,
-                   &run_block<T, MR, NV>,
+                   block,
                    &activate_array<T>,
                    &fma_loop<T, chains>,
                    2.0 * chains * Simd<T>::lanes,
+                   direct,
                    narrow};
+}
+template <class T, int MR, int NV>
+constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
+  return make_row<T, MR, NV>(isa, dtype, &run_block<T, MR, NV>, nullptr, narrow);
+}
+// A row of packed products only, which leaves the others to another row.
+template <class T, int MR, int NV>
+constexpr KernelRow make_packed_row(const char *isa, int dtype, const KernelRow *direct) {
+  return make_row<T, MR, NV>(isa, dtype, &run_packed<T, MR, NV>, direct, nullptr);
 }
 
 }  // namespace

@@ -31,10 +31,12 @@ template <class T, int MR, int NV> struct PackedAt {
   FASTLA_INLINE void wrap(int64_t k) { b_ahead -= k * step; }
   FASTLA_INLINE const char *row(int i) const { return a + i * int64_t(sizeof(T)); }
   FASTLA_INLINE Vec<T> vector(int j) const { return load<T>(b + j * FASTLA_VECTOR_BYTES); }
-  FASTLA_INLINE void prefetch() const {
+  FASTLA_INLINE void prefetch(int64_t s) const {
+    constexpr int a_step = MR * sizeof(T);
+    constexpr int64_t sharing = 64 % a_step == 0 ? 64 / a_step : 1;  // steps with one line of A
+    if (s % sharing == 0)
 #pragma GCC unroll 8
-    for (int at = 0; at < int(MR * sizeof(T)); at += 64)
-      __builtin_prefetch(a + kPrefetchAhead + at);
+      for (int at = 0; at < a_step; at += 64) __builtin_prefetch(a + kPrefetchAhead + at);
 #pragma GCC unroll 8
     for (int at = 0; at < step; at += 64) __builtin_prefetch(b + b_ahead + at);
   }
@@ -78,7 +80,7 @@ template <class T, int MR, int NV, int V, bool whole, bool ahead> struct DirectA
     const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
     return whole || j + 1 < V ? load<T>(p) : last.load(p);
   }
-  FASTLA_INLINE void prefetch() const {
+  FASTLA_INLINE void prefetch(int64_t) const {
     if (ahead)
 #pragma GCC unroll 16
       for (int j = 0; j < V; ++j)
@@ -123,7 +125,7 @@ template <class T, int MR, int vectors> struct Tile {
 
   template <class At> FASTLA_INLINE void chain(int64_t k, At &at) {
 #pragma GCC unroll 4
-    for (int64_t step = 0; step < k; ++step) {
+    for (int64_t s = 0; s < k; ++s) {
       Vec<T> bv[vectors];
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) bv[j] = at.vector(j);
@@ -134,7 +136,7 @@ template <class T, int MR, int vectors> struct Tile {
 #pragma GCC unroll 16
         for (int j = 0; j < vectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
       }
-      at.prefetch();
+      at.prefetch(s);
       at.advance();
     }
   }

@@ -91,6 +91,8 @@ void find_name(Cpu &c) {
 }
 
 void inspect(Cpu &c) {
+  const Leaf maker = cpuid(0);
+  c.amd = memcmp(&maker.ebx, "Auth", 4) == 0 && memcmp(&maker.edx, "enti", 4) == 0;
   find_features(c);
   if (!find_caches(c, 4)) find_caches(c, 0x8000001d);
   find_name(c);

@@ -9,6 +9,7 @@ namespace fastla {
 struct Cpu {
   bool avx2 = false, fma = false, f16c = false;
   bool avx512 = false;  // F, BW, DQ and VL together: what a 64-byte kernel row asks for
+  bool amd = false;     // the maker
   bool avx512_bf16 = false, avx512_vnni = false;
   bool neon = false;
   int64_t l1 = 32 << 10, l2 = 512 << 10,
