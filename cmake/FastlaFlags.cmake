@@ -47,8 +47,13 @@ endfunction()
 #   or disappears. errno is the only thing given up: nobody reads it after a square root.
 function(fastla_core_flags target)
   fastla_flags(${target})
+  # Sanitized, the AVX-512 kernels take GCC a quarter of an hour at -O3.
+  set(level -O3)
+  if(FASTLA_SANITIZE)
+    set(level -O1)
+  endif()
   target_compile_options(
     ${target} PRIVATE -fno-fast-math -ffp-contract=off -fno-math-errno -fno-exceptions -fno-lto
-                      $<$<CONFIG:Release,RelWithDebInfo>:-O3>
+                      $<$<CONFIG:Release,RelWithDebInfo>:${level}>
                       $<$<CXX_COMPILER_ID:Clang>:-ffp-exception-behavior=maytrap>)
 endfunction()

@@ -145,10 +145,12 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 
 // Planning computes with doubles too: neither the caller's rounding nor its traps may meet them.
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
-  const FpScope scope;
+  FpScope scope;
   Task task;
-  const fastla_status status = desc ? prepare(*desc, &task, parallel_warm) : FASTLA_INVALID;
-  return status == FASTLA_OK ? compute(task, raised) : status;
+  fastla_status status = desc ? prepare(*desc, &task, parallel_warm) : FASTLA_INVALID;
+  if (status == FASTLA_OK) status = compute(task, raised);
+  *raised |= scope.close();
+  return status;
 }
 
 }  // namespace

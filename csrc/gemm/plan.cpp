@@ -146,9 +146,8 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   plan->totals_in_c = totals_fit_c(p, size);
   plan->c_near = p.m * p.n * size <= machine.l2 / kNearPart;
   // Each thread gets at least half of what two share at the break-even.
-  plan->threads =
-      int(smaller(machine.threads, int64_t(work(p) * double(size) / (kThreadWork / 2))));
-  if (plan->threads < 1) plan->threads = 1;
+  const double pay = work(p) * double(size) / (kThreadWork / 2);
+  plan->threads = pay < 2 ? 1 : pay < machine.threads ? int(pay) : machine.threads;
   if (plan->path == FASTLA_PATH_PACKED) {
     block_packed(p, machine, plan);
   } else {

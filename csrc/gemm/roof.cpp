@@ -6,6 +6,7 @@
 #include "fastla/gemm.h"
 #include "fastla/runtime.h"
 #include "kernels/row.hpp"
+#include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
 
 using namespace fastla;
@@ -44,6 +45,7 @@ extern "C" {
 fastla_status fastla_roof_fma(int32_t dtype, int32_t threads, double seconds, double *flops) {
   if (dtype < 0 || dtype >= FASTLA_DTYPES || threads < 1 || !(seconds > 0) || !flops)
     return FASTLA_INVALID;
+  const FpScope scope;
   const KernelRow &row = chosen_row(dtype);
   const double t = now();
   row.fma_loop(1000);

@@ -62,19 +62,14 @@ uint32_t run_stacked(const Plan &plan, const Problem &p, const Stack &s, int thr
   const int64_t tasks = (s.count + per_task - 1) / per_task;
   // One task alone stays outside of parallel_for: its items may use the threads themselves.
   const auto run_items = [&](int64_t task, int worker) {
-    uint32_t flags = 0;
+    uint32_t flags = 0;  // of helpers
     const int64_t end = smaller(s.count, (task + 1) * per_task);
     for (int64_t i = task * per_task; i < end; ++i)
       flags |= run(plan, item(p, s, i), scratch + worker * plan.scratch);
     return flags;
   };
   if (!share) return run_items(0, 0);
-  uint32_t raised[kMaxSharers] = {};
-  const int sharers = threads < kMaxSharers ? threads : kMaxSharers;
-  uint32_t flags = parallel_for(
-      tasks, sharers, [&](int64_t task, int worker) { raised[worker] |= run_items(task, worker); });
-  for (int i = 0; i < sharers; ++i) flags |= raised[i];
-  return flags;
+  return parallel_for(tasks, threads < kMaxSharers ? threads : kMaxSharers, run_items);
 }
 
 }  // namespace fastla

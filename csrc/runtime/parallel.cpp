@@ -50,12 +50,10 @@ constexpr int64_t kChainGap = 100'000;  // ns
 // Spins for so long before it lets others run.
 constexpr int64_t kSpin = 40'000;  // ns
 
-uint32_t run_worker(WorkerFn fn, void *context, int worker) noexcept {
-  const FpScope scope;
+void run_worker(WorkerFn fn, void *context, int worker) noexcept {
   ++depth;
   fn(context, worker);
   --depth;
-  return scope.flags();
 }
 
 struct Region {
@@ -67,13 +65,19 @@ struct Region {
 }  // namespace
 
 uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept {
-  if (threads <= 1 || depth > 0 || !team_lock.try_lock()) return run_worker(fn, context, 0);
+  if (threads <= 1 || depth > 0 || !team_lock.try_lock()) {
+    run_worker(fn, context, 0);
+    return 0;
+  }
   watch_forks();
   started.store(true, std::memory_order_relaxed);
   Region region{fn, context, {}};
   const auto join = [](void *it, int worker) {
     auto &r = *static_cast<Region *>(it);
-    r.flags.fetch_or(run_worker(r.fn, r.context, worker), std::memory_order_relaxed);
+    if (worker == 0) return run_worker(r.fn, r.context, worker);
+    FpScope scope;
+    run_worker(r.fn, r.context, worker);
+    r.flags.fetch_or(scope.close(), std::memory_order_relaxed);
   };
   team_run(threads < kMaxThreads ? threads : kMaxThreads, join, &region);
   team_lock.unlock();

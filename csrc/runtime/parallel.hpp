@@ -11,8 +11,9 @@ using WorkerFn = void (*)(void *context, int worker);
 
 // Runs fn on up to `threads` threads at once, the caller among them as worker 0; returns when all have returned.
 // Helpers may come late, not at all, or more than once, so the workers share out tasks among themselves, and whoever
-// is there does all of them. Each has the environment of FpScope; the result is the flags that they raised. Inside
-// another parallel call, or while another thread has the team, the caller is the only worker.
+// is there does all of them. The caller is in an FpScope, which keeps its flags; each helper gets one of its own, and the
+// result is the flags that they raised. Inside another parallel call, or while another thread has the team, the caller is
+// the only worker.
 uint32_t parallel_region(int threads, WorkerFn fn, void *context) noexcept;
 
 // The same for a callable: body(worker).
