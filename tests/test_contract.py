@@ -198,6 +198,24 @@ def test_few_rows_against_more_than_the_cache(isa, dtype, m, n):
                 out.check(name)
 
 
+@pytest.mark.parametrize(("n", "k"), [(64, 40), (101, 64), (90, 300)])
+def test_many_rows_of_more_than_the_cache(isa, dtype, n, k):
+    """Rows of A and C that follow each other, a few MB of them, against a B that stays in the cache."""
+    m = 12001 if k < 300 else 4001
+    rng = np.random.default_rng(10)
+    a, b = random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
+    rows = np.unique([0, 1, m - 1, *range(13, 30), *rng.integers(0, m, 60)])
+    want = oracle.matmul2(a[rows], b)
+    first = fastla.matmul(a, b, num_threads=1)
+    assert_same_bits(first[rows], want, "sampled rows")
+    for threads in (2, 3):
+        out = Guarded((m, n), dtype)
+        fastla.matmul(a, b, out=out.out, num_threads=threads)
+        assert_same_bits(out.out, first, f"{threads} threads, rows apart")
+        out.check()
+        assert_same_bits(fastla.matmul(a, b, num_threads=threads), first, f"{threads} threads")
+
+
 @pytest.mark.parametrize("apart", [2048, 4096], ids=lambda b: f"{b} bytes")
 def test_matrix_times_vector_with_colliding_rows(isa, dtype, apart):
     """A x where A's rows begin in one or two sets of L1: taken some lines apart, if they are long enough."""

@@ -39,6 +39,7 @@ struct Rectangle {
     Block block = make_block(plan, p, 0, n == 0, n == plan.k_blocks(p.k) - 1);
     block.along_rows = plan.along_rows;
     block.a_far = plan.a_far;
+    block.flowing = plan.flowing;
     block.m = rows;
     block.n = cols;
     block.panels = panel_count(rows, plan.mr);

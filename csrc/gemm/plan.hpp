@@ -69,7 +69,7 @@ struct Plan {
 
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
   int64_t row_tasks, col_tasks;
-  bool copy_b, down_columns, skewed, a_far;
+  bool copy_b, down_columns, skewed, a_far, flowing;
   int64_t steps;    // of K at a time; 0: a block of K at once
   int64_t b_ahead;  // Block::b_ahead
   int64_t a_bytes, b_bytes, totals_bytes;

@@ -4,9 +4,9 @@
 namespace fastla {
 namespace {
 
-// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if there is no more work and
-// no more bytes in a row of B.
-constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kDirectBytes = 2560;
+// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if A and C flow past B and there
+// are no more bytes in a row of B, or if there is no more work and no more bytes in a row of B.
+constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kFlowingBytes = 2048, kDirectBytes = 2560;
 constexpr double kDirectWork = 140e6;
 // A panel of B is read across rows that are no farther apart than a page.
 constexpr int64_t kFarApart = 4096;
@@ -20,8 +20,11 @@ constexpr int64_t kCopyRows = 28;
 constexpr int64_t kColumnBytes = 256, kPanelBytes = 128;
 // Threads share the blocks of K of a C no larger than this; and memory for the chains of so many blocks.
 constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
-// Memory is asked for A ahead where A and C are so many times L3; where they nearly fit it costs up to 8%.
-constexpr double kFarShare = 1.5;
+// Rows of A and C that follow each other are asked for on the way where they are so many times L2, at most a line of
+// each per step. Rows of A alone are asked for all at once where A and C are so many times L3; where they nearly fit
+// that costs up to 8%.
+constexpr double kFlowingShare = 2, kFarShare = 1.5;
+constexpr int64_t kLine = 64;
 // Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
@@ -30,6 +33,16 @@ constexpr int64_t kSkewedBytes = 1024;
 constexpr int64_t kDirectPanels = 4;
 // Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
 constexpr int64_t kTasksPerThread = 6;
+
+// Whether one block of A, more than the cache, and C flow past B.
+bool flows(const Problem &p, const KernelRow &row, int64_t mr, int64_t l2) {
+  const int64_t size = row.element_size;
+  const bool rows_follow = !p.a.swapped && p.a.col_stride == size && p.a.row_stride == p.k * size &&
+                           p.c_col_stride == size && p.c_row_stride == p.n * size;
+  return rows_follow && p.m > kFewRows && p.k <= kBlockLength &&
+         mr * row.nr * size <= kLine * smaller(p.n, p.k) &&
+         double(p.m) * double(p.k + p.n) * double(size) > kFlowingShare * double(l2);
+}
 
 bool in_place(const Source &b, int64_t size) { return !b.swapped && b.col_stride == size; }
 
@@ -73,6 +86,10 @@ bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t co
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
   if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
+  const KernelRow &row = direct_row(p, *machine.row);
+  if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 &&
+      flows(p, row, row.mr, machine.l2))
+    return true;
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
 }
 
@@ -152,8 +169,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
   plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
-  plan->a_far = plan->along_rows && !totals && !p.a.swapped && p.a.col_stride == size &&
-                moved > kFarShare * double(machine.l3);
+  plan->flowing = plan->along_rows && flows(p, row, plan->mr, machine.l2);
+  plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
+                p.a.col_stride == size && moved > kFarShare * double(machine.l3);
   if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64);

@@ -74,6 +74,8 @@ struct Block {
   const char *a;
   int64_t a_row_stride, a_col_stride;  // in place only
   bool a_far;  // along the rows of C: A comes from memory, which is asked for it some panels ahead
+  bool
+      flowing;  // the same where the rows of A, and those of C, follow each other: both are asked for on the way
   // B: nr columns at a time; in place, b_step is B's row stride, b_panel is nr elements, and nothing is read
   // beyond column n.
   const char *b;

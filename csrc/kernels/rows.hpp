@@ -21,10 +21,10 @@ template <class T, int MR, int NV, int V> void packed_tile(const Block &block, c
                                                            int64_t n) {
   run_tile<T, MR, V>(block, PackedAt<T, MR, NV>{a, b}, i0, j0, n);
 }
-template <class T, int MR, int NV, int V, bool whole, bool ahead = false>
+template <class T, int MR, int NV, int V, bool whole, Ask ask = Ask::nothing>
 void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
                  int64_t n) {
-  run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole, ahead>(a, b, block, n), i0, j0, n);
+  run_tile<T, MR, V>(block, DirectAt<T, MR, NV, V, whole, ask>(a, b, block, i0, j0, n), i0, j0, n);
 }
 
 // B's columns contiguous: few rows leave registers for a whole panel, and need its chains to hide fma's latency.
@@ -59,10 +59,10 @@ template <class T, int MR, int NV> struct PackedTiles {
   }
 };
 
-// direct[v][r] computes of the last vector what is there; direct[0][r] computes a whole panel, ahead[r] too and asks
-// for a later one, columns[whole][r] of columns in place.
+// direct[v][r] computes of the last vector what is there; direct[0][r] computes a whole panel, ahead[r] and flowing[r]
+// too and ask for what later ones need, columns[whole][r] of columns in place.
 template <class T, int MR, int NV> struct DirectTiles {
-  TileFn direct[NV + 1][MR + 1], ahead[MR + 1];
+  TileFn direct[NV + 1][MR + 1], ahead[MR + 1], flowing[MR + 1];
   TileFn columns[2][fastla::kColumnRows + 1];
   template <int R, int V> constexpr void fill() {
     if constexpr (V > 0) {
@@ -70,7 +70,8 @@ template <class T, int MR, int NV> struct DirectTiles {
       fill<R, V - 1>();
     } else {
       direct[0][R] = &direct_tile<T, R, NV, NV, true>;
-      ahead[R] = &direct_tile<T, R, NV, NV, true, true>;
+      ahead[R] = &direct_tile<T, R, NV, NV, true, Ask::b>;
+      flowing[R] = &direct_tile<T, R, NV, NV, true, Ask::next_panel>;
       if constexpr (R <= fastla::kColumnRows) {
         columns[0][R] = &columns_tile<T, R, NV, false>;
         columns[1][R] = &columns_tile<T, R, NV, true>;
@@ -78,12 +79,13 @@ template <class T, int MR, int NV> struct DirectTiles {
       if constexpr (R > 1) fill<R - 1, NV>();
     }
   }
-  constexpr DirectTiles() : direct{}, ahead{}, columns{} { fill<MR, NV>(); }
+  constexpr DirectTiles() : direct{}, ahead{}, flowing{}, columns{} { fill<MR, NV>(); }
 
   TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
     if (block.down_columns) return columns[n == NV * lanes][rows];
     if (n < NV * lanes) return direct[(n + lanes - 1) / lanes][rows];
+    if (block.flowing) return flowing[rows];
     return block.b_ahead ? ahead[rows] : direct[0][rows];
   }
 };

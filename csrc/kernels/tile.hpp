@@ -22,7 +22,8 @@ template <class T, int MR, int NV> struct PackedAt {
   const char *a, *b;
   int64_t b_ahead;
   static constexpr bool in_parts = false;  // of a block of K
-  static constexpr int group = 1;          // steps at a time
+  static constexpr bool asks_for_c = false;
+  static constexpr int group = 1;  // steps at a time
   static constexpr int64_t step = NV * FASTLA_VECTOR_BYTES, last_steps = kPrefetchAhead / step;
 
   FASTLA_INLINE PackedAt(const char *a_panel, const char *b_panel)
@@ -49,19 +50,24 @@ template <class T, int MR, int NV> struct PackedAt {
   }
 };
 
+// What a tile asks for on its way, for a later one: B further along its rows, for L2; or of the next panel the rows of A
+// and C, which follow each other in memory, a line of each per step.
+enum class Ask { nothing, b, next_panel };
+
 // Operands in place, of B V vectors, the last one in part. Three rows share a pointer: x86 addresses base,
 // base + stride and base + 2 stride, and fifteen pointers would not stay in registers.
-template <class T, int MR, int NV, int V, bool whole, bool ahead> struct DirectAt {
+template <class T, int MR, int NV, int V, bool whole, Ask ask> struct DirectAt {
   static constexpr bool in_parts = true;
   static constexpr int group = 1;
   static constexpr int groups = (MR + 2) / 3;
   static constexpr int64_t last_steps = 0;
-  const char *a[groups], *b;
-  int64_t a_row, a_col, b_step, b_panel, b_ahead;
+  static constexpr bool asks_for_c = ask == Ask::next_panel;
+  const char *a[groups], *b, *next_a, *next_c;
+  int64_t a_row, a_col, b_step, b_panel, b_ahead, next_a_step, next_c_step;
   Part<T> last;
 
   FASTLA_INLINE DirectAt(const char *first_row, const char *first_panel, const Block &block,
-                         int64_t n)
+                         int64_t i0, int64_t j0, int64_t n)
       : b(first_panel),
         a_row(block.a_row_stride),
         a_col(block.a_col_stride),
@@ -74,14 +80,28 @@ template <class T, int MR, int NV, int V, bool whole, bool ahead> struct DirectA
       a[g] = first_row + 3 * g * a_row;
       FASTLA_HIDE(a[g]);
     }
+    if constexpr (ask == Ask::next_panel) {
+      constexpr int64_t nr = NV * Simd<T>::lanes, bytes = MR * nr * sizeof(T);
+      next_a_step = (bytes + block.n - 1) / block.n;
+      next_c_step = (bytes + block.k - 1) / block.k;
+      const int64_t earlier = j0 / nr * block.k;  // steps of the panel's other tiles
+      next_a = first_row + MR * a_row + earlier * next_a_step;
+      next_c = block.c + (i0 + MR) * block.c_row_stride + earlier * next_c_step;
+    }
   }
   FASTLA_INLINE const char *row(int i) const { return a[i / 3] + i % 3 * a_row; }
   FASTLA_INLINE Vec<T> vector(int j) const {
     const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
     return whole || j + 1 < V ? load<T>(p) : last.load(p);
   }
-  FASTLA_INLINE void prefetch(int64_t) const {
-    if (ahead)
+  FASTLA_INLINE void prefetch(int64_t) {
+    if constexpr (ask == Ask::next_panel) {
+      __builtin_prefetch(next_a);
+      __builtin_prefetch(next_c, 1);
+      next_a += next_a_step;
+      next_c += next_c_step;
+    }
+    if constexpr (ask == Ask::b)
 #pragma GCC unroll 16
       for (int j = 0; j < V; ++j)
         __builtin_prefetch(b + b_ahead + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES, 0, 2);
@@ -169,7 +189,7 @@ template <class T, int MR, int vectors> struct Tile {
   // The chain over the whole block, with the tile's lines of C asked for on the way, a row at a time: all at
   // once they would take the line fill buffers from A and B (2% of a loop over tiles in L2).
   template <class At> FASTLA_INLINE void run(const Block &block, At &at, int64_t i0, int64_t j0) {
-    if (At::in_parts && block.suspended) return chain(block.k, at);
+    if (At::asks_for_c || (At::in_parts && block.suspended)) return chain(block.k, at);
     const int64_t stride = block.last ? block.c_row_stride : block.total_stride;
     const char *line = (block.last ? block.c : block.total) + i0 * stride + j0 * int64_t(sizeof(T));
     constexpr int width = vectors * FASTLA_VECTOR_BYTES;
