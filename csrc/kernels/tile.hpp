@@ -215,22 +215,28 @@ template <class T, int MR, int vectors> struct Tile {
     const int64_t to_stride = block.last ? block.c_row_stride : block.total_stride;
     if (n < vectors * lanes) return store_part(block, from, to, to_stride, n);
     if (block.first)
-      store_rows(to, to_stride, [](int, int64_t) { return Vec<T>{}; });
+      store_rows<false>(from, block.total_stride, to, to_stride);
     else
-      store_rows(to, to_stride,
-                 [&](int i, int64_t at) { return load<T>(from + i * block.total_stride + at); });
+      store_rows<true>(from, block.total_stride, to, to_stride);
   }
 
-  // Adds what total(i, byte) gives for row i; -0 becomes +0 even when that is zero (docs/contract.md).
-  template <class Total>
-  FASTLA_INLINE void store_rows(char *to, int64_t to_stride, Total &&total) const {
+  // -0 becomes +0 even where there is no total to be added (docs/contract.md). One row after the other: computed
+  // beforehand, the rows' addresses would take the place of the next tile's steps in the CPU's queues.
+  template <bool totals> FASTLA_INLINE void store_rows(const char *from, int64_t from_stride,
+                                                       char *to, int64_t to_stride) const {
 #pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i)
+    for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) {
         const int64_t at = j * FASTLA_VECTOR_BYTES;
-        store<T>(to + i * to_stride + at, total(i, at) + acc[i][j]);
+        store<T>(to + at, (totals ? load<T>(from + at) : Vec<T>{}) + acc[i][j]);
       }
+      to += to_stride;
+      FASTLA_HIDE(to);
+      if (!totals) continue;
+      from += from_stride;
+      FASTLA_HIDE(from);
+    }
   }
 
   // The same where the last vector is not whole.
