@@ -137,7 +137,9 @@ def test_kernels():
     assert "generic" in names
     assert [(r.isa, r.dtype) for r in rows] == [(n, d) for n in names for d in ("float32", "float64")]
     assert all(r.usable for r in rows if r.isa == "generic")
-    assert [r.isa for r in rows if r.chosen] == [next(r.isa for r in rows if r.usable)] * 2
+    usable = [n for n in names if shapes.usable(n)]
+    (picked,) = {r.isa for r in rows if r.chosen}
+    assert picked in (usable[:2] if usable[0] == "zen4" else usable[:1])  # zen4 is for one CPU
     assert all(r.mr > 0 and r.nr > 0 and r.vector_bytes in (16, 32, 64) for r in rows)
 
 

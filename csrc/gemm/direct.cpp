@@ -67,7 +67,7 @@ struct Rectangle {
   }
 
   void find_a(int64_t k, Block *block) const noexcept {
-    // (A copy of p.a would be read before it is written: 10 ns.)
+    // Not through a copy of p.a: read across two of its stores, it would stall for 10 ns.
     block->a = p.a.data + i0 * p.a.row_stride + k * p.a.col_stride;
     block->a_row_stride = p.a.row_stride;
     block->a_col_stride = p.a.col_stride;
@@ -133,9 +133,7 @@ uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcep
       for (int64_t n = some.begin; n < some.end; ++n)
         all(worker).run_chains(n0 + n, slots + n * plan.slot_bytes);
     });
-    flags |= parallel_region(1, [&](int) {
-      for (int64_t n = 0; n < round; ++n) all(0).add_chains(n0 + n, slots + n * plan.slot_bytes);
-    });
+    for (int64_t n = 0; n < round; ++n) all(0).add_chains(n0 + n, slots + n * plan.slot_bytes);
   }
   return flags;
 }
@@ -147,7 +145,7 @@ uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept 
   return parallel_for(plan.tasks, plan.threads, [&](int64_t task, int worker) {
     const int64_t down = plan.col_tasks > 1 ? task / plan.col_tasks : task;
     const Range rows = part_of(p.m, plan.mr, plan.row_tasks, down);
-    const Range cols = part_of(p.n, plan.row->nr, plan.col_tasks, task - down * plan.col_tasks);
+    const Range cols = part_of(p.n, plan.deal, plan.col_tasks, task - down * plan.col_tasks);
     Rectangle part = rectangle(plan, p, scratch + worker * plan.worker_scratch, rows);
     for (part.j0 = cols.begin; part.j0 < cols.end; part.j0 += plan.nc) {
       part.cols = smaller(plan.nc, cols.end - part.j0);

@@ -143,7 +143,8 @@ fastla_status compute(const Task &task, uint32_t *raised) {
   return FASTLA_OK;
 }
 
-// Planning computes with doubles too: neither the caller's rounding nor its traps may meet them.
+// Planning computes with doubles too: neither the caller's rounding nor its traps may meet them, and it raises nothing
+// but inexact.
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   FpScope scope;
   Task task;

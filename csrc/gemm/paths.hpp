@@ -4,7 +4,7 @@
 
 namespace fastla {
 
-// Each returns the floating-point exceptions that were raised (FASTLA_FP_*).
+// The caller is in an FpScope; each returns the floating-point exceptions that helpers raised (FASTLA_FP_*).
 uint32_t run_packed(const Plan &plan, const Problem &problem, char *scratch) noexcept;
 uint32_t run_direct(const Plan &plan, const Problem &problem, char *scratch) noexcept;
 

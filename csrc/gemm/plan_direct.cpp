@@ -4,8 +4,8 @@
 namespace fastla {
 namespace {
 
-// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if A and C flow past B and there
-// are no more bytes in a row of B, or if there is no more work and no more bytes in a row of B.
+// A is read in place if B has no more bytes in a row, or A no more rows, than these, or if A and C flow past B, of no
+// more bytes in a row and at most half of L2, or if there is no more work and no more bytes in a row of B.
 constexpr int64_t kNarrowBytes = 512, kFewRows = 96, kFlowingBytes = 2048, kDirectBytes = 2560;
 constexpr double kDirectWork = 140e6;
 // A panel of B is read across rows that are no farther apart than a page.
@@ -34,13 +34,13 @@ constexpr int64_t kDirectPanels = 4;
 // Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
 constexpr int64_t kTasksPerThread = 6;
 
-// Whether one block of A, more than the cache, and C flow past B.
+// Whether one block of A, more than the cache, and C flow past B. The tiles that are whole do the asking.
 bool flows(const Problem &p, const KernelRow &row, int64_t mr, int64_t l2) {
-  const int64_t size = row.element_size;
+  const int64_t size = row.element_size, tiles = p.n / row.nr;
   const bool rows_follow = !p.a.swapped && p.a.col_stride == size && p.a.row_stride == p.k * size &&
                            p.c_col_stride == size && p.c_row_stride == p.n * size;
-  return rows_follow && p.m > kFewRows && p.k <= kBlockLength &&
-         mr * row.nr * size <= kLine * smaller(p.n, p.k) &&
+  return rows_follow && p.m > kFewRows && p.k <= kBlockLength && mr * size <= kLine * tiles &&
+         mr * p.n * size <= kLine * tiles * p.k &&
          double(p.m) * double(p.k + p.n) * double(size) > kFlowingShare * double(l2);
 }
 
@@ -71,11 +71,12 @@ bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, double b_b
   const int64_t lines = row.vector_bytes / row.element_size * apart_in_page(p.b.col_stride) / kPage;
   return p.m == 1 && p.a.col_stride == row.element_size &&
          depth * row.element_size >= kSkewedBytes && 2 * lines <= kL1Ways &&
-         b_bytes <= double(l3 / 2);
+         p.n >= kSkewedVectors * row.nr && b_bytes <= double(l3 / 2);
 }
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
-bool shares_k(const Problem &p, const Plan &plan, int64_t row_panels, int64_t col_panels) {
+bool shares_k(const Problem &p, const Plan &plan) {
+  const int64_t row_panels = panel_count(p.m, plan.mr), col_panels = panel_count(p.n, plan.row->nr);
   const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
   return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
          p.m * col_panels * plan.row->nr * plan.row->element_size <= kTinyBytes;
@@ -87,7 +88,7 @@ bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
   if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
   const KernelRow &row = direct_row(p, *machine.row);
-  if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 &&
+  if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 && in_place(p.b, size) &&
       flows(p, row, row.mr, machine.l2))
     return true;
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
@@ -108,19 +109,21 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
   const int64_t line = (depth > 0 ? depth : 1) * size;
   if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
-  const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, row.nr);
+  const double b_bytes = double(p.k) * double(p.n) * double(size);
+  const bool share_k = shares_k(p, *plan);
+  const bool collide = few_down_columns(p, row) && columns_collide(p, size);
+  plan->skewed = collide && !share_k && skew_pays(p, row, depth, b_bytes, machine.l3);
+  plan->deal = plan->skewed ? kSkewedVectors * row.nr : row.nr;
+  const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, plan->deal);
   const int64_t most = col_panels <= kDirectPanels
                            ? kDirectPanels
-                           : clamp(machine.l2 / 2 / (line * row.nr), kDirectPanels, col_panels);
+                           : clamp(machine.l2 / 2 / (line * plan->deal), kDirectPanels, col_panels);
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
   // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = !few && scattered(p, machine, 16);
-  const double b_bytes = double(p.k) * double(p.n) * double(size);
-  const bool collide = few_down_columns(p, row) && columns_collide(p, size);
-  plan->skewed = collide && skew_pays(p, row, depth, b_bytes, machine.l3);
   plan->down_columns = plan->skewed || (few_down_columns(p, row) && !collide);
   plan->copy_b = !plan->down_columns && (!here || crowded);
-  plan->nc = most * row.nr;
+  plan->nc = most * plan->deal;
   const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
   if (along_b) {
     // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
@@ -135,14 +138,13 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     }
     plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
-    if (p.k > plan->kc)  // as far down so many panels' columns as they go
-      plan->nc = (plan->skewed ? kSkewedPanels : 1) * row.nr;
+    if (p.k > plan->kc) plan->nc = plan->deal;  // as far down a panel's columns as they go
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.
     plan->steps = kColumnBytes / size;
     plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
-  const bool share_k = shares_k(p, *plan, row_panels, col_panels);
+
   if (share_k) plan->nc = col_panels * row.nr;
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1 && !share_k) {
@@ -166,10 +168,10 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->col_tasks = col_tasks;
   plan->tasks = row_tasks * col_tasks;
   plan->mc = part_of(p.m, plan->mr, row_tasks, 0).size();
-  if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * row.nr);
-  plan->along_rows = line * plan->mc > machine.l2 / 4 || depth <= kShallow;
+  if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * plan->deal);
+  plan->flowing = col_tasks == 1 && plan->nc >= p.n && flows(p, row, plan->mr, machine.l2);
+  plan->along_rows = plan->flowing || line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
-  plan->flowing = plan->along_rows && flows(p, row, plan->mr, machine.l2);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
   if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);

@@ -18,7 +18,7 @@ constexpr int64_t kShallow = 64;
 
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
-// The row for the direct paths: the given one, or its narrow one.
+// The row for the direct paths: the given one or the one it names, or the narrow one of that.
 const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept;
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept;
 

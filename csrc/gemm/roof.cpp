@@ -67,6 +67,7 @@ fastla_status fastla_roof_read(int32_t threads, double seconds, double *bytes_pe
   const int64_t bytes = (4 * l3 > int64_t{128} << 20 ? 4 * l3 : int64_t{128} << 20) / 4096 * 4096;
   char *data = static_cast<char *>(aligned_alloc(4096, size_t(bytes)));
   if (!data) return FASTLA_NO_MEMORY;
+  const FpScope scope;
   memset(data, 1, size_t(bytes));
   constexpr int64_t piece = int64_t{1} << 20;
   typedef uint64_t Line __attribute__((vector_size(16)));

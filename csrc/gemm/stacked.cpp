@@ -62,7 +62,7 @@ uint32_t run_stacked(const Plan &plan, const Problem &p, const Stack &s, int thr
   const int64_t tasks = (s.count + per_task - 1) / per_task;
   // One task alone stays outside of parallel_for: its items may use the threads themselves.
   const auto run_items = [&](int64_t task, int worker) {
-    uint32_t flags = 0;  // of helpers
+    uint32_t flags = 0;  // of an item's helpers: none where items are shared
     const int64_t end = smaller(s.count, (task + 1) * per_task);
     for (int64_t i = task * per_task; i < end; ++i)
       flags |= run(plan, item(p, s, i), scratch + worker * plan.scratch);

@@ -16,7 +16,7 @@ struct Stack {
 // Drops axes of length 1, and folds axes along which only A and C move row by row into m.
 void fold_stack(Stack *stack, Problem *problem) noexcept;
 
-// Most threads that share a stack: bounds the scratch and the flags kept for each.
+// Most threads that share a stack: bounds the scratch.
 constexpr int kMaxSharers = 256;
 
 // Threads share the items when there are enough of them, else each item's own tasks. scratch has

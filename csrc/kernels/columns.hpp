@@ -87,7 +87,7 @@ template <class T, int V, bool whole> struct ColumnsAt {
   }
   // The next step of vector j.
   FASTLA_INLINE Vec<T> step(int j) const {
-    Vec<T> v;
+    Vec<T> v{};
 #pragma GCC unroll 16
     for (int i = 0; i < lanes; ++i) v[i] = load_scalar<T>(at(j * lanes + i));
     return v;

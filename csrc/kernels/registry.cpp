@@ -13,16 +13,16 @@ struct Isa {
   const char *name;
   const KernelRow *rows;  // by dtype
   bool (*usable)(const Cpu &);
-  bool (*best)(const Cpu &);  // where it is usable: whether it is better than the ones below
+  bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
 };
 
 bool always(const Cpu &) { return true; }
-bool zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 48 KiB
+bool is_zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 48 KiB
 
-// Best first.
+// Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
-    {"zen4", zen4_rows, [](const Cpu &c) { return c.avx512; }, zen4},
+    {"zen4", zen4_rows, [](const Cpu &c) { return c.avx512; }, is_zen4},
     {"avx512", avx512_rows, [](const Cpu &c) { return c.avx512; }, always},
     {"avx2", avx2_rows, [](const Cpu &c) { return c.avx2 && c.fma; }, always},
 #elif defined(__aarch64__)
@@ -40,7 +40,7 @@ int find(const char *name) {
 
 int best() {
   int i = 0;
-  while (!kIsas[i].usable(cpu()) || !kIsas[i].best(cpu())) ++i;  // the last one always is
+  while (!kIsas[i].usable(cpu()) || !kIsas[i].preferred(cpu())) ++i;  // the last one always is
   return i;
 }
 

@@ -56,8 +56,8 @@ static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel
 // all rows use is better (float32 14x768x768: 1.1 times as fast, 8: 0.96).
 static constexpr int64_t kColumnRows = 8;
 
-// Panels of colliding columns taken together by one row of A.
-static constexpr int64_t kSkewedPanels = 3;
+// Vectors of colliding columns that one row of A takes side by side.
+static constexpr int64_t kSkewedVectors = 3;
 
 // Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
 static constexpr int64_t kRowSteps = 8;
@@ -73,9 +73,9 @@ struct Block {
   bool along_rows;
   const char *a;
   int64_t a_row_stride, a_col_stride;  // in place only
-  bool a_far;  // along the rows of C: A comes from memory, which is asked for it some panels ahead
-  bool
-      flowing;  // the same where the rows of A, and those of C, follow each other: both are asked for on the way
+  // Along the rows of C: A comes from memory, which is asked for it some panels ahead; or (flowing) the rows of A, and
+  // those of C, follow each other, and the next panel's of both are asked for on the way.
+  bool a_far, flowing;
   // B: nr columns at a time; in place, b_step is B's row stride, b_panel is nr elements, and nothing is read
   // beyond column n.
   const char *b;
@@ -84,8 +84,8 @@ struct Block {
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
-  bool
-      skewed;  // and one row of A, contiguous: columns collide in L1 and are taken some lines apart (skewed.hpp)
+  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (skewed.hpp).
+  bool skewed;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
   char *total;
   int64_t total_stride;

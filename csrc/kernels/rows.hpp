@@ -143,10 +143,9 @@ template <class T, int MR, int NV> void run_direct(const Block &block) {
   static constexpr DirectTiles<T, MR, NV> tiles;
   if (streams_row(block)) return stream_row<T>(block);
   int64_t j = 0;
-  if (skews<T>(block))
-    j = run_skewed<T, NV>(block);
-  else if (block.m == 1 && !block.down_columns)
-    j = run_one_row<T, NV, kRowPanels>(block, 0);
+  if (block.m == 1 && !block.down_columns) j = run_one_row<T, NV, kRowPanels>(block, 0);
+  if constexpr (FASTLA_VECTOR_BYTES <= 32)  // wider vectors leave it to the narrow row
+    if (skews<T>(block)) j = run_skewed<T, NV>(block);
   run_tiles<T, NV>(block, tiles, block.a_row_stride, j);
 }
 

@@ -28,6 +28,7 @@ template <class T> struct Apart {
 template <class T>
 FASTLA_INLINE Vec<T> next_steps(const char *p, const Apart<T> &apart, const char *a, Vec<T> acc) {
   constexpr int steps = 16 / sizeof(T);
+  static_assert(Simd<T>::lanes <= 2 * steps);
   Vec<T> b[steps];
 #pragma GCC unroll 4
   for (int i = 0; i < steps; ++i)
@@ -59,9 +60,10 @@ FASTLA_INLINE void next_line(const char **p, const Apart<T> &apart, const char *
     }
 }
 
-// All of a's k steps for three vectors of columns from p[] on.
+// All of a's k steps, 2 kSkew lines or more, for the vectors of columns from p[] on.
 template <class T> FASTLA_INLINE void skewed_chains(const char **p, const Apart<T> &apart,
                                                     const char *a, int64_t k, Vec<T> *acc) {
+  static_assert(fastla::kSkewedVectors == 3);
   constexpr int64_t line = 64 / sizeof(T);
   for (int i = 0; i < kSkew; ++i) next_line<T, 2, 3>(p, apart, a, acc);
   a -= kSkew * 64;
@@ -81,21 +83,21 @@ template <class T> FASTLA_INLINE void skewed_chains(const char **p, const Apart<
     }
 }
 
-// A block of K's rest may be too short.
+// The last block of K may be too short.
 template <class T> bool skews(const Block &block) {
-  const bool chains_whole = !block.resumed && !block.suspended;
-  return block.skewed && chains_whole && block.k * int64_t(sizeof(T)) >= 4 * kSkew * 64;
+  return block.skewed && block.k * int64_t(sizeof(T)) >= 2 * kSkew * 64;
 }
 
-// The panels of nr columns that there are in threes; returns the column of those left.
+// As many panels of nr columns as the vectors divide; returns the column of those left.
 template <class T, int NV> int64_t run_skewed(const Block &block) {
-  constexpr int64_t lanes = Simd<T>::lanes, nr = NV * lanes, width = fastla::kSkewedPanels * lanes;
+  constexpr int V = fastla::kSkewedVectors;
+  constexpr int64_t lanes = Simd<T>::lanes, width = V * lanes, panels = V * NV * lanes;
   const Apart<T> apart(block.b_step);
-  const int64_t end = block.n / (fastla::kSkewedPanels * nr) * fastla::kSkewedPanels * nr;
+  const int64_t end = block.n / panels * panels;
   for (int64_t j = 0; j < end; j += width) {
     const char *b = block.b + j * block.b_step;
-    const char *p[3] = {b, b + lanes * block.b_step, b + 2 * lanes * block.b_step};
-    Tile<T, 1, 3> tile;
+    const char *p[V] = {b, b + lanes * block.b_step, b + 2 * lanes * block.b_step};
+    Tile<T, 1, V> tile;
     tile.zero();
     skewed_chains<T>(p, apart, block.a, block.k, tile.acc[0]);
     tile.finish(block, 0, j, width);

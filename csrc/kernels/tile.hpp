@@ -81,10 +81,12 @@ template <class T, int MR, int NV, int V, bool whole, Ask ask> struct DirectAt {
       FASTLA_HIDE(a[g]);
     }
     if constexpr (ask == Ask::next_panel) {
-      constexpr int64_t nr = NV * Simd<T>::lanes, bytes = MR * nr * sizeof(T);
-      next_a_step = (bytes + block.n - 1) / block.n;
-      next_c_step = (bytes + block.k - 1) / block.k;
-      const int64_t earlier = j0 / nr * block.k;  // steps of the panel's other tiles
+      // Of the tiles whole ones ask.
+      constexpr int64_t nr = NV * Simd<T>::lanes, row_bytes = MR * sizeof(T);
+      const int64_t tiles = block.n / nr, steps = tiles * block.k;
+      next_a_step = (row_bytes + tiles - 1) / tiles;
+      next_c_step = (row_bytes * block.n + steps - 1) / steps;
+      const int64_t earlier = j0 / nr * block.k;
       next_a = first_row + MR * a_row + earlier * next_a_step;
       next_c = block.c + (i0 + MR) * block.c_row_stride + earlier * next_c_step;
     }

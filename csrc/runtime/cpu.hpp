@@ -9,12 +9,13 @@ namespace fastla {
 struct Cpu {
   bool avx2 = false, fma = false, f16c = false;
   bool avx512 = false;  // F, BW, DQ and VL together: what a 64-byte kernel row asks for
-  bool amd = false;     // the maker
+
   bool avx512_bf16 = false, avx512_vnni = false;
   bool neon = false;
   int64_t l1 = 32 << 10, l2 = 512 << 10,
           l3 = 4 << 20;  // bytes of data cache, when nothing better is known
   char name[64] = "";
+  bool amd = false;        // the maker
   char features[96] = "";  // the names of the true members above, separated by blanks
 };
 

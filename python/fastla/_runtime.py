@@ -134,7 +134,7 @@ class KernelRow:
 
 
 def kernels() -> list[KernelRow]:
-    """The compiled kernel rows, best first.
+    """The compiled kernel rows, best first (zen4: on that CPU only).
 
     Returns
     -------

@@ -26,7 +26,7 @@ int32_t fastla_cgroup_cpus(const char *root);
 /* CPUs in the affinity mask of the calling thread. */
 int32_t fastla_affinity_cpus(void);
 
-/* Kernel rows, best first. */
+/* Kernel rows, best first (zen4: on that CPU). */
 typedef struct fastla_row_info {
   const char *isa;
   int32_t dtype; /* a fastla_dtype */
