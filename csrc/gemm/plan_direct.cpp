@@ -36,11 +36,11 @@ constexpr int64_t kTasksPerThread = 6;
 
 // Whether one block of A, more than the cache, and C flow past B. The tiles that are whole do the asking.
 bool flows(const Problem &p, const KernelRow &row, int64_t mr, int64_t l2) {
+  if (p.m <= kFewRows || p.k > kBlockLength) return false;
   const int64_t size = row.element_size, tiles = p.n / row.nr;
   const bool rows_follow = !p.a.swapped && p.a.col_stride == size && p.a.row_stride == p.k * size &&
                            p.c_col_stride == size && p.c_row_stride == p.n * size;
-  return rows_follow && p.m > kFewRows && p.k <= kBlockLength && mr * size <= kLine * tiles &&
-         mr * p.n * size <= kLine * tiles * p.k &&
+  return rows_follow && mr * size <= kLine * tiles && mr * p.n * size <= kLine * tiles * p.k &&
          double(p.m) * double(p.k + p.n) * double(size) > kFlowingShare * double(l2);
 }
 
@@ -76,6 +76,7 @@ bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, double b_b
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
 bool shares_k(const Problem &p, const Plan &plan) {
+  if (plan.threads == 1) return false;
   const int64_t row_panels = panel_count(p.m, plan.mr), col_panels = panel_count(p.n, plan.row->nr);
   const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
   return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
