@@ -4,6 +4,6 @@
 #include "kernels/tables.hpp"
 
 namespace fastla {
-extern const KernelRow avx512_narrow_rows[2] = {make_row<float, 14, 1>("avx512", 0),
-                                                make_row<double, 14, 1>("avx512", 1)};
+extern const KernelRow avx512_narrow_rows[2] = {make_direct_row<float, 14, 1>("avx512", 0),
+                                                make_direct_row<double, 14, 1>("avx512", 1)};
 }  // namespace fastla

@@ -191,10 +191,13 @@ template <class T, int MR, int NV>
 constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
   return make_row<T, MR, NV>(isa, dtype, &run_block<T, MR, NV>, nullptr, narrow);
 }
-// A row of packed products only, which leaves the others to another row.
+// A row of packed products only, which leaves the others to another row; and a row of those others.
 template <class T, int MR, int NV>
 constexpr KernelRow make_packed_row(const char *isa, int dtype, const KernelRow *direct) {
   return make_row<T, MR, NV>(isa, dtype, &run_packed<T, MR, NV>, direct, nullptr);
+}
+template <class T, int MR, int NV> constexpr KernelRow make_direct_row(const char *isa, int dtype) {
+  return make_row<T, MR, NV>(isa, dtype, &run_direct<T, MR, NV>, nullptr, nullptr);
 }
 
 }  // namespace
