@@ -36,7 +36,7 @@ GUARDED = """
             w = nr[np.dtype(dtype).name]
             half = w // 2
             columns = {{1, 2, half - 1, half, half + 1, w - 1, w, w + 1, 2 * w - 1, 4 * w + 3}} - {{0}}
-            for n, m, k in itertools.product(sorted(columns), (1, 2, 5, 14, 15, 31), (1, 7, 64, 530)):
+            for n, m, k in itertools.product(sorted(columns), (1, 2, 5, 14, 15, 31), (1, 7, 64, 512, 530)):
                 a, b = guarded((m, k), dtype, at_end), guarded((k, n), dtype, at_end)
                 bt, out = guarded((n, k), dtype, at_end), guarded((m, n), dtype, at_end)
                 a[...], b[...] = rng.standard_normal((m, k)), rng.standard_normal((k, n))
