@@ -47,7 +47,7 @@ endfunction()
 #   or disappears. errno is the only thing given up: nobody reads it after a square root.
 function(fastla_core_flags target)
   fastla_flags(${target})
-  # Sanitized, the AVX-512 kernels take GCC a quarter of an hour at -O3.
+  # Sanitized, the AVX-512 kernels take GCC more than ten minutes at -O3.
   set(level -O3)
   if(FASTLA_SANITIZE)
     set(level -O1)
