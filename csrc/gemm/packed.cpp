@@ -57,6 +57,7 @@ struct Step {
     block.b = b_panels;
     block.b_step = nr * size();
     block.b_panel = depth * nr * size();
+    block.b_share = plan.b_share;
     block.row0 = i0 + i;
     block.col0 = j0;
     block.c = p.c + block.row0 * p.c_row_stride + block.col0 * p.c_col_stride;

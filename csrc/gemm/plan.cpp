@@ -67,6 +67,10 @@ void cut_strips(const Problem &p, const KernelRow &row, Plan *plan) {
   plan->strips = smaller(clamp(longer / shorter, root, plan->threads), panels);
 }
 
+// With fewer terms tiles do not ask for their shares of the next panel of B: finding out what to ask for takes about
+// 20 cycles.
+constexpr int64_t kSharedDepth = 256;
+
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
 // 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc) take a quarter of L3.
 void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
@@ -88,6 +92,8 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->mc = clamp(machine.l2 / 4 / (depth * size) / plan->mr, 1, panels) * plan->mr;
   const int64_t blocks = plan->row_blocks(plan->chunk);
   plan->mc = ceil_div(panels, blocks) * plan->mr;
+  if (depth >= kSharedDepth)
+    plan->b_share = smaller(ceil_div(kAskBytes * row.nr * plan->mr, plan->mc), kLine);
   plan->tasks = plan->strips * blocks;
   plan->worker_scratch = round_up(depth * plan->mc * size, 4096);
   const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;

@@ -65,6 +65,7 @@ struct Plan {
   int64_t strips;
   int64_t chunk;  // rows of a strip that share a pass over B: all, unless their totals need scratch
   int64_t b_copies;  // two where the next panel of B is packed while the last one is still read
+  int64_t b_share;   // Block::b_share
   int64_t panel_bytes, strip_header, strip_scratch;
 
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.

@@ -62,6 +62,9 @@ static constexpr int64_t kSkewedVectors = 3;
 // Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
 static constexpr int64_t kRowSteps = 8;
 
+// Packed tiles ask L2 for B, a line at most, each time that so much of a row of A goes by.
+static constexpr int64_t kAskBytes = 16, kLine = 64;
+
 // A rectangle of C against one block of K.
 struct Block {
   int64_t m, n, k;
@@ -80,6 +83,8 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
+  // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: B is near.
+  int64_t b_share;
   // In place: L2 is asked for B so many bytes further along its rows; 0: it is near.
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.

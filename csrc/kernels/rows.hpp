@@ -16,10 +16,10 @@ using fastla::KernelRow;
 // a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
 using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
                         int64_t n);
-template <class T, int MR, int NV, int V> void packed_tile(const Block &block, const char *a,
-                                                           const char *b, int64_t i0, int64_t j0,
-                                                           int64_t n) {
-  run_tile<T, MR, V>(block, PackedAt<T, MR, NV>{a, b}, i0, j0, n);
+template <class T, int MR, int NV, int V, bool sharing = false>
+void packed_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
+                 int64_t n) {
+  run_tile<T, MR, V>(block, PackedAt<T, MR, NV, sharing>(a, b, block, i0, j0), i0, j0, n);
 }
 template <class T, int MR, int NV, int V, bool whole, Ask ask = Ask::nothing>
 void direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
@@ -40,21 +40,23 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
   }
 }
 
-// of[v][r]: a tile of r rows and v of the panel's vectors. Compile-time lists, because arrays of functions must not be
-// weak.
+// of[v][r]: a tile of r rows and v of the panel's vectors; sharing[r]: a whole and a high one, which asks L2
+// for its share of the next panel of B. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct PackedTiles {
-  TileFn of[NV + 1][MR + 1];
+  TileFn of[NV + 1][MR + 1], sharing[MR + 1];
   template <int R, int V> constexpr void fill() {
     of[V][R] = &packed_tile<T, R, NV, V>;
+    if constexpr (V == NV && 2 * R > MR) sharing[R] = &packed_tile<T, R, NV, V, true>;
     if constexpr (V > 1)
       fill<R, V - 1>();
     else if constexpr (R > 1)
       fill<R - 1, NV>();
   }
-  constexpr PackedTiles() : of{} { fill<MR, NV>(); }
+  constexpr PackedTiles() : of{}, sharing{} { fill<MR, NV>(); }
 
-  TileFn choose(const Block &, int64_t rows, int64_t n) const {
+  TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
+    if (block.b_share && n == NV * lanes && 2 * rows > MR) return sharing[rows];
     return of[(n + lanes - 1) / lanes][rows];
   }
 };
