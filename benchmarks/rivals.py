@@ -68,8 +68,12 @@ class Fastla(Contender):
         return lambda: matmul(a, b, out, num_threads=count)
 
     def roof(self, dtype: str, count: int, seconds: float) -> float:
-        """Of one dtype: fastla.roof() measures both and the memory's, too long for every round."""
-        return float(self.module._core.roof_fma(dtype, count, seconds))
+        """Of one dtype, over one stretch of so many seconds with all that interrupts it.
+
+        fastla.roof() takes the median of short rounds, without the interruptions that every longer
+        call has, and measures the memory's roof, too.
+        """
+        return float(self.module._core.roof_fma(dtype, count, seconds, rounds=1))
 
     def roofs(self, count: int) -> dict[str, float]:
         """Operations per second by dtype, and bytes per second, measured at leisure."""

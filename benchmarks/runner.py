@@ -11,7 +11,7 @@ from benchmarks.results import SUBJECT, Result, summarise
 from benchmarks.rivals import candidates
 from benchmarks.shapes import Cell
 from benchmarks.timer import Rounds, interleave
-from benchmarks.worker import Missing, Worker
+from benchmarks.worker import Missing, Worker, roof_seconds
 
 MIN_ROUNDS, MIN_LONG_ROUNDS = 6, 3  # 6: the fewest that give a 95% interval of a median
 LONG_ROUND = 2.0
@@ -135,7 +135,7 @@ class Runner:
         """At 80% of the roof for all."""
         call = cell.flops / (0.8 * self.roofs[cell.threads][cell.dtype])
         around = SAMPLE_SECONDS if cell.threads == 1 else TEAM_SAMPLE_SECONDS
-        return len(self.contest.workers) * (call + around)
+        return len(self.contest.workers) * (call + around) + roof_seconds(call)
 
     def _min_rounds(self, cell: Cell) -> int:
         return MIN_ROUNDS if self._round_seconds(cell) < LONG_ROUND else MIN_LONG_ROUNDS

@@ -27,11 +27,16 @@ from benchmarks.rivals import Call, Contender, Fastla, make
 from benchmarks.shapes import Cell, allocate, fill_normal
 from benchmarks.timer import LONG_CALL, Sample, batch_size, time_batch, warm_up
 
-ROOF_SECONDS = 0.008  # a sample of the roof in each round
+LEAST_ROOF_SECONDS, MOST_ROOF_SECONDS = 0.008, 0.25  # a sample of the roof in each round
 ROOF_AFTER_SECONDS = 0.001  # shorter than a CPU takes to raise its clock again
 WARM_SECONDS = 0.005  # untimed calls before a batch
 WARM_TEAM_SECONDS = 0.02  # the scheduler, at ticks of 4 ms, must give each thread its core again
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def roof_seconds(call: float) -> float:
+    """As long as the call, within bounds: what interrupts one interrupts the other as often."""
+    return min(max(call, LEAST_ROOF_SECONDS), MOST_ROOF_SECONDS)
 
 
 class Missing(Exception):
@@ -45,7 +50,7 @@ class Served:
         self.contender: Contender = make(name)
         self.call: Call | None = None
         self.cell: Cell | None = None
-        self.batch, self.long = 1, False
+        self.batch, self.long, self.roof_seconds = 1, False, LEAST_ROOF_SECONDS
 
     def describe(self) -> dict[str, Any]:
         return self.contender.describe()
@@ -72,13 +77,14 @@ class Served:
         assert self.call is not None
         self.batch = batch_size(self.call, first)
         self.long = first >= LONG_CALL and self.batch == 1
+        self.roof_seconds = roof_seconds(first if self.long else 0.0)
         return self.batch, self.contender.path(problem)
 
     def sample(self) -> Sample:
         assert self.call is not None and self.cell is not None
         roof = after = None
         if isinstance(self.contender, Fastla):
-            roof = self.contender.roof(self.cell.dtype, self.cell.threads, ROOF_SECONDS)
+            roof = self.contender.roof(self.cell.dtype, self.cell.threads, self.roof_seconds)
         if not self.long:
             warm_up(self.call, WARM_SECONDS if self.cell.threads == 1 else WARM_TEAM_SECONDS)
         seconds = time_batch(self.call, self.batch)

@@ -53,15 +53,16 @@ void force_path(const std::string &name) {
   throw py::error_already_set();
 }
 
-double roof_fma(const std::string &dtype, int threads, double seconds) {
+double roof_fma(const std::string &dtype, int threads, double seconds, int rounds) {
   double flops = 0;
   fastla_status status;
   {
     const py::gil_scoped_release release;
-    status =
-        fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, &flops);
+    status = fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, rounds,
+                             &flops);
   }
-  if (status != FASTLA_OK) throw py::value_error("roof: threads and seconds must be positive");
+  if (status != FASTLA_OK)
+    throw py::value_error("roof: threads and seconds must be positive, rounds 1 to 15");
   return flops;
 }
 
@@ -81,8 +82,9 @@ py::dict cpu_info() {
   py::dict info;
   info["name"] = fastla_cpu_name();
   info["features"] = fastla_cpu_features();
-  for (int level = 1; level <= 3; ++level)
-    info[py::str("l" + std::to_string(level))] = fastla_cache_bytes(level);
+  info["l1"] = fastla_cache_bytes(1);
+  info["l2"] = fastla_cache_bytes(2);
+  info["l3"] = fastla_cache_bytes(3);
   const char *error = fastla_isa_env_error();
   info["isa_env_error"] = error ? py::object(py::str(error)) : py::object(py::none());
   return info;
@@ -102,7 +104,8 @@ void bind_runtime(py::module_ &m) {
       "cgroup_cpus", [](const std::string &root) { return fastla_cgroup_cpus(root.c_str()); },
       py::arg("root"));
   m.def("affinity_cpus", &fastla_affinity_cpus);
-  m.def("roof_fma", &roof_fma, py::arg("dtype"), py::arg("threads"), py::arg("seconds"));
+  m.def("roof_fma", &roof_fma, py::arg("dtype"), py::arg("threads"), py::arg("seconds"),
+        py::arg("rounds"));
   m.def("roof_read", &roof_read, py::arg("threads"), py::arg("seconds"));
   m.def("cpu_info", &cpu_info);
   m.def("release_workspace", &fastla_release_workspace);

@@ -1,6 +1,7 @@
 """explain, kernels, use_isa, roof, show_config: what the library says about itself is what it does."""
 
 import dataclasses
+import time
 
 import numpy as np
 import oracle
@@ -187,6 +188,15 @@ def test_roof():
     for seconds in (0, -1, float("nan")):
         with pytest.raises(ValueError):
             fastla.roof(1, seconds=seconds)
+    for rounds in (0, 16):
+        with pytest.raises(ValueError):
+            _core.roof_fma("float32", 1, 0.01, rounds=rounds)
+
+
+def test_roof_over_one_stretch():
+    start = time.perf_counter()
+    assert _core.roof_fma("float32", 1, 0.1, rounds=1) > 0
+    assert time.perf_counter() - start > 0.05
 
 
 def test_show_config(capsys):

@@ -9,6 +9,7 @@ from types import TracebackType
 from . import _core
 
 _MOST_THREADS = 1024
+_ROOF_ROUNDS = 15
 
 
 def _count(n: int, function: str) -> int:
@@ -253,7 +254,7 @@ def roof(num_threads: int | None = None, seconds: float = 0.2) -> Roof:
     """
     n = get_num_threads() if num_threads is None else _count(num_threads, "roof")
     return Roof(
-        flops={name: _core.roof_fma(name, n, seconds) for name in ("float32", "float64")},
+        flops={name: _core.roof_fma(name, n, seconds, _ROOF_ROUNDS) for name in ("float32", "float64")},
         bandwidth=_core.roof_read(n, seconds),
         num_threads=n,
         isa=next(row.isa for row in kernels() if row.chosen),

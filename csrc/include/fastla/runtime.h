@@ -54,8 +54,11 @@ fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, 
                               int64_t count);
 
 /* The roof: operations per second of independent fused multiply-adds held in registers (2 operations
- * each), and bytes per second read from memory, on so many threads, over about so many seconds. */
-fastla_status fastla_roof_fma(int32_t dtype, int32_t threads, double seconds, double *flops);
+ * each), and bytes per second read from memory, on so many threads, over about so many seconds: the
+ * median of rounds, so that neither one that a neighbour disturbed nor a lucky one sets it. rounds, 1 to 15: how many;
+ * a single one is the rate over the whole stretch, with whatever interrupted it, as a call of that length has it. */
+fastla_status fastla_roof_fma(int32_t dtype, int32_t threads, double seconds, int32_t rounds,
+                              double *flops);
 fastla_status fastla_roof_read(int32_t threads, double seconds, double *bytes_per_second);
 
 /* Frees cached scratch memory. */
