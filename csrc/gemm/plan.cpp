@@ -72,7 +72,8 @@ void cut_strips(const Problem &p, const KernelRow &row, Plan *plan) {
 constexpr int64_t kSharedDepth = 256;
 
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
-// 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc) take a quarter of L3.
+// 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc), which are asked for long before their use, take half of L3, the
+// next one's copy counted in: A is packed again for each of them.
 void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *plan->row;
   const int64_t size = row.element_size, kc = plan->kc;
@@ -82,8 +83,10 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->along_rows = depth <= kShallow;
   const int64_t rows = plan->strips_of_rows ? part_of(p.m, plan->mr, plan->strips, 0).size() : p.m;
   const int64_t cols = plan->strips_of_rows ? p.n : part_of(p.n, row.nr, plan->strips, 0).size();
-  const int64_t most_cols = clamp(machine.l3 / 4 / (plan->strips * kc * size) / row.nr * row.nr,
-                                  8 * row.nr, 4096 / row.nr * row.nr);
+  const int64_t copies = plan->threads_per_strip() == 1 ? 1 : 2;
+  const int64_t most_cols =
+      clamp(machine.l3 / 2 / (plan->strips * copies * kc * size) / row.nr * row.nr, 8 * row.nr,
+            round_up(4096, row.nr));
   plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
   plan->chunk = rows;
   if (scratch_totals)
@@ -97,7 +100,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->tasks = plan->strips * blocks;
   plan->worker_scratch = round_up(depth * plan->mc * size, 4096);
   const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;
-  plan->b_copies = plan->threads_per_strip() == 1 || one_step ? 1 : 2;
+  plan->b_copies = one_step ? 1 : copies;
   if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);
   plan->strip_header = round_up((kStripCounters + blocks) * kCounterBytes, 4096);
   const int64_t totals = scratch_totals ? round_up(plan->chunk * plan->nc * size, 4096) : 0;
