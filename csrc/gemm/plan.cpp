@@ -85,8 +85,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t cols = plan->strips_of_rows ? p.n : part_of(p.n, row.nr, plan->strips, 0).size();
   const int64_t copies = plan->threads_per_strip() == 1 ? 1 : 2;
   const int64_t most_cols =
-      clamp(machine.l3 / 2 / (plan->strips * copies * kc * size) / row.nr * row.nr, 8 * row.nr,
-            round_up(4096, row.nr));
+      clamp(machine.l3 / 2 / (plan->strips * copies * kc * size), 8 * row.nr, 4096);
   plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
   plan->chunk = rows;
   if (scratch_totals)
