@@ -1,9 +1,9 @@
 """The interleaving timer: contenders take turns, so whatever disturbs the machine hits all alike.
 
 One round times every contender once (a batch of calls) and the machine's roof twice: before, on a
-rested core and about as long as a call, and right after the subject, at the clock that its work has
-left (CPUs lower it under wide multiply-adds with loads, and take about a millisecond to raise it
-again). Ratios and shares are formed within a round, and their median is taken over the rounds.
+rested core (for as long as a long call takes), and right after the subject, at the clock that its
+work has left (CPUs lower it under wide multiply-adds with loads, and take about a millisecond to
+raise it again). Ratios and shares are formed within a round, and their median is taken over the rounds.
 """
 
 from __future__ import annotations

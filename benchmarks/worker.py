@@ -35,7 +35,7 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def roof_seconds(call: float) -> float:
-    """As long as the call, within bounds: what interrupts one interrupts the other as often."""
+    """As long as a long call, within bounds: what interrupts one interrupts the other as often."""
     return min(max(call, LEAST_ROOF_SECONDS), MOST_ROOF_SECONDS)
 
 

@@ -83,7 +83,7 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
-  // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: B is near.
+  // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: none.
   int64_t b_share;
   // In place: L2 is asked for B so many bytes further along its rows; 0: it is near.
   int64_t b_ahead;
