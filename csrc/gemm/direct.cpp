@@ -95,7 +95,7 @@ struct Rectangle {
     if (!plan.copy_b) return;
     Source b = p.b;
     b.data = block->b;
-    plan.row->pack_b(b, block->k, block->n, b_copy);
+    plan.row->pack_b(b, block->k, block->n, block->k, b_copy);
     block->b = b_copy;
     block->b_step = nr * size;
     block->b_panel = block->k * nr * size;

@@ -15,8 +15,9 @@
 namespace fastla {
 namespace {
 
-// Panels of B packed by one task: some tens of kilobytes.
-constexpr int64_t kPanelsPerTask = 8;
+// B is packed in pieces: about so many bytes of whole rows, a few at least, where they are contiguous, otherwise some
+// panels.
+constexpr int64_t kPieceBytes = int64_t{128} << 10, kPieceSteps = 4, kPiecePanels = 8;
 
 // One block of K of one chunk of C. Its tasks: pieces of B to pack, then blocks of rows to compute.
 struct Step {
@@ -30,15 +31,23 @@ struct Step {
 
   int64_t size() const { return plan.row->element_size; }
 
-  int64_t pack_tasks() const {
-    return p.panels ? 0 : panel_count(cols, kPanelsPerTask * plan.row->nr);
+  bool b_along_rows() const { return p.b.col_stride == size(); }
+  int64_t b_length() const { return b_along_rows() ? depth : cols; }
+  int64_t piece_length() const {  // steps or columns
+    if (!b_along_rows()) return kPiecePanels * plan.row->nr;
+    const int64_t steps = kPieceBytes / (cols * size()) / kPieceSteps * kPieceSteps;
+    return steps > kPieceSteps ? steps : kPieceSteps;
   }
+  int64_t pack_tasks() const { return p.panels ? 0 : panel_count(b_length(), piece_length()); }
   void pack_b(int64_t task) const noexcept {
-    const int64_t piece = kPanelsPerTask * plan.row->nr, j = task * piece;
+    const int64_t begin = task * piece_length(),
+                  count = smaller(piece_length(), b_length() - begin);
+    const bool along = b_along_rows();
+    const int64_t s = along ? begin : 0, j = along ? 0 : begin;
     Source b = p.b;
-    b.data += k0 * b.row_stride + (j0 + j) * b.col_stride;
-    plan.row->pack_b(b, depth, smaller(piece, cols - j),
-                     const_cast<char *>(b_panels) + j * depth * size());
+    b.data += (k0 + s) * b.row_stride + (j0 + j) * b.col_stride;
+    char *panels = const_cast<char *>(b_panels) + (j * depth + s * plan.row->nr) * size();
+    plan.row->pack_b(b, along ? count : depth, along ? cols : count, depth, panels);
   }
 
   int64_t blocks() const { return plan.row_blocks(rows); }

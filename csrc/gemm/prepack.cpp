@@ -36,7 +36,8 @@ fastla_status fastla_pack_b(int32_t dtype, int64_t k, int64_t n, const fastla_ma
   for (int64_t k0 = 0; k0 < k; k0 += kc) {
     const Source source{static_cast<const char *>(b->data) + k0 * b->row_stride, b->row_stride,
                         b->col_stride, b->swapped != 0};
-    row.pack_b(source, smaller(kc, k - k0), n, result->panels + k0 * padded(n, row.nr) * size);
+    const int64_t depth = smaller(kc, k - k0);
+    row.pack_b(source, depth, n, depth, result->panels + k0 * padded(n, row.nr) * size);
   }
   *packed = result;
   return FASTLA_OK;

@@ -42,8 +42,9 @@ template <class T> void pack_elements(const char *p, int64_t line, int64_t step,
     }
 }
 
-// r[i][j] and r[j][i] trade places: at distance D, blocks of D lanes of r[i] and r[i + D] are exchanged.
-template <class T, int D> FASTLA_INLINE void transpose_stage(Vec<T> *r) {
+// Of `size` vectors, in each part of so many lanes, r[i][j] and r[j][i] trade places: at distance D, blocks of D lanes of
+// r[i] and r[i + D] are exchanged.
+template <class T, int size, int D = size / 2> FASTLA_INLINE void transpose(Vec<T> *r) {
   constexpr int lanes = Simd<T>::lanes;
   IVec<T> low, high;
   for (int j = 0; j < lanes; ++j) {
@@ -51,44 +52,47 @@ template <class T, int D> FASTLA_INLINE void transpose_stage(Vec<T> *r) {
     high[j] = j & D ? lanes + j : j + D;
   }
 #pragma GCC unroll 16
-  for (int i = 0; i < lanes; ++i)
+  for (int i = 0; i < size; ++i)
     if (!(i & D)) {
       const Vec<T> a = r[i], b = r[i + D];
       r[i] = __builtin_shuffle(a, b, low);
       r[i + D] = __builtin_shuffle(a, b, high);
     }
-  if constexpr (D > 1) transpose_stage<T, D / 2>(r);
-}
-template <class T> FASTLA_INLINE void transpose(Vec<T> *r) {
-  transpose_stage<T, Simd<T>::lanes / 2>(r);
+  if constexpr (D > 1) transpose<T, size, D / 2>(r);
 }
 
-// Steps contiguous in memory: lanes x lanes blocks of `lines` lines go through registers, to a panel of W. When lines
-// are not a multiple of the lanes a store spills into the next steps, which are written afterwards. Returns the steps
-// done: the last ones are not stored that way, what lies behind the panel may be another thread's.
+// Steps contiguous in memory: blocks of lanes steps of `lines` lines, or of half as many lines where that is enough, go
+// through registers, to a panel of W. When lines do not fill them a store spills into the next steps, which are written
+// afterwards. Returns the steps done: the last ones are not stored that way, what lies behind the panel may be another
+// thread's.
 template <class T, int W, int lines, bool far>
 FASTLA_INLINE int64_t pack_lines(const char *p, int64_t line, int64_t k, T *dst) {
-  constexpr int lanes = Simd<T>::lanes, groups = (lines + lanes - 1) / lanes;
-  constexpr int spilled_steps = (groups * lanes + W - 1) / W - 1;
+  constexpr int lanes = Simd<T>::lanes, size = lines <= lanes / 2 ? lanes / 2 : lanes;
+  constexpr int groups = (lines + size - 1) / size;
+  constexpr int spilled_steps = (groups * size + W - 1) / W - 1;
   const int64_t end = k - spilled_steps;
   int64_t s = 0;
   for (; s + lanes <= end; s += lanes, dst += lanes * W) {
-    Vec<T> r[groups][lanes];
+    Vec<T> r[groups][size];
 #pragma GCC unroll 4
     for (int g = 0; g < groups; ++g) {
 #pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) {
-        const int l = g * lanes + i < lines ? g * lanes + i : lines - 1;
+      for (int i = 0; i < size; ++i) {
+        const int l = g * size + i < lines ? g * size + i : lines - 1;
         const char *from = p + l * line + s * int64_t(sizeof(T));
         r[g][i] = load<T>(from);
-        if (far && g * lanes + i < lines) __builtin_prefetch(from + kPackAhead, 0, 2);
+        if (far && g * size + i < lines) __builtin_prefetch(from + kPackAhead, 0, 2);
       }
-      transpose<T>(r[g]);
+      transpose<T, size>(r[g]);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < lanes; ++i)
 #pragma GCC unroll 4
-      for (int g = 0; g < groups; ++g) store<T>(dst + i * W + g * lanes, r[g][i]);
+      for (int g = 0; g < groups; ++g)
+        if constexpr (size == lanes)
+          store<T>(dst + i * W + g * lanes, r[g][i]);
+        else
+          store_half<T>(dst + i * W, r[g][i % size], i >= size);
   }
   return s;
 }
@@ -118,21 +122,27 @@ template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t s
   pack_elements<T>(p, line, step, swapped, lines, width, k, dst);
 }
 
-// Panels whose lines are contiguous in memory, some at a time so that each step is read along: a panel alone
-// leaves the lines that two panels share to be read twice (NumPy's rows begin 16 bytes into a line).
+// Panels whose lines are contiguous in memory, `panel` elements apart where they go. Whole rows of them, a few at a time
+// with the next few asked for: long runs to read and lines of each panel to write. B of 512 x 2048 float64 from memory
+// takes 0.45 ms so (Zen 4), 0.65 in bands of eight panels, a row after the other; memcpy 0.37.
 template <class T, int W>
-void pack_together(const char *p, int64_t step, int64_t k, int64_t panels, T *dst) {
+void pack_together(const char *p, int64_t step, int64_t k, int64_t panels, int64_t panel, T *dst) {
   constexpr int bytes = W * sizeof(T);
-  constexpr int64_t together = 8;
-  for (; panels > 0; panels -= together, p += together * bytes, dst += together * W * k) {
-    const int64_t now = panels < together ? panels : together;
-    for (int64_t s = 0; s < k; ++s) {
-      const char *from = p + s * step;
-      T *to = dst + s * W;
-      for (int64_t panel = 0; panel < now; ++panel, from += bytes, to += k * W)
+  constexpr int64_t together = 4;
+  const auto copy = [=](int64_t s, int64_t steps) __attribute__((always_inline)) {
+    for (int64_t i = 0; i < panels; ++i) {
+      const char *from = p + s * step + i * bytes;
+      T *to = dst + i * panel + s * W;
+      for (int64_t r = 0; r < steps; ++r, from += step, to += W) {
+        for (int at = 0; at < bytes; at += 64)
+          __builtin_prefetch(from + together * step + at, 0, 2);
         __builtin_memcpy(to, from, bytes);
+      }
     }
-  }
+  };
+  int64_t s = 0;
+  for (; s + together <= k; s += together) copy(s, together);
+  if (s < k) copy(s, k - s);
 }
 
 // of[r](a, panels, k, dst): panels of r rows.
@@ -140,7 +150,7 @@ template <class T, int MR> struct RowPackers {
   void (*of[MR + 1])(const Source &, int64_t, int64_t, T *);
   template <int R> static void pack(const Source &a, int64_t panels, int64_t k, T *dst) {
     if (a.row_stride == sizeof(T) && !a.swapped)
-      return pack_together<T, R>(a.data, a.col_stride, k, panels, dst);
+      return pack_together<T, R>(a.data, a.col_stride, k, panels, R * k, dst);
     for (int64_t panel = 0; panel < panels; ++panel)
       pack_panel<T, R>(a.data + panel * R * a.row_stride, a.row_stride, a.col_stride, a.swapped, R,
                        R, k, dst + panel * R * k);
@@ -163,14 +173,16 @@ void pack_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst)
   packers.of[height](lower, panels - taller, k, reinterpret_cast<T *>(dst) + split * k);
 }
 
-template <class T, int NV> void pack_b(const Source &b, int64_t k, int64_t cols, char *dst) {
+template <class T, int NV>
+void pack_b(const Source &b, int64_t k, int64_t cols, int64_t depth, char *dst) {
   constexpr int nr = NV * Simd<T>::lanes;
+  T *to = reinterpret_cast<T *>(dst);
   const int64_t whole = b.col_stride == sizeof(T) && !b.swapped ? cols / nr : 0;
-  pack_together<T, nr>(b.data, b.row_stride, k, whole, reinterpret_cast<T *>(dst));
+  pack_together<T, nr>(b.data, b.row_stride, k, whole, nr * depth, to);
   for (int64_t j = whole * nr; j < cols; j += nr) {
     const int lines = cols - j < nr ? int(cols - j) : nr;
     pack_panel<T, nr>(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped, lines, nr,
-                      k, reinterpret_cast<T *>(dst) + j * k);
+                      k, to + j * depth);
   }
 }
 

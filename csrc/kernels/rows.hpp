@@ -41,12 +41,14 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
 }
 
 // of[v][r]: a tile of r rows and v of the panel's vectors; sharing[r]: a whole and a high one, which asks L2
-// for its share of the next panel of B. Compile-time lists, because arrays of functions must not be weak.
+// for its share of the next panel of B, as high ones that are not whole always do (for the next block of rows).
+// Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct PackedTiles {
   TileFn of[NV + 1][MR + 1], sharing[MR + 1];
   template <int R, int V> constexpr void fill() {
-    of[V][R] = &packed_tile<T, R, NV, V>;
-    if constexpr (V == NV && 2 * R > MR) sharing[R] = &packed_tile<T, R, NV, V, true>;
+    constexpr bool high = 2 * R > MR;
+    of[V][R] = &packed_tile<T, R, NV, V, (high && V < NV)>;
+    if constexpr (high && V == NV) sharing[R] = &packed_tile<T, R, NV, V, true>;
     if constexpr (V > 1)
       fill<R, V - 1>();
     else if constexpr (R > 1)
@@ -114,6 +116,18 @@ FASTLA_INLINE void prefetch_rows(const Block &block, int64_t first, int64_t rows
     for (int64_t at = 0; at < block.k * size; at += 64) __builtin_prefetch(row + at, 0, 2);
 }
 
+// Page table entries of so much memory share a cache line. Where the tables, the host's of a virtual machine included,
+// know pages of 4 KiB only, and B has more of them than the TLB holds, that line comes from L3 or memory for the
+// request that needs it, and a chain stands still: it has registers for 100 cycles. The lines of some panels at once
+// take hardly longer.
+constexpr int64_t kTableLine = 8 * 4096, kTablePanels = 4;
+FASTLA_INLINE void prefetch_translations(const Block &block, int64_t panel) {
+  if (!block.b_share || panel % kTablePanels) return;
+  const char *b = block.b + (panel + 1) * block.b_panel;
+  for (int64_t at = 0; at < kTablePanels * block.b_panel; at += kTableLine)
+    __builtin_prefetch(b + at, 0, 2);
+}
+
 // All tiles of the block from column `from` on.
 template <class T, int NV, class Tiles>
 FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_row, int64_t from) {
@@ -131,8 +145,10 @@ FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_r
       for (int64_t j = from; j < block.n; j += nr) panel_rows(panel, j, columns(j));
     }
   } else {
-    for (int64_t j = from; j < block.n; j += nr)
+    for (int64_t j = from; j < block.n; j += nr) {
+      prefetch_translations(block, j / nr);
       for (int64_t panel = 0; panel < block.panels; ++panel) panel_rows(panel, j, columns(j));
+    }
   }
 }
 

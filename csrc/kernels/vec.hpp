@@ -67,7 +67,7 @@ template <class T> FASTLA_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 template <class T> FASTLA_INLINE IVec<T> bits(Vec<T> v) { return (IVec<T>)v; }
 template <class T> FASTLA_INLINE Vec<T> from_bits(IVec<T> v) { return (Vec<T>)v; }
 
-// Half a vector from each of two places; the second instruction reads memory and needs no shuffle.
+// Half a vector from each of two places: the second instruction reads memory and needs no shuffle. Half of one to one.
 #if FASTLA_VECTOR_BYTES == 64
 template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char *high) {
   const __m512d v = _mm512_castpd256_pd512(_mm256_loadu_pd(reinterpret_cast<const double *>(low)));
@@ -75,10 +75,25 @@ template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char 
   return (Vec<T>)_mm512_maskz_insertf64x4(
       0xff, v, _mm256_loadu_pd(reinterpret_cast<const double *>(high)), 1);
 }
+template <class T> FASTLA_INLINE void store_half(void *p, Vec<T> v, bool high) {
+  const __m512d d = (__m512d)v;
+  _mm256_storeu_pd(static_cast<double *>(p), high ? _mm512_maskz_extractf64x4_pd(0xff, d, 1)
+                                                  : _mm512_maskz_extractf64x4_pd(0xff, d, 0));
+}
 #elif FASTLA_VECTOR_BYTES == 32
 template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char *high) {
   const __m256d v = _mm256_castpd128_pd256(_mm_loadu_pd(reinterpret_cast<const double *>(low)));
   return (Vec<T>)_mm256_insertf128_pd(v, _mm_loadu_pd(reinterpret_cast<const double *>(high)), 1);
+}
+template <class T> FASTLA_INLINE void store_half(void *p, Vec<T> v, bool high) {
+  const __m256d d = (__m256d)v;
+  _mm_storeu_pd(static_cast<double *>(p),
+                high ? _mm256_extractf128_pd(d, 1) : _mm256_castpd256_pd128(d));
+}
+#else
+template <class T> FASTLA_INLINE void store_half(void *p, Vec<T> v, bool high) {
+  const auto d = (typename Simd<double>::V)v;
+  store_scalar<double>(p, d[high]);
 }
 #endif
 
