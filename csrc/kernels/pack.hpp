@@ -61,10 +61,10 @@ template <class T, int size, int D = size / 2> FASTLA_INLINE void transpose(Vec<
   if constexpr (D > 1) transpose<T, size, D / 2>(r);
 }
 
-// Steps contiguous in memory: blocks of lanes steps of `lines` lines, or of half as many lines where that is enough, go
-// through registers, to a panel of W. When lines do not fill them a store spills into the next steps, which are written
-// afterwards. Returns the steps done: the last ones are not stored that way, what lies behind the panel may be another
-// thread's.
+// Steps contiguous in memory: a vector of steps of each of `lines` lines goes through registers to a panel of W, in
+// groups of as many lines as a vector has lanes, or of half as many if one such group is enough. When lines do not fill
+// the groups a store spills into the next steps, which are written afterwards. Returns the steps done: the last ones are
+// not stored that way, what lies behind the panel may be another thread's.
 template <class T, int W, int lines, bool far>
 FASTLA_INLINE int64_t pack_lines(const char *p, int64_t line, int64_t k, T *dst) {
   constexpr int lanes = Simd<T>::lanes, size = lines <= lanes / 2 ? lanes / 2 : lanes;
@@ -134,8 +134,9 @@ void pack_together(const char *p, int64_t step, int64_t k, int64_t panels, int64
       const char *from = p + s * step + i * bytes;
       T *to = dst + i * panel + s * W;
       for (int64_t r = 0; r < steps; ++r, from += step, to += W) {
-        for (int at = 0; at < bytes; at += 64)
-          __builtin_prefetch(from + together * step + at, 0, 2);
+        if (steps == together)  // with fewer the stride may mean nothing
+          for (int at = 0; at < bytes; at += 64)
+            __builtin_prefetch(from + together * step + at, 0, 2);
         __builtin_memcpy(to, from, bytes);
       }
     }

@@ -116,8 +116,9 @@ struct KernelRow {
   int mr, nr, vector_bytes;
   // Panels of at most mr rows, k-major; row i's panel starts at i * k elements.
   void (*pack_a)(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst);
-  // Some steps of panels of nr columns and `depth` steps, k-major; the last one is filled up with copies of the last
-  // column, so that padding computes only what a real element computes and raises no flag of its own.
+  // Some steps of panels of nr columns, k-major, which have `depth` steps in all; dst: the first of them in the first
+  // panel. The last panel is filled up with copies of the last column, so that padding computes only what a real element
+  // computes and raises no flag of its own.
   void (*pack_b)(const Source &b, int64_t steps, int64_t cols, int64_t depth, char *dst);
   void (*block)(const Block &block);
   void (*activate)(int kind, const char *x, char *y, int64_t count);

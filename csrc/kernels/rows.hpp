@@ -40,9 +40,9 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
   }
 }
 
-// of[v][r]: a tile of r rows and v of the panel's vectors; sharing[r]: a whole and a high one, which asks L2
-// for its share of the next panel of B, as high ones that are not whole always do (for the next block of rows).
-// Compile-time lists, because arrays of functions must not be weak.
+// of[v][r]: a tile of r rows and v of the panel's vectors; sharing[r]: a high one of all vectors, which asks L2 for its
+// share of the next panel of B. High ones of fewer vectors, which only a last panel has, always ask, where there are no
+// shares for a line of their own. Compile-time lists, because arrays of functions must not be weak.
 template <class T, int MR, int NV> struct PackedTiles {
   TileFn of[NV + 1][MR + 1], sharing[MR + 1];
   template <int R, int V> constexpr void fill() {
@@ -58,7 +58,7 @@ template <class T, int MR, int NV> struct PackedTiles {
 
   TileFn choose(const Block &block, int64_t rows, int64_t n) const {
     constexpr int lanes = Simd<T>::lanes;
-    if (block.b_share && n == NV * lanes && 2 * rows > MR) return sharing[rows];
+    if (block.b_share && n > (NV - 1) * lanes && 2 * rows > MR) return sharing[rows];
     return of[(n + lanes - 1) / lanes][rows];
   }
 };
@@ -116,15 +116,16 @@ FASTLA_INLINE void prefetch_rows(const Block &block, int64_t first, int64_t rows
     for (int64_t at = 0; at < block.k * size; at += 64) __builtin_prefetch(row + at, 0, 2);
 }
 
-// Page table entries of so much memory share a cache line. Where the tables, the host's of a virtual machine included,
-// know pages of 4 KiB only, and B has more of them than the TLB holds, that line comes from L3 or memory for the
-// request that needs it, and a chain stands still: it has registers for 100 cycles. The lines of some panels at once
-// take hardly longer.
+// Page table entries of so much memory share a cache line, if pages (the host's, under a hypervisor) have 4 KiB. When B
+// has more pages than the TLB holds, that line comes from L3 or memory for the first request of a tile that needs it,
+// and the tile waits: the CPU has registers for some 100 cycles of its chains. The lines for a few panels, needed at
+// once, come in hardly more time than one. `left`: panels of B to come.
 constexpr int64_t kTableLine = 8 * 4096, kTablePanels = 4;
-FASTLA_INLINE void prefetch_translations(const Block &block, int64_t panel) {
+FASTLA_INLINE void prefetch_translations(const Block &block, int64_t panel, int64_t left) {
   if (!block.b_share || panel % kTablePanels) return;
   const char *b = block.b + (panel + 1) * block.b_panel;
-  for (int64_t at = 0; at < kTablePanels * block.b_panel; at += kTableLine)
+  const int64_t bytes = (left < kTablePanels ? left : kTablePanels) * block.b_panel;
+  for (int64_t at = -int64_t(uintptr_t(b)) & (kTableLine - 1); at < bytes; at += kTableLine)
     __builtin_prefetch(b + at, 0, 2);
 }
 
@@ -146,7 +147,7 @@ FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_r
     }
   } else {
     for (int64_t j = from; j < block.n; j += nr) {
-      prefetch_translations(block, j / nr);
+      prefetch_translations(block, j / nr, (block.n - j - 1) / nr);
       for (int64_t panel = 0; panel < block.panels; ++panel) panel_rows(panel, j, columns(j));
     }
   }

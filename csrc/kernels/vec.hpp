@@ -67,7 +67,7 @@ template <class T> FASTLA_INLINE Vec<T> splat(T x) { return x - Vec<T>{}; }
 template <class T> FASTLA_INLINE IVec<T> bits(Vec<T> v) { return (IVec<T>)v; }
 template <class T> FASTLA_INLINE Vec<T> from_bits(IVec<T> v) { return (Vec<T>)v; }
 
-// Half a vector from each of two places: the second instruction reads memory and needs no shuffle. Half of one to one.
+// Half a vector from each of two places: the second instruction reads memory and needs no shuffle.
 #if FASTLA_VECTOR_BYTES == 64
 template <class T> FASTLA_INLINE Vec<T> load_halves(const char *low, const char *high) {
   const __m512d v = _mm512_castpd256_pd512(_mm256_loadu_pd(reinterpret_cast<const double *>(low)));
