@@ -69,6 +69,28 @@ def test_every_edge_of_the_panels(isa, dtype):
                 assert_same_bits(got, found[k][:m, :n], f"{m}x{n}x{k}")
 
 
+def test_one_row(isa, dtype, threads):
+    # As many panels at once as there are registers for, then the rest: every number of vectors. At the end
+    # blocks of K that threads share.
+    k, nr = oracle.kb(dtype) + 3, shapes.row_of(isa, dtype).nr
+    ns = [*range(1, 2 * nr + 2), 4 * nr - 1, 7 * nr, 8 * nr + 5, 12 * nr + 1]
+    a, b, found = shapes.case(1, max(ns), (k,), dtype)
+    bias = random_matrix(np.random.default_rng(68), (max(ns),), dtype)
+    for n in ns:
+        packed = fastla.pack(b[:k, :n])
+        out = shapes.Guarded((1, n), dtype)
+        fastla.matmul(a[:, :k], packed, out=out.out, num_threads=threads)
+        assert_same_bits(out.out, found[k][:, :n], f"{n} columns")
+        out.check()
+        got = fastla.gemm(a[:, :k], packed, bias=bias[:n], activation="relu", num_threads=threads)
+        want = oracle.epilogue(found[k][:, :n], bias=bias[:n], activation="relu")
+        assert_same_bits(got, want, f"{n} columns, bias and ReLU")
+    k, n = 40 * oracle.kb(dtype) + 1, nr + 1
+    a, b, found = shapes.case(1, n, (k,), dtype)
+    got = fastla.matmul(a[:, :k][:, ::-1].copy()[:, ::-1], fastla.pack(b[:k]), num_threads=threads)
+    assert_same_bits(got, found[k], f"1x{n}x{k}")
+
+
 def test_vectors_and_stacks(dtype):
     rng = np.random.default_rng(62)
     b = random_matrix(rng, (21, 40), dtype)

@@ -82,10 +82,18 @@ struct Rectangle {
 
   void find_b(int64_t k, Block *block) const noexcept {
     const int64_t size = plan.row->element_size, nr = plan.row->nr;
+    block->b_ahead = plan.b_ahead;
+    if (p.panels) {
+      const int64_t k0 = k / plan.kc * plan.kc, depth = depth_of(k0 / plan.kc);
+      block->packed = true;
+      block->b = p.panels + (k0 * panel_count(p.n, nr) * nr + j0 * depth + (k - k0) * nr) * size;
+      block->b_step = nr * size;
+      block->b_panel = depth * nr * size;
+      return;
+    }
     block->b = p.b.data + k * p.b.row_stride + j0 * p.b.col_stride;
     block->b_step = p.b.row_stride;
     block->b_panel = nr * size;
-    block->b_ahead = plan.b_ahead;
     if (plan.down_columns) {
       block->down_columns = true;
       block->skewed = plan.skewed;

@@ -63,6 +63,7 @@ struct Step {
     block.m = panel_start(rows, panels, next_panel) - i;
     block.n = cols;
     block.a = pack_a(worker, i, block.m, block.panels);
+    block.a_col_stride = size();  // one row is as it would be in place
     block.b = b_panels;
     block.b_step = nr * size();
     block.b_panel = depth * nr * size();

@@ -39,8 +39,8 @@ bool totals_fit_c(const Problem &p, int64_t size) {
 }
 
 int choose_path(const Problem &p, const Machine &machine) {
-  if (p.panels) return FASTLA_PATH_PACKED;
   const bool one_row = p.m == 1;
+  if (p.panels && !one_row) return FASTLA_PATH_PACKED;
   switch (machine.forced_path) {
     case FASTLA_PATH_PACKED:
     case FASTLA_PATH_DIRECT:

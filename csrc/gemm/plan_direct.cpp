@@ -12,7 +12,7 @@ constexpr double kDirectWork = 140e6;
 constexpr int64_t kFarApart = 4096;
 // B along its rows: memory for totals; panels (for one row of A: bytes) asked for ahead of their use. Rows so far apart
 // are in so few sets of L2 that fewer of them are taken at a time.
-constexpr int64_t kTotalsNear = 256 << 10, kPanelsAhead = 2, kRowAhead = 1024;
+constexpr int64_t kTotalsNear = 256 << 10, kPanelsAhead = 2, kRowAhead = 1024, kPanelAhead = 2048;
 constexpr int64_t kSameSets = 32 << 10, kStreamSteps = 256;
 // Rows of A up to which B's contiguous columns are copied in parts, to L1.
 constexpr int64_t kCopyRows = 28;
@@ -96,6 +96,7 @@ bool direct_pays(const Problem &p, const Machine &machine) noexcept {
 }
 
 const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexcept {
+  if (p.panels) return packed_row;
   const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
   if (!row.narrow) return row;
   const bool narrow =
@@ -123,10 +124,13 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = !few && scattered(p, machine, 16);
   plan->down_columns = plan->skewed || (few_down_columns(p, row) && !collide);
-  plan->copy_b = !plan->down_columns && (!here || crowded);
+  plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
   plan->nc = most * plan->deal;
   const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
-  if (along_b) {
+  if (p.panels) {
+    plan->b_ahead = b_bytes > double(machine.l3 / 2) ? kPanelAhead : 0;
+    plan->nc = clamp(kTotalsNear / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
+  } else if (along_b) {
     // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
     const int64_t row_bytes = p.m * size * row.nr;
     if (p.m > 1) {

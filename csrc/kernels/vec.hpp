@@ -109,7 +109,12 @@ template <class T, int D, bool second> FASTLA_INLINE Vec<T> interleave(Vec<T> a,
   return __builtin_shuffle(a, b, from);
 }
 
-// fma(a, b, c) = round(a b + c), once.
+// fma(a, b, c) = round(a b + c), once. kFused: by an instruction.
+#if FASTLA_VECTOR_BYTES > 16 || defined(__ARM_FEATURE_FMA)
+constexpr bool kFused = true;
+#else
+constexpr bool kFused = false;
+#endif
 #if FASTLA_VECTOR_BYTES == 64
 FASTLA_INLINE Vec<float> fma(Vec<float> a, Vec<float> b, Vec<float> c) {
   return _mm512_fmadd_ps(a, b, c);
