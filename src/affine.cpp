@@ -36,9 +36,12 @@ PyObject *Affine::run() {
   std::shared_ptr<fastla_packed> panels;
   fastla_status status = FASTLA_OK;
   if (packed_) {
-    Py_BEGIN_ALLOW_THREADS;
-    status = packed_->store->panels(packed_->transposed != call_.w_transposed, &panels);
-    Py_END_ALLOW_THREADS;
+    const bool transposed = packed_->transposed != call_.w_transposed;
+    if (!packed_->store->ready(transposed, &panels)) {
+      Py_BEGIN_ALLOW_THREADS;
+      status = packed_->store->panels(transposed, &panels);
+      Py_END_ALLOW_THREADS;
+    }
     desc_.packed_b = panels.get();
   }
   const double work =

@@ -17,7 +17,7 @@ PyObject *linear(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   enum Slot { kX, kW, kB, kActivation, kGate, kResidual, kOut, kPrecision, kThreads, kSlots };
   static const char *const names[kSlots] = {"x",        "w",   "b",         "activation", "gate",
                                             "residual", "out", "precision", "num_threads"};
-  static const Signature signature{"linear", names, kSlots, 2, 0, 3, nullptr};
+  static const Signature signature{"linear", Names(names), 2, 0, 3, nullptr};
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(signature, args, nargs, kwnames, slot, &extras)) return nullptr;
@@ -57,7 +57,7 @@ PyObject *gemm(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
   static const char *const names[kSlots] = {
       "a",        "b",          "alpha", "beta",     "c",   "row_scale", "col_scale",  "bias",
       "row_bias", "activation", "gate",  "residual", "out", "precision", "num_threads"};
-  static const Signature signature{"gemm", names, kSlots, 2, 0, 2, nullptr};
+  static const Signature signature{"gemm", Names(names), 2, 0, 2, nullptr};
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(signature, args, nargs, kwnames, slot, &extras)) return nullptr;

@@ -119,7 +119,7 @@ bool Affine::target() {
     direct = is_direct(out, desc_.dtype) && collapse(out, &rows) && safe(out, rows);
   }
   target_.array = direct ? Ref::borrow(target_.out)
-                         : Ref(PyArray_EMPTY(ndim_, dims_, type_num_of(desc_.dtype), 0));
+                         : Ref(PyArray_SimpleNew(ndim_, dims_, type_num_of(desc_.dtype)));
   if (!target_.array) return false;
   if (!direct) collapse(target_.array.array(), &rows);
   desc_.c = PyArray_DATA(target_.array.array());

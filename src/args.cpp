@@ -6,9 +6,21 @@
 
 namespace fastla_py {
 
+int Names::find(PyObject *name) const {
+  if (!PyUnicode_Check(name)) return -1;
+  if (!interned_[count_ - 1])
+    for (int i = 0; i < count_; ++i)
+      if (!(interned_[i] = PyUnicode_InternFromString(text_[i]))) PyErr_Clear();
+  for (int i = 0; i < count_; ++i)
+    if (name == interned_[i]) return i;
+  for (int i = 0; i < count_; ++i)
+    if (PyUnicode_CompareWithASCIIString(name, text_[i]) == 0) return i;
+  return -1;
+}
+
 bool sort_arguments(const Signature &s, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                     PyObject **slots, int *extras) {
-  for (int i = 0; i < s.count; ++i) slots[i] = nullptr;
+  for (int i = 0; i < s.names.count(); ++i) slots[i] = nullptr;
   *extras = 0;
   if (nargs > s.positional) {
     PyErr_Format(PyExc_TypeError, "%s() takes at most %d positional arguments (%zd given)",
@@ -18,21 +30,21 @@ bool sort_arguments(const Signature &s, PyObject *const *args, Py_ssize_t nargs,
   for (Py_ssize_t i = 0; i < nargs; ++i) slots[i] = args[i];
   const Py_ssize_t keywords = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   for (Py_ssize_t i = 0; i < keywords; ++i) {
-    const char *name = PyUnicode_AsUTF8(PyTuple_GET_ITEM(kwnames, i));
-    if (!name) return false;
-    int at = s.positional_only;
-    while (at < s.count && std::strcmp(name, s.names[at]) != 0) ++at;
-    if (at == s.count) {
-      if (s.accept && s.accept(name)) {
+    PyObject *name = PyTuple_GET_ITEM(kwnames, i);
+    const int at = s.names.find(name);
+    if (at < s.positional_only) {
+      const char *text = PyUnicode_AsUTF8(name);
+      if (!text) return false;
+      if (s.accept && s.accept(text)) {
         ++*extras;
         continue;
       }
-      PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%s'", s.function,
+      PyErr_Format(PyExc_TypeError, "%s() got an unexpected keyword argument '%U'", s.function,
                    name);
       return false;
     }
     if (slots[at]) {
-      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%s'", s.function, name);
+      PyErr_Format(PyExc_TypeError, "%s() got multiple values for argument '%U'", s.function, name);
       return false;
     }
     slots[at] = args[nargs + i];
@@ -64,21 +76,10 @@ int parse_threads(const char *function, PyObject *value) {
   return static_cast<int>(n);
 }
 
-namespace {
-
-// Index of a string in a list; -1 when it is none of them (no error set).
-int index_of(PyObject *value, const char *const *names, int count) {
-  if (!PyUnicode_Check(value)) return -1;
-  for (int i = 0; i < count; ++i)
-    if (PyUnicode_CompareWithASCIIString(value, names[i]) == 0) return i;
-  return -1;
-}
-
-}  // namespace
-
 bool parse_precision(const char *function, PyObject *value) {
-  static const char *const names[] = {"highest", "exact", "high", "tf32", "fast"};
-  if (!value || index_of(value, names, 5) >= 0) return true;
+  static const char *const text[] = {"highest", "exact", "high", "tf32", "fast"};
+  static const Names names(text);
+  if (!value || names.find(value) >= 0) return true;
   PyErr_Format(PyExc_ValueError,
                "%s: precision is %R; it must be 'exact', 'highest', 'high', 'tf32' or 'fast'",
                function, value);
@@ -87,9 +88,11 @@ bool parse_precision(const char *function, PyObject *value) {
 
 int parse_activation(const char *function, PyObject *value) {
   // In the order of fastla_activation.
-  static const char *const names[] = {"", "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid"};
+  static const char *const text[FASTLA_ACTIVATIONS] = {"",     "relu", "gelu",   "gelu_tanh",
+                                                       "silu", "tanh", "sigmoid"};
+  static const Names names(text);
   if (!value || value == Py_None) return FASTLA_ACT_NONE;
-  const int i = index_of(value, names, FASTLA_ACTIVATIONS);
+  const int i = names.find(value);
   if (i > 0) return i;
   PyErr_Format(
       PyExc_ValueError,

@@ -44,14 +44,33 @@ class Ref {
   PyObject *object_;
 };
 
-// Positional and keyword arguments sorted into slots (borrowed; nullptr: not given, or None when
-// none_is_absent). The first `required` names must be given; the first `positional_only` of them have no
-// keyword, the first `positional` may be given by position. Anything else is counted in `extra`, which is
-// an error unless `accept` takes the name.
+// Names in order, of keywords or of what an argument may be. In a call they are interned, as a rule, and found by
+// address.
+class Names {
+ public:
+  template <int count> explicit constexpr Names(const char *const (&names)[count])
+      : text_(names), count_(count) {
+    static_assert(count <= kMost);
+  }
+  // The index of a Python object; -1 when it is none of them (no error set).
+  int find(PyObject *name) const;
+  const char *operator[](int i) const { return text_[i]; }
+  int count() const { return count_; }
+
+ private:
+  static constexpr int kMost = 16;
+  const char *const *text_;
+  int count_;
+  mutable PyObject *interned_[kMost] = {};  // filled under the GIL, by the first call
+};
+
+// Positional and keyword arguments sorted into slots (borrowed; nullptr: not given). The first `required` names must be
+// given; the first `positional_only` of them have no keyword, the first `positional` may be given by position. Anything
+// else is counted in `extra`, which is an error unless `accept` takes the name.
 struct Signature {
   const char *function;
-  const char *const *names;
-  int count, required, positional_only, positional;
+  Names names;
+  int required, positional_only, positional;
   bool (*accept)(const char *name);
 };
 // False with a TypeError set. *extras: keywords that accept() took.

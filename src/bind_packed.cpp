@@ -118,7 +118,9 @@ PyObject *pack(PyObject *, PyObject *w) {
 
 const Packed *as_packed(PyObject *object) {
   if (Py_TYPE(object) != packed_type) return nullptr;
-  return py::handle(object).cast<const Packed *>();
+  // Of just this type: nothing to look up.
+  auto *instance = reinterpret_cast<py::detail::instance *>(object);
+  return static_cast<const Packed *>(instance->get_value_and_holder().value_ptr());
 }
 
 void bind_packed(py::module_ &m) {

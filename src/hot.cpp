@@ -21,7 +21,7 @@ bool is_ufunc_keyword(const char *name) {
   return false;
 }
 
-const Signature kSignature{"matmul", kNames, kSlots, 2, 2, 3, is_ufunc_keyword};
+const Signature kSignature{"matmul", Names(kNames), 2, 2, 3, is_ufunc_keyword};
 
 // numpy.matmul with the same arguments, less ours.
 PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
@@ -290,7 +290,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (out && !widen(given, &shapes)) return nullptr;  // it did before
   }
   Target target{direct ? Ref::borrow(out)
-                       : Ref(PyArray_EMPTY(shapes.ndim, shapes.dims, type_num_of(dtype), 0)),
+                       : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, type_num_of(dtype))),
                 out};
   if (!target.array) return nullptr;
   if (!multiply(a.array(), b.array(), target.array.array(), shapes, dtype, threads)) return nullptr;

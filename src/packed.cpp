@@ -22,6 +22,14 @@ fastla_status PackedStore::unpack(char *data) {
   return FASTLA_INVALID;
 }
 
+bool PackedStore::ready(bool transposed, std::shared_ptr<fastla_packed> *result) noexcept {
+  const std::unique_lock<std::mutex> lock(mutex_, std::try_to_lock);
+  if (!lock || !fastla_packed_current(panels_[transposed].get())) return false;
+  used_[transposed] = true;
+  *result = panels_[transposed];
+  return true;
+}
+
 fastla_status PackedStore::panels(bool transposed, std::shared_ptr<fastla_packed> *result) {
   try {
     return make_panels(transposed, result);

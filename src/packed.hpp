@@ -18,8 +18,10 @@ class PackedStore {
   PackedStore &operator=(const PackedStore &) = delete;
 
   fastla_status fill(const fastla_matrix &source);
-  // Panels of the matrix (or of its transpose) as the right operand, for the kernel row in force. Call
-  // without the GIL: it takes a lock.
+  // Panels of the matrix (or of its transpose) as the right operand, for the kernel row in force; false if they would
+  // have to be made or waited for.
+  bool ready(bool transposed, std::shared_ptr<fastla_packed> *result) noexcept;
+  // The same, made if need be. Call without the GIL: it takes a lock.
   fastla_status panels(bool transposed, std::shared_ptr<fastla_packed> *result);
   // Copies the matrix out, row-major.
   fastla_status copy_to(char *data);

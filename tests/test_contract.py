@@ -218,9 +218,9 @@ def test_many_rows_of_more_than_the_cache(isa, dtype, n, k):
         assert_same_bits(fastla.matmul(a, b, num_threads=threads), first, f"{threads} threads")
 
 
-@pytest.mark.parametrize("apart", [2048, 4096], ids=lambda b: f"{b} bytes")
-def test_matrix_times_vector_with_colliding_rows(isa, dtype, apart):
-    """A x where A's rows begin in one or two sets of L1: taken some lines apart, if they are long enough."""
+@pytest.mark.parametrize("apart", [1000, 1024, 2048, 4096], ids=lambda b: f"{b} bytes")
+def test_matrix_times_vector(isa, dtype, apart):
+    """A x, also where A's rows begin in few sets of L1: taken some lines apart, if they are long enough."""
     kb, size = oracle.kb(dtype), np.dtype(dtype).itemsize
     rng = np.random.default_rng(9)
     times = -(-(3 * kb + 6) * size // apart) | 1
@@ -245,6 +245,28 @@ def test_matrix_times_vector_with_colliding_rows(isa, dtype, apart):
         got, want = (fastla.linear(x[None, :depth], w, bias[:m], activation="relu")
                      for w in (a[:m, :depth], usual))
         assert_same_bits(got, want, f"{m}x{depth}, linear")
+
+
+@pytest.mark.parametrize("m", [4, 8, 13, 20, 43])
+def test_few_rows_times_a_long_vector(isa, dtype, threads, m):
+    """Threads share the blocks of K, whose chains wait for each other."""
+    rng = np.random.default_rng(11)
+    k = 13 * oracle.kb(dtype) + 21
+    a, x = random_matrix(rng, (m, k + 5), dtype)[:, :k], random_matrix(rng, (k,), dtype)
+    assert_same_bits(fastla.matmul(a, x, num_threads=threads), oracle.matmul2(a, x[:, None])[:, 0], "A x")
+
+
+def test_matrix_as_large_as_memory_times_vector(isa, dtype):
+    """More bytes than any L3 for the plan; the rows overlap, so that they take few."""
+    m, k = 400_000 if isa != "generic" else 60_000, oracle.kb(dtype) + 21
+    rng = np.random.default_rng(12)
+    window = random_matrix(rng, (2 * m + k,), dtype)
+    a, x = np.lib.stride_tricks.as_strided(window, (m, k), (2 * window.itemsize, window.itemsize)), window[:k]
+    rows = np.unique([0, m - 1, m - 2, *range(30), *rng.integers(0, m, 60)])
+    want = oracle.matmul2(a[rows], x[:, None])[:, 0]
+    for threads in (1, 2):
+        got = fastla.matmul(a, x, num_threads=threads)
+        assert_same_bits(got[rows], want, f"{threads} threads")
 
 
 def test_rows_and_paths_agree_on_larger_products(dtype):

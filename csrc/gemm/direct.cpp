@@ -1,6 +1,7 @@
 // The direct paths: operands are read where they are, by tasks that are rectangles of C or, of a tiny C, blocks of K.
-// Only what cannot well be read in place is copied, by each task for itself: byte-swapped A, and B whose columns are not
-// contiguous or whose rows lie too far apart (plan.cpp).
+// Only what cannot well be read in place is copied, by each task for itself: A that is byte-swapped, or one row of it,
+// not contiguous, against contiguous columns of B; and B whose columns are not contiguous or whose rows lie too far apart
+// (plan_direct.cpp).
 #include "gemm/paths.hpp"
 #include "runtime/parallel.hpp"
 
@@ -71,7 +72,7 @@ struct Rectangle {
     block->a = p.a.data + i0 * p.a.row_stride + k * p.a.col_stride;
     block->a_row_stride = p.a.row_stride;
     block->a_col_stride = p.a.col_stride;
-    if (!p.a.swapped) return;
+    if (!plan.copy_a) return;
     Source a = p.a;
     a.data = block->a;
     plan.row->pack_a(a, rows, rows, block->k, a_copy);  // panels of one row: a row-major copy
@@ -147,6 +148,30 @@ uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcep
 }
 
 }  // namespace
+
+void run_at_once(const Problem &p, const KernelRow &row) noexcept {
+  Block block{};
+  block.m = p.m;
+  block.n = p.n;
+  block.k = p.k;
+  block.panels = panel_count(p.m, row.mr);
+  block.along_rows = block.first = block.last = block.c_near = true;
+  block.a = p.a.data;
+  block.a_row_stride = p.a.row_stride;
+  block.a_col_stride = p.a.col_stride;
+  block.packed = p.panels;
+  block.down_columns = !p.panels && p.b.col_stride != row.element_size;
+  block.b = p.panels ? p.panels : p.b.data;
+  block.b_step = p.panels             ? row.nr * row.element_size
+                 : block.down_columns ? p.b.col_stride
+                                      : p.b.row_stride;
+  block.b_panel = p.panels ? p.k * block.b_step : row.nr * p.b.col_stride;
+  block.c = p.c;
+  block.c_row_stride = p.c_row_stride;
+  block.c_col_stride = p.c_col_stride;
+  block.finish = p.finish;
+  row.block(block);
+}
 
 uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept {
   if (plan.slots) return run_shared_k(plan, p, scratch);

@@ -5,6 +5,7 @@
 
 #include "fastla/runtime.h"
 #include "gemm/paths.hpp"
+#include "gemm/plan_parts.hpp"
 #include "gemm/prepack.hpp"
 #include "gemm/stacked.hpp"
 #include "runtime/cpu.hpp"
@@ -34,8 +35,10 @@ Source source(const Matrix &m) {
   return {static_cast<const char *>(m.data), m.row_stride, m.col_stride, m.swapped != 0};
 }
 
-Finish make_finish(const Epilogue &e) {
-  Finish f{};
+// Written where it is read: a copy would be read across two of its stores.
+void make_finish(const Epilogue &e, Finish *finish) {
+  Finish &f = *finish;
+  f = {};
   f.alpha = e.alpha;
   f.beta = e.beta;
   f.scale[0] = per_row(e.row_scale);
@@ -46,7 +49,6 @@ Finish make_finish(const Epilogue &e) {
   f.activation = e.activation;
   f.gate = operand(e.gate);
   f.residual = operand(e.residual);
-  return f;
 }
 
 template <class T> void exchange(T &a, T &b) {
@@ -65,9 +67,12 @@ void transpose(Task *task) {
   transpose(p.a);
   transpose(p.b);
   exchange(p.c_row_stride, p.c_col_stride);
-  Finish &f = task->finish;
-  for (Operand *x : {&f.scale[0], &f.scale[1], &f.c, &f.bias[0], &f.bias[1], &f.gate, &f.residual})
-    transpose(*x);
+  if (p.finish) {
+    Finish &f = task->finish;
+    for (Operand *x :
+         {&f.scale[0], &f.scale[1], &f.c, &f.bias[0], &f.bias[1], &f.gate, &f.residual})
+      transpose(*x);
+  }
   Stack &s = task->stack;
   for (int i = 0; i < s.ndim; ++i) exchange(s.a[i], s.b[i]);
 }
@@ -87,9 +92,7 @@ bool valid(const GemmDesc &d) {
          e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
 }
 
-// warm(): whether helpers are likely to be awake; asked for brief products only.
-template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm) {
-  if (!valid(d)) return FASTLA_INVALID;
+void describe(const GemmDesc &d, Task *task) {
   Problem &p = task->problem;
   p = {d.m,
        d.n,
@@ -101,8 +104,14 @@ template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm 
        d.c_col_stride,
        d.packed_b ? d.packed_b->panels : nullptr,
        nullptr};
-  task->finish = d.epilogue ? make_finish(*d.epilogue) : Finish{};
-  if (d.epilogue) p.finish = &task->finish;
+  if (!d.epilogue) return;
+  make_finish(*d.epilogue, &task->finish);
+  p.finish = &task->finish;
+}
+
+// warm(): whether helpers are likely to be awake; asked for brief products only.
+template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm) {
+  Problem &p = task->problem;
   Stack &s = task->stack;
   s.ndim = d.batch_ndim;
   for (int i = 0; i < s.ndim; ++i) {
@@ -143,13 +152,27 @@ fastla_status compute(const Task &task, uint32_t *raised) {
   return FASTLA_OK;
 }
 
+bool compute_at_once(const GemmDesc &d, const Problem &p) {
+  if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
+  const KernelRow &row = direct_row(p, chosen_row(d.dtype));
+  if (!needs_no_plan(p, row)) return false;
+  run_at_once(p, row);
+  return true;
+}
+
 // Planning computes with doubles too: neither the caller's rounding nor its traps may meet them, and it raises nothing
 // but inexact.
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   FpScope scope;
   Task task;
-  fastla_status status = desc ? prepare(*desc, &task, parallel_warm) : FASTLA_INVALID;
-  if (status == FASTLA_OK) status = compute(task, raised);
+  fastla_status status = desc && valid(*desc) ? FASTLA_OK : FASTLA_INVALID;
+  if (status == FASTLA_OK) {
+    describe(*desc, &task);
+    if (!compute_at_once(*desc, task.problem)) {
+      status = prepare(*desc, &task, parallel_warm);
+      if (status == FASTLA_OK) status = compute(task, raised);
+    }
+  }
   *raised |= scope.close();
   return status;
 }
@@ -186,9 +209,10 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
 }
 
 fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
-  if (!desc || !info || info->struct_size < sizeof(*info)) return FASTLA_INVALID;
+  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc)) return FASTLA_INVALID;
   const FpScope scope;
   Task task;
+  describe(*desc, &task);
   const fastla_status status = prepare(*desc, &task, [] { return true; });
   if (status != FASTLA_OK) return status;
   const Plan &plan = task.plan;

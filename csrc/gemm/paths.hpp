@@ -7,6 +7,8 @@ namespace fastla {
 // The caller is in an FpScope; each returns the floating-point exceptions that helpers raised (FASTLA_FP_*).
 uint32_t run_packed(const Plan &plan, const Problem &problem, char *scratch) noexcept;
 uint32_t run_direct(const Plan &plan, const Problem &problem, char *scratch) noexcept;
+// What needs no plan (plan_parts.hpp).
+void run_at_once(const Problem &problem, const KernelRow &row) noexcept;
 
 inline uint32_t run(const Plan &plan, const Problem &problem, char *scratch) noexcept {
   return plan.path == FASTLA_PATH_PACKED ? run_packed(plan, problem, scratch)

@@ -24,11 +24,16 @@ constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 // each per step. Rows of A alone are asked for all at once where A and C are so many times L3; where they nearly fit
 // that costs up to 8%.
 constexpr double kFlowingShare = 2, kFarShare = 1.5;
-constexpr int64_t kLine = 64;
+// Contiguous columns farther apart than this are asked for kColumnAhead by more rows than one: hardware prefetchers lose
+// track of them (float64 4096^2: 1.25 times as fast; nearer ones lose up to 10%). One row asks for the next line of
+// columns that are not all in this part of L2.
+constexpr int64_t kFarColumns = 16 << 10, kNearColumns = 2;
 // Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
 constexpr int64_t kSkewedBytes = 1024;
+// What no plan is made for takes so much memory at most: a part of any L2.
+constexpr int64_t kNearBytes = 256 << 10;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
 // Tasks of a direct path per thread, so that one slow or busy thread holds up little at the join.
@@ -55,35 +60,58 @@ bool scattered(const Problem &p, const Machine &machine, int64_t part) {
   return stride > kFarApart || stride < -kFarApart || depth * apart > machine.l2 / part;
 }
 
-// Whether B's columns are contiguous and few rows of A make use of them; and then whether they lie in the same sets of
-// L1, so that they had better be copied (transposed) a few at a time.
-bool few_down_columns(const Problem &p, const KernelRow &row) {
+// Whether such columns lie in the same sets of L1, so that they had better be copied (transposed) a few at a time.
+int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage); }
+int64_t ways_filled(const Problem &p, int64_t size) {
+  return kPanelBytes / size * apart_in_page(p.b.col_stride) / kPage;
+}
+bool columns_collide(const Problem &p, int64_t size) { return ways_filled(p, size) > kL1Ways; }
+// One row can be skewed instead, and had better be where the next lines do not fit in. The lines of a vector's columns
+// and the next ones must; from memory copying is as fast.
+bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, bool in_memory) {
+  const int64_t lines = row.vector_bytes / row.element_size * apart_in_page(p.b.col_stride) / kPage;
+  return p.m == 1 && p.a.col_stride == row.element_size &&
+         2 * ways_filled(p, row.element_size) > kL1Ways &&
+         depth * row.element_size >= kSkewedBytes && 2 * lines <= kL1Ways &&
+         p.n >= kSkewedVectors * row.nr && !in_memory;
+}
+
+// Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
+bool shares_k(const Problem &p, const Plan &plan, int64_t deal) {
+  if (plan.threads == 1) return false;
+  const int64_t row_panels = panel_count(p.m, plan.mr), col_panels = panel_count(p.n, deal);
+  const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
+  return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
+         p.m * col_panels * deal * plan.row->element_size <= kTinyBytes;
+}
+
+}  // namespace
+
+bool few_down_columns(const Problem &p, const KernelRow &row) noexcept {
   const int64_t size = row.element_size;
   return p.m <= smaller(kColumnRows, row.mr) && p.b.row_stride == size && !p.b.swapped &&
          !in_place(p.b, size);
 }
-int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage); }
-bool columns_collide(const Problem &p, int64_t size) {
-  return kPanelBytes / size * apart_in_page(p.b.col_stride) > kL1Ways * kPage;
-}
-// The lines of a vector's columns and the next ones must fit in L1's sets; from memory copying is as fast.
-bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, double b_bytes, int64_t l3) {
-  const int64_t lines = row.vector_bytes / row.element_size * apart_in_page(p.b.col_stride) / kPage;
-  return p.m == 1 && p.a.col_stride == row.element_size &&
-         depth * row.element_size >= kSkewedBytes && 2 * lines <= kL1Ways &&
-         p.n >= kSkewedVectors * row.nr && b_bytes <= double(l3 / 2);
-}
 
-// Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
-bool shares_k(const Problem &p, const Plan &plan) {
-  if (plan.threads == 1) return false;
-  const int64_t row_panels = panel_count(p.m, plan.mr), col_panels = panel_count(p.n, plan.row->nr);
-  const int64_t parts = row_panels > col_panels ? row_panels : col_panels;
-  return parts < plan.threads && plan.k_blocks(p.k) >= 3 * parts &&
-         p.m * col_panels * plan.row->nr * plan.row->element_size <= kTinyBytes;
+bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
+  const int64_t size = row.element_size;
+  const bool many = p.m > 1;
+  if (p.m > kFewRows || p.k > (many ? kShallow : kBlockLength) || p.n * size > kFarApart ||
+      p.m * p.n * p.k == 0 || p.m * p.n * p.k * size > int64_t(kThreadWork))
+    return false;
+  // What makes the planner exchange the operands, lower the tiles, copy, or take B in parts.
+  if (many && (p.n == 1 || p.a.row_stride % kPage == 0 || p.c_row_stride % kPage == 0))
+    return false;
+  if (p.c_col_stride != size || p.a.swapped) return false;
+  if (p.panels) return !many;
+  if (in_place(p.b, size)) {
+    const int64_t apart = p.b.row_stride < 0 ? -p.b.row_stride : p.b.row_stride;
+    return apart <= kFarApart && p.k * apart <= kNearBytes;
+  }
+  if (!few_down_columns(p, row) || columns_collide(p, size)) return false;
+  const bool skewable = 2 * ways_filled(p, size) > kL1Ways;
+  return many || (p.a.col_stride == size && !skewable && p.k * p.n * size <= kNearBytes);
 }
-
-}  // namespace
 
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
@@ -99,8 +127,8 @@ const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexc
   if (p.panels) return packed_row;
   const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
   if (!row.narrow) return row;
-  const bool narrow =
-      p.n <= row.narrow->nr || (few_down_columns(p, row) && columns_collide(p, row.element_size));
+  const bool narrow = p.n <= row.narrow->nr || (few_down_columns(p, row) &&
+                                                (p.m == 1 || columns_collide(p, row.element_size)));
   return narrow ? *row.narrow : row;
 }
 
@@ -112,10 +140,14 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const int64_t line = (depth > 0 ? depth : 1) * size;
   if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
   const double b_bytes = double(p.k) * double(p.n) * double(size);
-  const bool share_k = shares_k(p, *plan);
-  const bool collide = few_down_columns(p, row) && columns_collide(p, size);
-  plan->skewed = collide && !share_k && skew_pays(p, row, depth, b_bytes, machine.l3);
-  plan->deal = plan->skewed ? kSkewedVectors * row.nr : row.nr;
+  const bool in_memory = b_bytes > double(machine.l3 / 2), down = few_down_columns(p, row);
+  const bool collide = down && columns_collide(p, size), together = p.m == 1 && down && !collide;
+  const bool share_k = shares_k(p, *plan, together ? kColumnVectors * row.nr : row.nr);
+  plan->skewed = down && !share_k && skew_pays(p, row, depth, in_memory);
+  plan->down_columns = plan->skewed || (down && !collide);
+  plan->deal = row.nr;
+  if (p.m == 1 && plan->down_columns)
+    plan->deal *= plan->skewed ? kSkewedVectors : in_memory ? kMemoryVectors : kColumnVectors;
   const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, plan->deal);
   const int64_t most = col_panels <= kDirectPanels
                            ? kDirectPanels
@@ -123,12 +155,11 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
   // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
   const bool crowded = !few && scattered(p, machine, 16);
-  plan->down_columns = plan->skewed || (few_down_columns(p, row) && !collide);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
   plan->nc = most * plan->deal;
   const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
   if (p.panels) {
-    plan->b_ahead = b_bytes > double(machine.l3 / 2) ? kPanelAhead : 0;
+    plan->b_ahead = in_memory ? kPanelAhead : 0;
     plan->nc = clamp(kTotalsNear / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
   } else if (along_b) {
     // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
@@ -137,12 +168,16 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
       plan->b_ahead = kPanelsAhead * row.nr * size;
       if (p.b.row_stride % kSameSets == 0) plan->steps = kStreamSteps;
     } else {
-      const bool near = b_bytes <= double(machine.l3 / 2);
-      plan->b_ahead = near ? 0 : kRowAhead;
-      plan->steps = near && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
+      plan->b_ahead = in_memory ? kRowAhead : 0;
+      plan->steps = !in_memory && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
     }
     plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
+    const int64_t apart = p.b.col_stride > 0 ? p.b.col_stride : -p.b.col_stride;
+    const bool not_near = b_bytes > double(machine.l2 / kNearColumns);
+    plan->b_ahead = (p.m == 1 ? in_memory : apart > kFarColumns) ? kColumnAhead
+                    : p.m == 1 && not_near                       ? kLine
+                                                                 : 0;
     if (p.k > plan->kc) plan->nc = plan->deal;  // as far down a panel's columns as they go
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.
@@ -150,7 +185,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
 
-  if (share_k) plan->nc = col_panels * row.nr;
+  if (share_k) plan->nc = col_panels * plan->deal;
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1 && !share_k) {
     const int64_t wanted = kTasksPerThread * threads;
@@ -179,7 +214,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
-  if (p.a.swapped) plan->a_bytes = round_up(line * plan->mc, 64);
+  plan->copy_a = p.a.swapped || (p.m == 1 && plan->down_columns && p.a.col_stride != size);
+  if (plan->copy_a) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64);
   plan->totals_bytes = totals ? sums : 0;

@@ -18,6 +18,11 @@ constexpr int64_t kShallow = 64;
 
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
+// Whether a product is so small and so simple that planning it would take as long as computing it: on the direct path,
+// by one task, at once, with operands where they are.
+bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
+// Whether B's columns are contiguous, and few rows of A make use of them.
+bool few_down_columns(const Problem &p, const KernelRow &row) noexcept;
 // The row for the direct paths: the given one or the one it names, or the narrow one of that.
 const KernelRow &direct_row(const Problem &p, const KernelRow &row) noexcept;
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept;

@@ -8,10 +8,6 @@ namespace {
 
 using fastla::Block;
 
-// Columns farther apart than this are asked for so far ahead: hardware prefetchers lose track of them (float64 4096^2:
-// 1.25 times as fast; nearer ones lose up to 10%).
-constexpr int64_t kFarColumns = 16 << 10, kColumnAhead = 512;
-
 // Quads of 16 / sizeof(T) columns, step by step: quad by quad transposed.
 template <class T> FASTLA_INLINE void transpose_quads(const Vec<T> *v, Vec<T> *to) {
   constexpr int quad = 16 / sizeof(T);
@@ -46,7 +42,7 @@ template <class T, int V, bool whole> struct ColumnsAt {
         a_col(block.a_col_stride),
         stride(block.b_step),
         three(3 * block.b_step),
-        far(stride > kFarColumns || stride < -kFarColumns) {
+        far(block.b_ahead > fastla::kLine) {
 #pragma GCC unroll 8
     for (int i = 0; i < pointers; ++i) {
       const int64_t at = whole ? 4 * i : i < n ? i : n - 1;
@@ -73,7 +69,7 @@ template <class T, int V, bool whole> struct ColumnsAt {
     for (int i = 0; i < group; ++i) v[i] = piece(j * lanes, i);
     if (far)
 #pragma GCC unroll 16
-      for (int i = 0; i < lanes; ++i) __builtin_prefetch(at(j * lanes + i) + kColumnAhead);
+      for (int i = 0; i < lanes; ++i) __builtin_prefetch(at(j * lanes + i) + fastla::kColumnAhead);
     if constexpr (quads == 4) {
 #pragma GCC unroll 4
       for (int i = 0; i < quad; ++i) {

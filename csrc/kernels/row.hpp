@@ -56,14 +56,18 @@ static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel
 // all rows use is better (float32 14x768x768: 1.1 times as fast, 8: 0.96).
 static constexpr int64_t kColumnRows = 8;
 
-// Vectors of colliding columns that one row of A takes side by side.
-static constexpr int64_t kSkewedVectors = 3;
+// Vectors of contiguous columns that one row of A takes side by side; from memory, where more streams than hardware
+// prefetchers keep track of are slower; and of colliding ones.
+static constexpr int64_t kColumnVectors = 4, kMemoryVectors = 2, kSkewedVectors = 3;
 
 // Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
 static constexpr int64_t kRowSteps = 8;
 
 // Packed tiles ask L2 for B, a line at most, each time that so much of a row of A goes by.
 static constexpr int64_t kAskBytes = 16, kLine = 64;
+
+// Contiguous columns of B are asked for so far ahead (a line if that will do).
+constexpr int64_t kColumnAhead = 512;
 
 // A rectangle of C against one block of K.
 struct Block {
@@ -85,11 +89,11 @@ struct Block {
   int64_t b_step, b_panel;
   // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: none.
   int64_t b_share;
-  // In place: L2 is asked for B so many bytes further along its rows; 0: it is near.
+  // In place: so many bytes further along its rows, or down its columns, B is asked for; 0: it is near.
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
-  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (skewed.hpp).
+  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (one_row_down.hpp).
   bool skewed;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
   char *total;

@@ -2,9 +2,9 @@
 // ...) sets FASTLA_VECTOR_BYTES and includes this file.
 #pragma once
 #include "kernels/columns.hpp"
+#include "kernels/one_row_down.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/row.hpp"
-#include "kernels/skewed.hpp"
 #include "kernels/stream.hpp"
 #include "kernels/tile.hpp"
 
@@ -181,8 +181,9 @@ template <class T, int MR, int NV> void run_direct(const Block &block) {
   if (streams_row(block)) return stream_row<T>(block);
   if (block.m == 1 && !block.down_columns) return one_row.run(block);
   int64_t j = 0;
-  if constexpr (FASTLA_VECTOR_BYTES <= 32)  // wider vectors leave it to the narrow row
-    if (skews<T>(block)) j = run_skewed<T, NV>(block);
+  if constexpr (FASTLA_VECTOR_BYTES <= 32) {  // wider vectors leave it to the narrow row
+    if (block.down_columns) j = run_one_row_down<T, NV>(block);
+  }
   run_tiles<T, NV>(block, tiles, block.a_row_stride, j);
 }
 
