@@ -218,57 +218,6 @@ def test_many_rows_of_more_than_the_cache(isa, dtype, n, k):
         assert_same_bits(fastla.matmul(a, b, num_threads=threads), first, f"{threads} threads")
 
 
-@pytest.mark.parametrize("apart", [1000, 1024, 2048, 4096], ids=lambda b: f"{b} bytes")
-def test_matrix_times_vector(isa, dtype, apart):
-    """A x, also where A's rows begin in few sets of L1: taken some lines apart, if they are long enough."""
-    kb, size = oracle.kb(dtype), np.dtype(dtype).itemsize
-    rng = np.random.default_rng(9)
-    times = -(-(3 * kb + 6) * size // apart) | 1
-    whole = np.full((400, times * apart // size), np.nan, dtype)
-    a = whole[:, 2:3 * kb + 5]
-    a[...] = random_matrix(rng, a.shape, dtype)
-    x, bias = random_matrix(rng, (a.shape[1],), dtype), random_matrix(rng, (400,), dtype)
-    for m, depth in [(400, kb + 512 // size - 1), (77, kb), (77, 2 * kb + 512 // size),
-                     (77, 1024 // size - 1), (50, 1024 // size), (47, 3 * kb + 3), (5, kb)]:
-        for some in (a[:m, :depth], a[:m, :depth][::-1]):
-            want = oracle.matmul2(some, x[:depth, None])[:, 0]
-            for threads in (1, 2, 3):
-                context = f"{m}x{depth}, {threads} threads"
-                for layout in ("C", "strided"):
-                    out = Guarded((1, m), dtype, layout)
-                    fastla.matmul(some, x[:depth], out=out.out[0], num_threads=threads)
-                    assert_same_bits(out.out[0], want, context)
-                    out.check(context)
-                got = fastla.matmul(some, np.repeat(x[:depth], 2)[::2], num_threads=threads)
-                assert_same_bits(got, want, f"{context}, spread x")
-        usual = np.pad(a[:m, :depth], ((0, 0), (0, 5)))[:, :depth]
-        got, want = (fastla.linear(x[None, :depth], w, bias[:m], activation="relu")
-                     for w in (a[:m, :depth], usual))
-        assert_same_bits(got, want, f"{m}x{depth}, linear")
-
-
-@pytest.mark.parametrize("m", [4, 8, 13, 20, 43])
-def test_few_rows_times_a_long_vector(isa, dtype, threads, m):
-    """Threads share the blocks of K, whose chains wait for each other."""
-    rng = np.random.default_rng(11)
-    k = 13 * oracle.kb(dtype) + 21
-    a, x = random_matrix(rng, (m, k + 5), dtype)[:, :k], random_matrix(rng, (k,), dtype)
-    assert_same_bits(fastla.matmul(a, x, num_threads=threads), oracle.matmul2(a, x[:, None])[:, 0], "A x")
-
-
-def test_matrix_as_large_as_memory_times_vector(isa, dtype):
-    """More bytes than any L3 for the plan; the rows overlap, so that they take few."""
-    m, k = 400_000 if isa != "generic" else 60_000, oracle.kb(dtype) + 21
-    rng = np.random.default_rng(12)
-    window = random_matrix(rng, (2 * m + k,), dtype)
-    a, x = np.lib.stride_tricks.as_strided(window, (m, k), (2 * window.itemsize, window.itemsize)), window[:k]
-    rows = np.unique([0, m - 1, m - 2, *range(30), *rng.integers(0, m, 60)])
-    want = oracle.matmul2(a[rows], x[:, None])[:, 0]
-    for threads in (1, 2):
-        got = fastla.matmul(a, x, num_threads=threads)
-        assert_same_bits(got[rows], want, f"{threads} threads")
-
-
 def test_rows_and_paths_agree_on_larger_products(dtype):
     rng = np.random.default_rng(7)
     a, b = random_matrix(rng, (197, 600), dtype), random_matrix(rng, (600, 301), dtype)

@@ -110,7 +110,8 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
   }
   if (!few_down_columns(p, row) || columns_collide(p, size)) return false;
   const bool skewable = 2 * ways_filled(p, size) > kL1Ways;
-  return many || (p.a.col_stride == size && !skewable && p.k * p.n * size <= kNearBytes);
+  return p.m > row.side_rows ||
+         (p.a.col_stride == size && !skewable && p.k * p.n * size <= kNearBytes);
 }
 
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
@@ -127,8 +128,9 @@ const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexc
   if (p.panels) return packed_row;
   const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
   if (!row.narrow) return row;
-  const bool narrow = p.n <= row.narrow->nr || (few_down_columns(p, row) &&
-                                                (p.m == 1 || columns_collide(p, row.element_size)));
+  const bool narrow = p.n <= row.narrow->nr ||
+                      (few_down_columns(p, row) &&
+                       (p.m <= row.narrow->side_rows || columns_collide(p, row.element_size)));
   return narrow ? *row.narrow : row;
 }
 
@@ -141,12 +143,13 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
   const double b_bytes = double(p.k) * double(p.n) * double(size);
   const bool in_memory = b_bytes > double(machine.l3 / 2), down = few_down_columns(p, row);
-  const bool collide = down && columns_collide(p, size), together = p.m == 1 && down && !collide;
+  const bool collide = down && columns_collide(p, size),
+             together = p.m <= row.side_rows && down && !collide;
   const bool share_k = shares_k(p, *plan, together ? kColumnVectors * row.nr : row.nr);
   plan->skewed = down && !share_k && skew_pays(p, row, depth, in_memory);
   plan->down_columns = plan->skewed || (down && !collide);
   plan->deal = row.nr;
-  if (p.m == 1 && plan->down_columns)
+  if (together || plan->skewed)
     plan->deal *= plan->skewed ? kSkewedVectors : in_memory ? kMemoryVectors : kColumnVectors;
   const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, plan->deal);
   const int64_t most = col_panels <= kDirectPanels
@@ -175,8 +178,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   } else if (plan->down_columns) {
     const int64_t apart = p.b.col_stride > 0 ? p.b.col_stride : -p.b.col_stride;
     const bool not_near = b_bytes > double(machine.l2 / kNearColumns);
-    plan->b_ahead = (p.m == 1 ? in_memory : apart > kFarColumns) ? kColumnAhead
-                    : p.m == 1 && not_near                       ? kLine
+    plan->b_ahead = (together ? in_memory : apart > kFarColumns) ? kColumnAhead
+                    : together && not_near                       ? kLine
                                                                  : 0;
     if (p.k > plan->kc) plan->nc = plan->deal;  // as far down a panel's columns as they go
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
@@ -214,7 +217,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
-  plan->copy_a = p.a.swapped || (p.m == 1 && plan->down_columns && p.a.col_stride != size);
+  plan->copy_a = p.a.swapped || ((together || plan->skewed) && p.a.col_stride != size);
   if (plan->copy_a) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64);

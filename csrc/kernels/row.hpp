@@ -56,7 +56,7 @@ static constexpr int64_t panel_start(int64_t rows, int64_t panels, int64_t panel
 // all rows use is better (float32 14x768x768: 1.1 times as fast, 8: 0.96).
 static constexpr int64_t kColumnRows = 8;
 
-// Vectors of contiguous columns that one row of A takes side by side; from memory, where more streams than hardware
+// Vectors of contiguous columns that few rows of A take side by side; from memory, where more streams than hardware
 // prefetchers keep track of are slower; and of colliding ones.
 static constexpr int64_t kColumnVectors = 4, kMemoryVectors = 2, kSkewedVectors = 3;
 
@@ -93,7 +93,7 @@ struct Block {
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
-  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (one_row_down.hpp).
+  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (side_by_side.hpp).
   bool skewed;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
   char *total;
@@ -129,6 +129,7 @@ struct KernelRow {
   // Independent fused multiply-adds in registers, for the roof.
   void (*fma_loop)(int64_t iterations);
   double fma_loop_flops;  // operations in one iteration
+  int side_rows;  // rows of A that take contiguous columns of B side by side (side_by_side.hpp)
   const KernelRow
       *direct;  // the row for what is not packed, if this one's tiles are for packed operands only
   const KernelRow *narrow;  // the row for few columns, if they have one of their own

@@ -2,9 +2,9 @@
 // ...) sets FASTLA_VECTOR_BYTES and includes this file.
 #pragma once
 #include "kernels/columns.hpp"
-#include "kernels/one_row_down.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/row.hpp"
+#include "kernels/side_by_side.hpp"
 #include "kernels/stream.hpp"
 #include "kernels/tile.hpp"
 
@@ -182,7 +182,8 @@ template <class T, int MR, int NV> void run_direct(const Block &block) {
   if (block.m == 1 && !block.down_columns) return one_row.run(block);
   int64_t j = 0;
   if constexpr (FASTLA_VECTOR_BYTES <= 32) {  // wider vectors leave it to the narrow row
-    if (block.down_columns) j = run_one_row_down<T, NV>(block);
+    static constexpr RowsDown<T, NV> down;
+    if (block.down_columns) j = down.run(block);
   }
   run_tiles<T, NV>(block, tiles, block.a_row_stride, j);
 }
@@ -209,6 +210,8 @@ template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t i
 template <class T, int MR, int NV>
 constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Block &),
                              const KernelRow *direct, const KernelRow *narrow) {
+  // Wider vectors leave it to the narrow row.
+  constexpr int side_rows = FASTLA_VECTOR_BYTES <= 32 ? kSideRows : 0;
   constexpr int chains = 12;
   return KernelRow{isa,
                    dtype,
@@ -222,6 +225,7 @@ constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Blo
                    &activate_array<T>,
                    &fma_loop<T, chains>,
                    2.0 * chains * Simd<T>::lanes,
+                   side_rows < MR ? side_rows : MR,
                    direct,
                    narrow};
 }
