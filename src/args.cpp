@@ -8,11 +8,15 @@ namespace fastla_py {
 
 int Names::find(PyObject *name) const {
   if (!PyUnicode_Check(name)) return -1;
-  if (!interned_[count_ - 1])
-    for (int i = 0; i < count_; ++i)
-      if (!(interned_[i] = PyUnicode_InternFromString(text_[i]))) PyErr_Clear();
+  constexpr auto relaxed = std::memory_order_relaxed;
+  if (!interned_[count_ - 1].load(relaxed))
+    for (int i = 0; i < count_; ++i) {
+      if (interned_[i].load(relaxed)) continue;
+      interned_[i].store(PyUnicode_InternFromString(text_[i]), relaxed);
+      if (!interned_[i].load(relaxed)) PyErr_Clear();
+    }
   for (int i = 0; i < count_; ++i)
-    if (name == interned_[i]) return i;
+    if (name == interned_[i].load(relaxed)) return i;
   for (int i = 0; i < count_; ++i)
     if (PyUnicode_CompareWithASCIIString(name, text_[i]) == 0) return i;
   return -1;

@@ -10,6 +10,8 @@
 #endif
 #include <numpy/arrayobject.h>
 
+#include <atomic>
+
 #include "fastla/gemm.h"
 
 namespace fastla_py {
@@ -61,7 +63,8 @@ class Names {
   static constexpr int kMost = 16;
   const char *const *text_;
   int count_;
-  mutable PyObject *interned_[kMost] = {};  // filled under the GIL, by the first call
+  // Filled by the first call, or by several at once, with the same; only compared.
+  mutable std::atomic<PyObject *> interned_[kMost] = {};
 };
 
 // Positional and keyword arguments sorted into slots (borrowed; nullptr: not given). The first `required` names must be

@@ -1,7 +1,7 @@
 // The direct paths: operands are read where they are, by tasks that are rectangles of C or, of a tiny C, blocks of K.
-// Only what cannot well be read in place is copied, by each task for itself: A that is byte-swapped, or one row of it,
+// Only what cannot well be read in place is copied, by each task for itself: A that is byte-swapped, or few rows of it,
 // not contiguous, against contiguous columns of B; and B whose columns are not contiguous or whose rows lie too far apart
-// (plan_direct.cpp).
+// (plan_direct.cpp). One row against a B that the user packed is the exception: B lies in panels.
 #include "gemm/paths.hpp"
 #include "runtime/parallel.hpp"
 

@@ -209,8 +209,8 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
 }
 
 fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
-  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc)) return FASTLA_INVALID;
   const FpScope scope;
+  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc)) return FASTLA_INVALID;
   Task task;
   describe(*desc, &task);
   const fastla_status status = prepare(*desc, &task, [] { return true; });

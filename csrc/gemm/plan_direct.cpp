@@ -24,15 +24,15 @@ constexpr int64_t kTinyBytes = 64 << 10, kSlotsBytes = 1 << 20;
 // each per step. Rows of A alone are asked for all at once where A and C are so many times L3; where they nearly fit
 // that costs up to 8%.
 constexpr double kFlowingShare = 2, kFarShare = 1.5;
-// Contiguous columns farther apart than this are asked for kColumnAhead by more rows than one: hardware prefetchers lose
-// track of them (float64 4096^2: 1.25 times as fast; nearer ones lose up to 10%). One row asks for the next line of
-// columns that are not all in this part of L2.
+// Contiguous columns farther apart than this are asked for kColumnAhead: hardware prefetchers lose track of them
+// (float64 4096^2: 1.25 times as fast; nearer ones lose up to 10%). Rows that take them side by side ask for those in
+// memory, and for the next line of those that are not all in this part of L2.
 constexpr int64_t kFarColumns = 16 << 10, kNearColumns = 2;
 // Rows of A a multiple of the page apart are in one set of L1, which has so many ways at least: tiles of no more rows.
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
 constexpr int64_t kSkewedBytes = 1024;
-// What no plan is made for takes so much memory at most: a part of any L2.
+// B in place that no plan is made for takes so much memory at most: a part of any L2.
 constexpr int64_t kNearBytes = 256 << 10;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
@@ -96,7 +96,7 @@ bool few_down_columns(const Problem &p, const KernelRow &row) noexcept {
 bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
   const int64_t size = row.element_size;
   const bool many = p.m > 1;
-  if (p.m > kFewRows || p.k > (many ? kShallow : kBlockLength) || p.n * size > kFarApart ||
+  if (p.m > kFewRows || p.k > (many ? kShallow : kBlockLength) || p.n > kFarApart / size ||
       p.m * p.n * p.k == 0 || p.m * p.n * p.k * size > int64_t(kThreadWork))
     return false;
   // What makes the planner exchange the operands, lower the tiles, copy, or take B in parts.
@@ -217,7 +217,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
-  plan->copy_a = p.a.swapped || ((together || plan->skewed) && p.a.col_stride != size);
+  plan->copy_a = p.a.swapped || (together && p.a.col_stride != size);
   if (plan->copy_a) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64);

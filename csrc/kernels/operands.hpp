@@ -64,7 +64,7 @@ template <class T, int MR, int NV, bool sharing> struct PackedAt {
 // and C, which follow each other in memory, a line of each per step.
 enum class Ask { nothing, b, next_panel };
 
-// Operands in place, of B V vectors, the last one in part. Three rows share a pointer: x86 addresses base,
+// Operands in place (or one row of A, and B packed), of B V vectors, the last one in part. Three rows share a pointer: x86 addresses base,
 // base + stride and base + 2 stride, and fifteen pointers would not stay in registers.
 template <class T, int MR, int NV, int V, bool whole, Ask ask> struct DirectAt {
   static constexpr bool in_parts = true;

@@ -73,13 +73,14 @@ constexpr int64_t kColumnAhead = 512;
 struct Block {
   int64_t m, n, k;
   int64_t panels;  // of A's rows
-  // Both operands packed (pack_a, pack_b); or A's rows in place, and B in place or packed.
+  // Both operands packed (pack_a, pack_b), or B is, and A is one row, which lies as it would in place; or A's rows in
+  // place, and B in place or packed.
   bool packed;
   // Tiles follow each other along the rows of C and meet all of B (which is near) for each panel of A; otherwise
   // along its columns, and meet all of A.
   bool along_rows;
   const char *a;
-  int64_t a_row_stride, a_col_stride;  // in place only
+  int64_t a_row_stride, a_col_stride;  // in place, or of one row
   // Along the rows of C: A comes from memory, which is asked for it some panels ahead; or (flowing) the rows of A, and
   // those of C, follow each other, and the next panel's of both are asked for on the way.
   bool a_far, flowing;
@@ -89,11 +90,12 @@ struct Block {
   int64_t b_step, b_panel;
   // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: none.
   int64_t b_share;
-  // In place: so many bytes further along its rows, or down its columns, B is asked for; 0: it is near.
+  // So many bytes further along its rows, down its columns or down a packed panel (one row of A) B is asked for; 0: it
+  // is near. Columns side by side: up to a line, or whatever memory needs.
   int64_t b_ahead;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
-  // And one row of A, contiguous: the columns collide in L1 and are taken some lines apart (side_by_side.hpp).
+  // And one row of A, contiguous: the columns (nearly) fill L1's ways and are taken some lines apart (side_by_side.hpp).
   bool skewed;
   // Sums of the earlier blocks, columns contiguous; read unless `first`, written unless `last`.
   char *total;
