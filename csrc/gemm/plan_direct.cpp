@@ -160,7 +160,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool crowded = !few && scattered(p, machine, 16);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
   plan->nc = most * plan->deal;
-  const bool along_b = few && here && (scattered(p, machine, 2) || b_bytes > double(machine.l2));
+  // One row meets each line of B once: all of it in L2 may lie as it likes.
+  const bool along_b =
+      few && here && ((p.m > 1 && scattered(p, machine, 2)) || b_bytes > double(machine.l2));
   if (p.panels) {
     plan->b_ahead = in_memory ? kPanelAhead : 0;
     plan->nc = clamp(kTotalsNear / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
