@@ -143,6 +143,7 @@ void bind_packed(py::module_ &m) {
       .def("__repr__", &repr);
   type.attr("__array_ufunc__") = py::none();
   packed_type = reinterpret_cast<PyTypeObject *>(type.ptr());
+  packed_type->tp_new = nullptr;  // pack makes them; one made by __new__ alone would be empty
 }
 
 }  // namespace fastla_py

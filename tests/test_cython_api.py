@@ -35,11 +35,11 @@ def product(x, y, c, int threads=0):
                               <double *>cp, cs0, cs1, threads)
     return status
 
-def negative_size():
+def of_size(int64_t m, int64_t n, int64_t k):
     cdef double one = 1
     cdef int status
     with nogil:
-        status = gemm_f64(-1, 1, 1, &one, 8, 8, &one, 8, 8, &one, 8, 8, 0)
+        status = gemm_f64(m, n, k, &one, 8, 8, &one, 8, 8, &one, 8, 8, 0)
     return status
 """
 
@@ -85,5 +85,8 @@ def test_strides(user, dtype):
             assert_same_bits(c, want, name)
 
 
-def test_sizes_out_of_range(user):
-    assert user.negative_size() == 1
+@pytest.mark.parametrize("huge", [-1, 2**60, 2**61, 2**62, 2**63 - 1])
+def test_sizes_out_of_range(user, huge):
+    """Negative, or more bytes than an integer holds, also where the number wraps to a small one."""
+    for size in ((huge, 1, 1), (1, huge, 1), (1, 1, huge), (4, huge, 4)):
+        assert user.of_size(*size) == 1, size

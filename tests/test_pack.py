@@ -47,6 +47,12 @@ def test_is_a_copy_and_immutable(matrix):
             setattr(packed, name, None)
 
 
+def test_only_pack_makes_one():
+    for make in (fastla.PackedMatrix, lambda: fastla.PackedMatrix.__new__(fastla.PackedMatrix)):
+        with pytest.raises(TypeError):
+            make()
+
+
 @pytest.mark.parametrize("m", [0, 1, 2, 13, 70])
 def test_matmul(isa, dtype, path, threads, matrix, m):
     k = matrix.shape[0]

@@ -98,15 +98,13 @@ template <class T, int MR, int NV> struct DirectTiles {
 // many panels at once as there are registers for. (In place eight instead of four: 1.05 to 1.15 times as fast in L2;
 // packed, twelve vectors.) of[1][v]: v vectors; packed, L2 is asked for B further down; in place, the last one is whole.
 template <class T, int NV, bool packed> struct OneRowTiles {
-  static constexpr int wide = packed ? 12 / NV : 8;
-  static constexpr int panels = FASTLA_VECTOR_BYTES == 64 ? wide
-                                : kFused                  ? 4
-                                                          : 1,
-                       most = panels * NV;
+  static constexpr int wide = packed ? 12 / NV : 8, narrow = kFused ? 4 : 1;
+  static constexpr int most = (FASTLA_VECTOR_BYTES == 64 ? wide : narrow) * NV;
+  static constexpr Ask ask = packed ? Ask::b : Ask::nothing;
   TileFn of[2][most + 1];
   template <int V> constexpr void fill() {
     of[0][V] = &direct_tile<T, 1, NV, V, packed>;
-    of[1][V] = &direct_tile < T, 1, NV, V, true, packed ? Ask::b : Ask::nothing > ;
+    of[1][V] = &direct_tile<T, 1, NV, V, true, ask>;
     if constexpr (V > 1) fill<V - 1>();
   }
   constexpr OneRowTiles() : of{} { fill<most>(); }
