@@ -41,6 +41,7 @@ struct Rectangle {
     block.along_rows = plan.along_rows;
     block.a_far = plan.a_far;
     block.flowing = plan.flowing;
+    block.plain = plan.plain;
     block.m = rows;
     block.n = cols;
     block.panels = panel_count(rows, plan.mr);
@@ -154,7 +155,6 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.m = p.m;
   block.n = p.n;
   block.k = p.k;
-  block.panels = panel_count(p.m, row.mr);
   block.along_rows = block.first = block.last = block.c_near = true;
   block.a = p.a.data;
   block.a_row_stride = p.a.row_stride;
@@ -170,6 +170,8 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.c_row_stride = p.c_row_stride;
   block.c_col_stride = p.c_col_stride;
   block.finish = p.finish;
+  block.plain = !p.panels && !block.down_columns;
+  block.panels = block.plain ? 1 : panel_count(p.m, row.mr);
   row.block(block);
 }
 

@@ -71,7 +71,7 @@ struct Plan {
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
   int64_t row_tasks, col_tasks;
   int64_t deal;  // columns come to the tasks in so many at least
-  bool copy_a, copy_b, down_columns, skewed, a_far, flowing;
+  bool copy_a, copy_b, down_columns, skewed, a_far, flowing, plain;
   int64_t steps;    // of K at a time; 0: a block of K at once
   int64_t b_ahead;  // Block::b_ahead
   int64_t a_bytes, b_bytes, totals_bytes;

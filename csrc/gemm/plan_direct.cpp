@@ -156,8 +156,10 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                            ? kDirectPanels
                            : clamp(machine.l2 / 2 / (line * plan->deal), kDirectPanels, col_panels);
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
-  // With many rows a copy pays (256^3 and 512^3 on two threads 1.07 times as fast; 40 rows lose 15%).
-  const bool crowded = !few && scattered(p, machine, 16);
+  plan->plain = p.m > 1 && plan->c_near && p.k <= plan->kc && !p.panels && here && !p.a.swapped &&
+                (p.finish || p.c_col_stride == size);
+  // With many rows a copy pays (512^3 on two threads 1.07 times as fast; 40 rows lose 15%), but hardly for plain ones.
+  const bool crowded = !few && scattered(p, machine, plan->plain && threads == 1 ? 1 : 16);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
   plan->nc = most * plan->deal;
   // One row meets each line of B once: all of it in L2 may lie as it likes.
@@ -190,6 +192,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
 
+  if (plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
   if (share_k) plan->nc = col_panels * plan->deal;
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1 && !share_k) {

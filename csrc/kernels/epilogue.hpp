@@ -35,50 +35,81 @@ FASTLA_INLINE Vec<T> fetch(const Operand &operand, int64_t row, int64_t col, int
                   operand.col_stride, valid);
 }
 
-template <class T>
-FASTLA_INLINE Vec<T> apply(const Finish &f, Vec<T> y, int64_t row, int64_t col, int valid) {
-  if (f.alpha != 1) y = splat(T(f.alpha)) * y;
-  for (const Operand &scale : f.scale)
-    if (scale.data) y = y * fetch<T>(scale, row, col, valid);
-  if (f.c.data) y = fma(splat(T(f.beta)), fetch<T>(f.c, row, col, valid), y);
-  for (const Operand &bias : f.bias)
-    if (bias.data) y = y + fetch<T>(bias, row, col, valid);
-  if (f.activation) y = activate<T>(f.activation, y);
-  if (f.gate.data) y = y * fetch<T>(f.gate, row, col, valid);
-  if (f.residual.data) y = y + fetch<T>(f.residual, row, col, valid);
-  return y;
+// Rows of chain sums (row length `width`), of which the first n columns are real; row and col: the place of the first one
+// in C. Each step passes over all of them, which are in L1: so it is chosen once, not for each vector.
+template <class T> struct Sums {
+  T *sums;
+  int rows, width;
+  int64_t n, row, col;
+
+  static constexpr int lanes = Simd<T>::lanes;
+
+  // f(sums, row, col, valid) for each vector.
+  template <class F> FASTLA_INLINE void visit(F f) const {
+    for (int i = 0; i < rows; ++i) {
+      T *const y = sums + i * width;
+      int64_t j = 0;
+      for (; j + lanes <= n; j += lanes) f(y + j, row + i, col + j, lanes);
+      if (j < n) f(y + j, row + i, col + j, int(n - j));
+    }
+  }
+  template <class F> FASTLA_INLINE void change(F f) const {
+    for (int i = 0; i < rows; ++i)
+      for (int64_t j = 0; j < n; j += lanes) {
+        T *const y = sums + i * width + j;
+        store<T>(y, f(load<T>(y)));
+      }
+  }
+  template <class F> FASTLA_INLINE void meet(const Operand &x, F f) const {
+    if (!x.data) return;
+    visit([&](T *y, int64_t i, int64_t j, int valid)
+              FASTLA_LAMBDA { store<T>(y, f(load<T>(y), fetch<T>(x, i, j, valid))); });
+  }
+};
+
+template <class T> void apply(const Finish &f, const Sums<T> &sums) {
+  using V = Vec<T>;
+  const auto add = [](V y, V x) FASTLA_LAMBDA { return y + x; };
+  const auto multiply = [](V y, V x) FASTLA_LAMBDA { return y * x; };
+  const V alpha = splat(T(f.alpha)), beta = splat(T(f.beta));
+  if (f.alpha != 1) sums.change([&](V y) FASTLA_LAMBDA { return alpha * y; });
+  for (const Operand &scale : f.scale) sums.meet(scale, multiply);
+  sums.meet(f.c, [&](V y, V x) FASTLA_LAMBDA { return fma(beta, x, y); });
+  for (const Operand &bias : f.bias) sums.meet(bias, add);
+  if (f.activation)
+    with_activation<T>(f.activation, [&](auto act) FASTLA_LAMBDA { sums.change(act); });
+  sums.meet(f.gate, multiply);
+  sums.meet(f.residual, add);
 }
 
-// Rows of chain sums in `sums` (row length `width`), of which the first n columns are real.
-template <class T> __attribute__((noinline)) void finish_rows(const Block &block, const T *sums,
-                                                              int rows, int width, int64_t i0,
-                                                              int64_t j0, int64_t n) {
-  constexpr int lanes = Simd<T>::lanes;
-  for (int i = 0; i < rows; ++i)
-    for (int64_t j = 0; j < n; j += lanes) {
-      const int valid = n - j < lanes ? int(n - j) : lanes;
-      const int64_t row = i0 + i, col = j0 + j;
-      char *total = block.total + row * block.total_stride + col * int64_t(sizeof(T));
-      Vec<T> y{};
-      if (!block.first) y = fetch<T>(total, sizeof(T), valid);
-      y = y + load<T>(sums + i * width + j);
-      if (!block.last) {
-        put<T>(total, sizeof(T), valid, y);
-        continue;
-      }
-      if (block.finish) y = apply<T>(*block.finish, y, block.row0 + row, block.col0 + col, valid);
-      put<T>(block.c + row * block.c_row_stride + col * block.c_col_stride, block.c_col_stride,
-             valid, y);
-    }
+// `sums`, none of them -0, from (i0, j0) of the block on go to the block's total or, after the last block and the
+// epilogue, to C.
+template <class T> __attribute__((noinline)) void finish_rows(const Block &block, T *sums, int rows,
+                                                              int width, int64_t i0, int64_t j0,
+                                                              int64_t n) {
+  char *total = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));
+  const Operand totals{block.first ? nullptr : total, block.total_stride, sizeof(T)};
+  const Sums<T> here{sums, rows, width, n, 0, 0};
+  here.meet(totals, [](Vec<T> y, Vec<T> x) FASTLA_LAMBDA { return x + y; });
+  if (block.last && block.finish)
+    apply<T>(*block.finish, Sums<T>{sums, rows, width, n, block.row0 + i0, block.col0 + j0});
+  char *const c = block.c + i0 * block.c_row_stride + j0 * block.c_col_stride;
+  const int64_t row_stride = block.last ? block.c_row_stride : block.total_stride;
+  const int64_t col_stride = block.last ? block.c_col_stride : int64_t(sizeof(T));
+  here.visit([&, to = block.last ? c : total](T *y, int64_t i, int64_t j, int valid) FASTLA_LAMBDA {
+    put<T>(to + i * row_stride + j * col_stride, col_stride, valid, load<T>(y));
+  });
 }
 
 template <class T> void activate_array(int kind, const char *x, char *y, int64_t count) {
   constexpr int lanes = Simd<T>::lanes;
-  for (int64_t i = 0; i < count; i += lanes) {
-    const int valid = count - i < lanes ? int(count - i) : lanes;
-    const int64_t at = i * int64_t(sizeof(T));
-    put<T>(y + at, sizeof(T), valid, activate<T>(kind, fetch<T>(x + at, sizeof(T), valid)));
-  }
+  with_activation<T>(kind, [&](auto act) FASTLA_LAMBDA {
+    for (int64_t i = 0; i < count; i += lanes) {
+      const int valid = count - i < lanes ? int(count - i) : lanes;
+      const int64_t at = i * int64_t(sizeof(T));
+      put<T>(y + at, sizeof(T), valid, act(fetch<T>(x + at, sizeof(T), valid)));
+    }
+  });
 }
 
 }  // namespace

@@ -247,23 +247,24 @@ template <class T> FASTLA_INLINE Vec<T> relu(Vec<T> y) {
   return from_bits<T>(bits<T>(y) & ~(is_negative<T>(y) & ~is_nan<T>(y)));
 }
 
-// kind is a fastla_activation.
-template <class T> FASTLA_INLINE Vec<T> activate(int kind, Vec<T> y) {
+// use(the activation of that fastla_activation).
+template <class T, class Use> FASTLA_INLINE void with_activation(int kind, Use use) {
+  using V = Vec<T>;
   switch (kind) {
     case FASTLA_ACT_RELU:
-      return relu<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return relu<T>(y); });
     case FASTLA_ACT_GELU:
-      return gelu<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return gelu<T>(y); });
     case FASTLA_ACT_GELU_TANH:
-      return gelu_tanh<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return gelu_tanh<T>(y); });
     case FASTLA_ACT_SILU:
-      return silu<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return silu<T>(y); });
     case FASTLA_ACT_TANH:
-      return tanh<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return tanh<T>(y); });
     case FASTLA_ACT_SIGMOID:
-      return sigmoid<T>(y);
+      return use([](V y) FASTLA_LAMBDA { return sigmoid<T>(y); });
     default:
-      return y;
+      return use([](V y) FASTLA_LAMBDA { return y; });
   }
 }
 

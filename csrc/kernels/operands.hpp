@@ -37,7 +37,9 @@ template <class T, int MR, int NV, bool sharing> struct PackedAt {
   // The next tile has the same panel of B: its start takes the place of what lies beyond the end.
   FASTLA_INLINE void wrap(int64_t k) { b_ahead -= k * step; }
   FASTLA_INLINE const char *row(int i) const { return a + i * int64_t(sizeof(T)); }
-  FASTLA_INLINE Vec<T> vector(int j) const { return load<T>(b + j * FASTLA_VECTOR_BYTES); }
+  FASTLA_INLINE Vec<T> vector(int j, const Vec<T> *) const {
+    return load<T>(b + j * FASTLA_VECTOR_BYTES);
+  }
   FASTLA_INLINE void prefetch(int64_t s) {
     constexpr int a_step = MR * sizeof(T);
     constexpr int64_t on_line = 64 % a_step == 0 ? 64 / a_step : 1;  // steps with one line of A
@@ -102,9 +104,10 @@ template <class T, int MR, int NV, int V, bool whole, Ask ask> struct DirectAt {
     }
   }
   FASTLA_INLINE const char *row(int i) const { return a[i / 3] + i % 3 * a_row; }
-  FASTLA_INLINE Vec<T> vector(int j) const {
+  FASTLA_INLINE Vec<T> vector(int j, const Vec<T> *before) const {
     const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
-    return whole || j + 1 < V ? load<T>(p) : last.load(p);
+    if (whole || j + 1 < V) return load<T>(p);
+    return V > 1 ? last.load(p, before[j - 1]) : last.load(p);
   }
   FASTLA_INLINE void prefetch(int64_t) {
     if constexpr (ask == Ask::next_panel) {

@@ -3,6 +3,7 @@
 #pragma once
 #include "kernels/columns.hpp"
 #include "kernels/pack.hpp"
+#include "kernels/plain.hpp"
 #include "kernels/row.hpp"
 #include "kernels/side_by_side.hpp"
 #include "kernels/stream.hpp"
@@ -13,9 +14,6 @@ namespace {
 using fastla::Block;
 using fastla::KernelRow;
 
-// a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
-using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
-                        int64_t n);
 template <class T, int MR, int NV, int V, bool sharing = false>
 void packed_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
                  int64_t n) {
@@ -176,8 +174,10 @@ template <class T, int MR, int NV> void run_packed(const Block &block) {
 template <class T, int MR, int NV> void run_direct(const Block &block) {
   static constexpr DirectTiles<T, MR, NV> tiles;
   static constexpr OneRowTiles<T, NV, false> one_row;
+  static constexpr PlainTiles<T, MR, NV> plain;
   if (streams_row(block)) return stream_row<T>(block);
   if (block.m == 1 && !block.down_columns) return one_row.run(block);
+  if (block.plain) return plain.run(block);
   int64_t j = 0;
   if constexpr (FASTLA_VECTOR_BYTES <= 32) {  // wider vectors leave it to the narrow row
     static constexpr RowsDown<T, NV> down;

@@ -187,7 +187,7 @@ template <class T, int R, int V> void run_last_columns(const Block &block, int64
   for (int row = 0; row < R; ++row) {
     T *const to = sums + row * room;
 #pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store<T>(to + v * lanes, tile.acc[row][v]);
+    for (int v = 0; v < V; ++v) store<T>(to + v * lanes, Vec<T>{} + tile.acc[row][v]);
     store<T>(to + width, splat(to[width - 1]));
   }
   finish_rows<T>(block, sums + (j - first), R, room, 0, j, block.n - j);

@@ -14,17 +14,29 @@ using fastla::Block;
 // The last row of C is asked for this many steps before the chain ends: about the latency of L3.
 constexpr int64_t kLastSteps = 32;
 
-template <class T, int MR, int vectors> struct Tile {
+// half: of the last vector only the lower half is computed; join_low() puts it in both.
+template <class T, int MR, int vectors, bool half = false> struct Tile {
   static constexpr int lanes = Simd<T>::lanes;
   Vec<T> acc[MR][vectors];
+  typename Half<T>::V low[half ? MR : 1];
 
   FASTLA_INLINE void zero() {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) acc[i][j] = Vec<T>{};
+#pragma GCC unroll 16
+    for (auto &sums : low) sums = typename Half<T>::V{};
+  }
+  FASTLA_INLINE void join_low() {
+    static_assert(half);
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) acc[i][vectors - 1] = twice<T>(low[i]);
   }
 
+  FASTLA_INLINE static char *c_at(const Block &block, int64_t i0, int64_t j0) {
+    return block.c + i0 * block.c_row_stride + j0 * int64_t(sizeof(T));
+  }
   FASTLA_INLINE char *state(const Block &block, int64_t i0, int64_t j0) const {
     return block.state + i0 * block.state_stride + j0 * int64_t(sizeof(T));
   }
@@ -48,13 +60,14 @@ template <class T, int MR, int vectors> struct Tile {
     for (int64_t s = 0; s < k; ++s) {
       Vec<T> bv[vectors];
 #pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j) bv[j] = at.vector(j);
+      for (int j = 0; j < vectors; ++j) bv[j] = at.vector(j, bv);
 #pragma GCC unroll 16
       for (int i = 0; i < MR; ++i) {
         Vec<T> av = splat(load_scalar<T>(at.row(i)));
         if (vectors > 1) FASTLA_HOLD(av);  // one load for all its products, not one for each
 #pragma GCC unroll 16
-        for (int j = 0; j < vectors; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+        for (int j = 0; j < vectors - half; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+        if (half) low[i] = low_fma(av, bv[vectors - 1], low[i]);
       }
       at.prefetch(s);
       at.advance();
@@ -110,26 +123,33 @@ template <class T, int MR, int vectors> struct Tile {
     if (block.last && (block.finish || block.c_col_stride != sizeof(T)))
       return finish_buffered(block, i0, j0, n);
     const char *from = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));
-    char *to = block.last ? block.c + i0 * block.c_row_stride + j0 * int64_t(sizeof(T))
-                          : const_cast<char *>(from);
+    char *to = block.last ? c_at(block, i0, j0) : const_cast<char *>(from);
     const int64_t to_stride = block.last ? block.c_row_stride : block.total_stride;
-    if (n < vectors * lanes) return store_part(block, from, to, to_stride, n);
-    if (block.first)
-      store_rows<false>(from, block.total_stride, to, to_stride);
+    const Part<T> part(n - (vectors - 1) * lanes);
+    if (n < vectors * lanes)
+      block.first ? store_rows<false, false>(from, block.total_stride, to, to_stride, part)
+                  : store_rows<true, false>(from, block.total_stride, to, to_stride, part);
     else
-      store_rows<true>(from, block.total_stride, to, to_stride);
+      block.first ? store_rows<false, true>(from, block.total_stride, to, to_stride, part)
+                  : store_rows<true, true>(from, block.total_stride, to, to_stride, part);
   }
 
   // -0 becomes +0 even where there is no total to be added (docs/contract.md). One row after the other: computed
-  // beforehand, the rows' addresses would take the place of the next tile's steps in the CPU's queues.
-  template <bool totals> FASTLA_INLINE void store_rows(const char *from, int64_t from_stride,
-                                                       char *to, int64_t to_stride) const {
+  // beforehand, the rows' addresses would take the place of the next tile's steps in the CPU's queues. Of the last
+  // vector there may be a part only.
+  template <bool totals, bool whole>
+  FASTLA_INLINE void store_rows(const char *from, int64_t from_stride, char *to, int64_t to_stride,
+                                const Part<T> &part) const {
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i) {
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j) {
         const int64_t at = j * FASTLA_VECTOR_BYTES;
-        store<T>(to + at, (totals ? load<T>(from + at) : Vec<T>{}) + acc[i][j]);
+        const Vec<T> none{};
+        if (whole || j + 1 < vectors)
+          store<T>(to + at, (totals ? load<T>(from + at) : none) + acc[i][j]);
+        else
+          part.store(to + at, (totals ? part.load(from + at) : none) + acc[i][j]);
       }
       to += to_stride;
       FASTLA_HIDE(to);
@@ -139,29 +159,13 @@ template <class T, int MR, int vectors> struct Tile {
     }
   }
 
-  // The same where the last vector is not whole.
-  FASTLA_INLINE void store_part(const Block &block, const char *from, char *to, int64_t to_stride,
-                                int64_t n) const {
-    constexpr int64_t at = (vectors - 1) * FASTLA_VECTOR_BYTES;
-    const Part<T> last(n - (vectors - 1) * lanes);
-#pragma GCC unroll 16
-    for (int i = 0; i < MR; ++i, from += block.total_stride, to += to_stride) {
-#pragma GCC unroll 16
-      for (int j = 0; j + 1 < vectors; ++j) {
-        const Vec<T> total = block.first ? Vec<T>{} : load<T>(from + j * FASTLA_VECTOR_BYTES);
-        store<T>(to + j * FASTLA_VECTOR_BYTES, total + acc[i][j]);
-      }
-      const Vec<T> total = block.first ? Vec<T>{} : last.load(from + at);
-      last.store(to + at, total + acc[i][vectors - 1]);
-    }
-  }
-
   FASTLA_INLINE void finish_buffered(const Block &block, int64_t i0, int64_t j0, int64_t n) {
     T buffer[MR * vectors * lanes];
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
-      for (int j = 0; j < vectors; ++j) store<T>(buffer + (i * vectors + j) * lanes, acc[i][j]);
+      for (int j = 0; j < vectors; ++j)
+        store<T>(buffer + (i * vectors + j) * lanes, Vec<T>{} + acc[i][j]);  // -0 becomes +0
     finish_rows<T>(block, buffer, MR, vectors * lanes, i0, j0, n);
   }
 };
@@ -182,5 +186,9 @@ FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0, i
   else
     tile.finish(block, i0, j0, n);
 }
+
+// a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
+using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
+                        int64_t n);
 
 }  // namespace

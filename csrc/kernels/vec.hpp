@@ -15,6 +15,7 @@
 #endif
 
 #define FASTLA_INLINE inline __attribute__((always_inline))
+#define FASTLA_LAMBDA __attribute__((always_inline))
 // The compiler must have the vector's value in a register here, and may not assume what it is; KEEP also
 // stays where it stands.
 #if defined(__x86_64__)
@@ -170,6 +171,40 @@ FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 }
 #endif
 
+// Half a vector, where it takes half the work: low_fma is fma of the lower halves.
+#if FASTLA_VECTOR_BYTES == 64
+constexpr bool kHalves = true;
+template <class T> struct Half;
+template <> struct Half<float> {
+  using V = __m256;
+};
+template <> struct Half<double> {
+  using V = __m256d;
+};
+// (GCC 12 warns that the cast uses something uninitialised.)
+template <class H, class V> FASTLA_INLINE H low_half(V v) {
+  H low;
+  __builtin_memcpy(&low, &v, sizeof(low));
+  return low;
+}
+FASTLA_INLINE __m256 low_fma(Vec<float> a, Vec<float> b, __m256 c) {
+  return _mm256_fmadd_ps(low_half<__m256>(a), low_half<__m256>(b), c);
+}
+FASTLA_INLINE __m256d low_fma(Vec<double> a, Vec<double> b, __m256d c) {
+  return _mm256_fmadd_pd(low_half<__m256d>(a), low_half<__m256d>(b), c);
+}
+template <class T> FASTLA_INLINE Vec<T> twice(typename Half<T>::V v) {
+  return (Vec<T>)_mm512_maskz_broadcast_f64x4(0xff, (__m256d)v);
+}
+#else
+constexpr bool kHalves = false;
+template <class T> struct Half {
+  using V = Vec<T>;
+};
+template <class V> FASTLA_INLINE V low_fma(V a, V b, V c) { return fma(a, b, c); }
+template <class T> FASTLA_INLINE Vec<T> twice(Vec<T> v) { return v; }
+#endif
+
 // mask lanes are all ones or all zeros. Integer compares only: a floating-point compare of a NaN would
 // raise the invalid flag, which belongs to the user's data.
 template <class T> FASTLA_INLINE Vec<T> select(IVec<T> mask, Vec<T> yes, Vec<T> no) {
@@ -184,15 +219,18 @@ template <class T> FASTLA_INLINE IVec<T> sign_bit(Vec<T> v) {
   return bits<T>(v) & (IVec<T>{} + (typename Simd<T>::Int(1) << shift));
 }
 
-// Up to `lanes` contiguous elements. Lanes beyond `count` repeat the last element, so that they compute what a real
-// element computes and raise no flag of their own; nothing beyond it is read or written.
+// Up to `lanes` contiguous elements. Lanes beyond `count` repeat the last element, or hold others of its row that are
+// given, so that they compute what a real element computes and raise no flag of their own; nothing beyond it is read or
+// written.
 template <class T> class Part {
  public:
   FASTLA_INLINE explicit Part(int64_t count) : count_(int(count)), mask_(first_lanes(int(count))) {}
 
-#if FASTLA_VECTOR_BYTES == 64
   FASTLA_INLINE Vec<T> load(const char *p) const {
-    const Vec<T> rest = splat(load_scalar<T>(p + (count_ - 1) * int64_t(sizeof(T))));
+    return load(p, splat(load_scalar<T>(p + (count_ - 1) * int64_t(sizeof(T)))));
+  }
+#if FASTLA_VECTOR_BYTES == 64
+  FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
     if constexpr (sizeof(T) == 4)
       return _mm512_mask_loadu_ps(rest, mask_, p);
     else
@@ -209,8 +247,7 @@ template <class T> class Part {
   using Mask = __mmask16;  // the lower half for 8 lanes
   static FASTLA_INLINE Mask first_lanes(int count) { return Mask((1u << count) - 1); }
 #elif FASTLA_VECTOR_BYTES == 32
-  FASTLA_INLINE Vec<T> load(const char *p) const {
-    const Vec<T> rest = splat(load_scalar<T>(p + (count_ - 1) * int64_t(sizeof(T))));
+  FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
     if constexpr (sizeof(T) == 4)
       return select<T>(
           mask_, _mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_), rest);
@@ -233,11 +270,9 @@ template <class T> class Part {
     return lane < count;
   }
 #else
-  FASTLA_INLINE Vec<T> load(const char *p) const {
-    Vec<T> v;
-    for (int i = 0; i < Simd<T>::lanes; ++i)
-      v[i] = load_scalar<T>(p + (i < count_ ? i : count_ - 1) * int64_t(sizeof(T)));
-    return v;
+  FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
+    for (int i = 0; i < count_; ++i) rest[i] = load_scalar<T>(p + i * int64_t(sizeof(T)));
+    return rest;
   }
   FASTLA_INLINE void store(char *p, Vec<T> v) const {
     for (int i = 0; i < count_; ++i) store_scalar<T>(p + i * int64_t(sizeof(T)), v[i]);
