@@ -109,7 +109,15 @@ void describe(const GemmDesc &d, Task *task) {
   p.finish = &task->finish;
 }
 
-// warm(): whether helpers are likely to be awake; asked for brief products only.
+// Threads for `count` products. warm(): whether helpers are likely to be awake; asked for brief products only.
+template <class Warm>
+int threads_for(const GemmDesc &d, const Problem &p, int64_t count, int64_t size, Warm &&warm) {
+  if (d.num_threads) return d.num_threads;
+  const double amount = double(p.m) * double(p.n) * double(p.k) * double(count) * double(size);
+  const bool alone = amount <= kThreadWork || (amount <= kBriefWork && !warm());
+  return alone ? 1 : fastla_get_num_threads();
+}
+
 template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm) {
   Problem &p = task->problem;
   Stack &s = task->stack;
@@ -124,10 +132,7 @@ template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm 
   const KernelRow &row = chosen_row(d.dtype);
   const bool transposed = should_transpose(p, row);
   if (transposed) transpose(task);
-  const double amount =
-      double(p.m) * double(p.n) * double(p.k) * double(s.count) * row.element_size;
-  const bool alone = amount <= kThreadWork || (amount <= kBriefWork && !warm());
-  task->threads = d.num_threads ? d.num_threads : alone ? 1 : fastla_get_num_threads();
+  task->threads = threads_for(d, p, s.count, row.element_size, warm);
   const Machine machine{&row, cpu().l2, cpu().l3, task->threads,
                         forced_path.load(std::memory_order_relaxed)};
   const fastla_status status = make_plan(p, machine, &task->plan);
@@ -155,7 +160,8 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
   if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
   const KernelRow &row = direct_row(p, chosen_row(d.dtype));
-  if (!needs_no_plan(p, row)) return false;
+  if (!needs_no_plan(p, row) || threads_for(d, p, 1, row.element_size, parallel_warm) > 1)
+    return false;
   run_at_once(p, row);
   return true;
 }

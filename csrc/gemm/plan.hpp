@@ -8,6 +8,7 @@
 namespace fastla {
 
 inline int64_t smaller(int64_t a, int64_t b) noexcept { return a < b ? a : b; }
+inline int64_t larger(int64_t a, int64_t b) noexcept { return a < b ? b : a; }
 
 // Panels of a block of A that use a panel of B while it is in L1; with fewer B has to come too often.
 constexpr int64_t kPanelsPerBlock = 4;

@@ -32,7 +32,7 @@ constexpr int64_t kFarColumns = 16 << 10, kNearColumns = 2;
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
 constexpr int64_t kSkewedBytes = 1024;
-// B in place that no plan is made for takes so much memory at most: a part of any L2.
+// Operands and C that no plan is made for take so much memory at most: a part of any L2.
 constexpr int64_t kNearBytes = 256 << 10;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
 constexpr int64_t kDirectPanels = 4;
@@ -96,8 +96,9 @@ bool few_down_columns(const Problem &p, const KernelRow &row) noexcept {
 bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
   const int64_t size = row.element_size;
   const bool many = p.m > 1;
-  if (p.m > kFewRows || p.k > (many ? kShallow : kBlockLength) || p.n > kFarApart / size ||
-      p.m * p.n * p.k == 0 || p.m * p.n * p.k * size > int64_t(kThreadWork))
+  if (p.m > kNearBytes || p.n > kFarApart / size || p.k > kBlockLength ||
+      p.m * smaller(p.n, p.k) == 0 || p.m * larger(p.n, p.k) * size > kNearBytes ||
+      (p.m > kFewRows && p.n * size > kDirectBytes))
     return false;
   // What makes the planner exchange the operands, lower the tiles, copy, or take B in parts.
   if (many && (p.n == 1 || p.a.row_stride % kPage == 0 || p.c_row_stride % kPage == 0))
@@ -109,6 +110,7 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
     return apart <= kFarApart && p.k * apart <= kNearBytes;
   }
   if (!few_down_columns(p, row) || columns_collide(p, size)) return false;
+  if (many && p.k > kShallow) return false;
   const bool skewable = 2 * ways_filled(p, size) > kL1Ways;
   return p.m > row.side_rows ||
          (p.a.col_stride == size && !skewable && p.k * p.n * size <= kNearBytes);
@@ -192,7 +194,6 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
 
-  if (plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
   if (share_k) plan->nc = col_panels * plan->deal;
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1 && !share_k) {
@@ -218,6 +219,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->mc = part_of(p.m, plan->mr, row_tasks, 0).size();
   if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * plan->deal);
   plan->flowing = col_tasks == 1 && plan->nc >= p.n && flows(p, row, plan->mr, machine.l2);
+  if (plan->flowing || plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
   plan->along_rows = plan->flowing || line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&

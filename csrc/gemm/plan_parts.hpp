@@ -18,8 +18,8 @@ constexpr int64_t kShallow = 64;
 
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
-// Whether a product is so small and so simple that planning it would take as long as computing it: on the direct path,
-// by one task, at once, with operands where they are.
+// Whether on one thread a product is so small and so simple that planning it would show: on the direct path, by one task,
+// at once, with operands where they are.
 bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
 // Whether B's columns are contiguous, and few rows of A make use of them.
 bool few_down_columns(const Problem &p, const KernelRow &row) noexcept;
