@@ -113,7 +113,7 @@ void describe(const GemmDesc &d, Task *task) {
 template <class Warm>
 int threads_for(const GemmDesc &d, const Problem &p, int64_t count, int64_t size, Warm &&warm) {
   if (d.num_threads) return d.num_threads;
-  const double amount = double(p.m) * double(p.n) * double(p.k) * double(count) * double(size);
+  const double amount = work(p) * double(count) * double(size);
   const bool alone = amount <= kThreadWork || (amount <= kBriefWork && !warm());
   return alone ? 1 : fastla_get_num_threads();
 }
@@ -160,7 +160,10 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
   if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
   const KernelRow &row = direct_row(p, chosen_row(d.dtype));
-  if (!needs_no_plan(p, row) || threads_for(d, p, 1, row.element_size, parallel_warm) > 1)
+  if (!needs_no_plan(p, row)) return false;
+  // Below kThreadWork the planner takes one of however many threads.
+  if (work(p) * row.element_size >= kThreadWork &&
+      threads_for(d, p, 1, row.element_size, parallel_warm) > 1)
     return false;
   run_at_once(p, row);
   return true;

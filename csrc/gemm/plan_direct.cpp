@@ -60,6 +60,22 @@ bool scattered(const Problem &p, const Machine &machine, int64_t part) {
   return stride > kFarApart || stride < -kFarApart || depth * apart > machine.l2 / part;
 }
 
+// What plain products ask of A and C (and in_place of B).
+bool could_be_plain(const Problem &p, int64_t size) {
+  return !p.a.swapped && (p.finish || p.c_col_stride == size);
+}
+
+// Whether there is anything to compute, of one block of K, and A and C are near; and B, in place, is, wherever its rows
+// lie.
+bool all_near(const Problem &p, int64_t size) {
+  return p.m <= kNearBytes && p.n <= kFarApart / size && p.k <= kBlockLength &&
+         p.m * smaller(p.n, p.k) > 0 && p.m * larger(p.n, p.k) * size <= kNearBytes;
+}
+bool follows_near(const Problem &p) {
+  const int64_t apart = p.b.row_stride < 0 ? -p.b.row_stride : p.b.row_stride;
+  return apart <= kFarApart && p.k * apart <= kNearBytes;
+}
+
 // Whether such columns lie in the same sets of L1, so that they had better be copied (transposed) a few at a time.
 int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage); }
 int64_t ways_filled(const Problem &p, int64_t size) {
@@ -96,19 +112,13 @@ bool few_down_columns(const Problem &p, const KernelRow &row) noexcept {
 bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
   const int64_t size = row.element_size;
   const bool many = p.m > 1;
-  if (p.m > kNearBytes || p.n > kFarApart / size || p.k > kBlockLength ||
-      p.m * smaller(p.n, p.k) == 0 || p.m * larger(p.n, p.k) * size > kNearBytes ||
-      (p.m > kFewRows && p.n * size > kDirectBytes))
-    return false;
+  if (!all_near(p, size) || (p.m > kFewRows && p.n * size > kDirectBytes)) return false;
   // What makes the planner exchange the operands, lower the tiles, copy, or take B in parts.
   if (many && (p.n == 1 || p.a.row_stride % kPage == 0 || p.c_row_stride % kPage == 0))
     return false;
   if (p.c_col_stride != size || p.a.swapped) return false;
-  if (p.panels) return !many;
-  if (in_place(p.b, size)) {
-    const int64_t apart = p.b.row_stride < 0 ? -p.b.row_stride : p.b.row_stride;
-    return apart <= kFarApart && p.k * apart <= kNearBytes;
-  }
+  if (p.panels) return !many && p.k * p.n * size <= kNearBytes;
+  if (in_place(p.b, size)) return follows_near(p);
   if (!few_down_columns(p, row) || columns_collide(p, size)) return false;
   if (many && p.k > kShallow) return false;
   const bool skewable = 2 * ways_filled(p, size) > kL1Ways;
@@ -130,9 +140,13 @@ const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexc
   if (p.panels) return packed_row;
   const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
   if (!row.narrow) return row;
-  const bool narrow = p.n <= row.narrow->nr ||
-                      (few_down_columns(p, row) &&
-                       (p.m <= row.narrow->side_rows || columns_collide(p, row.element_size)));
+  // Of plain products three of its vectors too, for half as many whole ones.
+  const int64_t few = row.narrow->nr, size = row.element_size;
+  const bool three = p.n > 2 * few && p.n <= 3 * few && p.m > 1 && all_near(p, size) &&
+                     in_place(p.b, size) && follows_near(p) && could_be_plain(p, size);
+  const bool narrow =
+      p.n <= few || three ||
+      (few_down_columns(p, row) && (p.m <= row.narrow->side_rows || columns_collide(p, size)));
   return narrow ? *row.narrow : row;
 }
 
@@ -158,8 +172,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                            ? kDirectPanels
                            : clamp(machine.l2 / 2 / (line * plan->deal), kDirectPanels, col_panels);
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
-  plan->plain = p.m > 1 && plan->c_near && p.k <= plan->kc && !p.panels && here && !p.a.swapped &&
-                (p.finish || p.c_col_stride == size);
+  plan->plain = p.m > 1 && plan->c_near && p.m * line <= machine.l2 && p.k <= plan->kc &&
+                !p.panels && here && could_be_plain(p, size);
   // With many rows a copy pays (512^3 on two threads 1.07 times as fast; 40 rows lose 15%), but hardly for plain ones.
   const bool crowded = !few && scattered(p, machine, plan->plain && threads == 1 ? 1 : 16);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
@@ -219,7 +233,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->mc = part_of(p.m, plan->mr, row_tasks, 0).size();
   if (col_tasks > 1) plan->nc = smaller(plan->nc, ceil_div(col_panels, col_tasks) * plan->deal);
   plan->flowing = col_tasks == 1 && plan->nc >= p.n && flows(p, row, plan->mr, machine.l2);
-  if (plan->flowing || plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
+  if (plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
   plan->along_rows = plan->flowing || line * plan->mc > machine.l2 / 4 || depth <= kShallow;
   const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&

@@ -107,7 +107,9 @@ template <class T, int MR, int NV, int V, bool whole, Ask ask> struct DirectAt {
   FASTLA_INLINE Vec<T> vector(int j, const Vec<T> *before) const {
     const char *p = b + j / NV * b_panel + j % NV * FASTLA_VECTOR_BYTES;
     if (whole || j + 1 < V) return load<T>(p);
-    return V > 1 ? last.load(p, before[j - 1]) : last.load(p);
+    // Rather than the last element the lanes beyond it repeat the vector before, which is there already; but for one
+    // row, whose state stream.hpp may have begun.
+    return V > 1 && MR > 1 ? last.load(p, before[j - 1]) : last.load(p);
   }
   FASTLA_INLINE void prefetch(int64_t) {
     if constexpr (ask == Ask::next_panel) {

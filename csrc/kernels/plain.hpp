@@ -1,7 +1,7 @@
-// Plain products: operands in place, C near, one block of K, and nothing but the sums to be stored. Most of a small product
-// goes by between the chains of two tiles, so that such a tile decides nothing on its way and asks for nothing: the CPU
-// then meets the next tile's steps before it has finished this one's (8 x 3 vectors: 45 cycles less). Tiles may have
-// other shapes here than elsewhere, since nothing is packed for them.
+// Plain products: operands in place, all near, and one block of K. Much of a small product's time goes by between the
+// chains of two tiles, so that such a tile decides nothing on its way and asks for nothing: the CPU then meets the next
+// tile's steps before it has finished this one's (8 x 3 vectors: 45 cycles less). Tiles may have other shapes here than
+// elsewhere, since nothing is packed for them.
 #pragma once
 #include "kernels/tile.hpp"
 
@@ -23,13 +23,19 @@ template <class T, int MR, int V, Last last> void plain_tile(const Block &block,
                                          at.last);
 }
 
+#if defined(__AVX512VL__)
+constexpr bool kManyRegisters = true;
+#else
+constexpr bool kManyRegisters = false;
+#endif
+
 // Tiles of V vectors have up to rows(V) rows. AVX-512 has registers for more, but they then leave too few of the file of
 // renamed ones for the steps of the next tile to begin: 14 x 2 loses 85 cycles a tile, 10 x 2 and 8 x 3 20.
 template <class T, int MR, int NV> struct PlainTiles {
-  static constexpr int most = FASTLA_VECTOR_BYTES == 64 ? 4 : NV;
+  static constexpr int most = !kManyRegisters ? NV : FASTLA_VECTOR_BYTES == 64 ? 4 : 3;
   static constexpr int rows(int vectors) {
-    constexpr int of[] = {16, 10, 8, 6};
-    return FASTLA_VECTOR_BYTES == 64 ? of[vectors - 1] : MR;
+    constexpr int most_rows[] = {FASTLA_VECTOR_BYTES == 64 ? 16 : 14, 10, 8, 6};
+    return kManyRegisters ? most_rows[vectors - 1] : MR;
   }
   static constexpr int64_t lanes = Simd<T>::lanes;
   TileFn of[kHalves ? 3 : 2][most + 1][rows(1) + 1];
@@ -59,8 +65,9 @@ template <class T, int MR, int NV> struct PlainTiles {
                         : kHalves && spare >= lanes / 2 ? Last::half
                                                         : Last::part;
       const TileFn *tiles = of[int(last)][v];
-      const int64_t most_rows = fastla::panel_count(block.m, rows(int(v)));
-      const int64_t panels = most_rows > block.panels ? most_rows : block.panels;
+      // No higher than the plan's: rows that are pages apart are in the same sets of the cache.
+      const int64_t fewest = fastla::panel_count(block.m, rows(int(v)));
+      const int64_t panels = fewest > block.panels ? fewest : block.panels;
       const fastla::Panels heights(block.m, panels);
       const char *a = block.a, *b = block.b + j * int64_t(sizeof(T));
       for (int64_t panel = 0, i = 0; panel < panels; ++panel) {

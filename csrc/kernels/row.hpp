@@ -106,8 +106,8 @@ struct Block {
   char *state;
   int64_t state_stride;
   bool resumed, suspended;
-  // C is in L2, so that its lines need not be asked for. And plain: operands in place, a whole product's K, and nothing
-  // but the sums to be stored in C, whose columns are contiguous (plain.hpp).
+  // C is in L2, so that its lines need not be asked for. And plain (plain.hpp): so are A and B, in place; K is one block,
+  // no chain is cut, and C's columns are contiguous unless there is an epilogue.
   bool c_near, plain;
   // The output and its epilogue (nullptr: none), used when `last`. row0, col0: position of the rectangle
   // in C, for the epilogue's operands.

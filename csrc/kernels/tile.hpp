@@ -67,7 +67,7 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
         if (vectors > 1) FASTLA_HOLD(av);  // one load for all its products, not one for each
 #pragma GCC unroll 16
         for (int j = 0; j < vectors - half; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
-        if (half) low[i] = low_fma(av, bv[vectors - 1], low[i]);
+        if constexpr (half) low[i] = low_fma(av, bv[vectors - 1], low[i]);
       }
       at.prefetch(s);
       at.advance();
@@ -149,7 +149,7 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
         if (whole || j + 1 < vectors)
           store<T>(to + at, (totals ? load<T>(from + at) : none) + acc[i][j]);
         else
-          part.store(to + at, (totals ? part.load(from + at) : none) + acc[i][j]);
+          part.store(to + at, (totals ? part.load(from + at, none) : none) + acc[i][j]);
       }
       to += to_stride;
       FASTLA_HIDE(to);
@@ -166,6 +166,15 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
 #pragma GCC unroll 16
       for (int j = 0; j < vectors; ++j)
         store<T>(buffer + (i * vectors + j) * lanes, Vec<T>{} + acc[i][j]);  // -0 becomes +0
+    if (n < vectors * lanes) {
+      // Operands' lanes beyond the last column repeat it: so must the sums.
+      const Part<T> part(n - (vectors - 1) * lanes);
+#pragma GCC unroll 1
+      for (int i = 1; i <= MR; ++i) {
+        T *const last = buffer + (i * vectors - 1) * lanes;
+        store<T>(last, part.load(reinterpret_cast<const char *>(last)));
+      }
+    }
     finish_rows<T>(block, buffer, MR, vectors * lanes, i0, j0, n);
   }
 };

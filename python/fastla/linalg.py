@@ -32,7 +32,7 @@ class Plan:
     threads : int
         At most; a product of a few microseconds uses them only in a chain of such, while they are awake.
     mr, nr : int
-        The tile in registers.
+        The tile in registers, at most; operands in place and near get tiles of other shapes.
     mc, nc, kc : int
         Rows of A and columns of B taken together, length of a block of K.
     tasks : int
