@@ -172,8 +172,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                            ? kDirectPanels
                            : clamp(machine.l2 / 2 / (line * plan->deal), kDirectPanels, col_panels);
   const bool here = in_place(p.b, size), few = p.m <= kFewRows;
-  plan->plain = p.m > 1 && plan->c_near && p.m * line <= machine.l2 && p.k <= plan->kc &&
-                !p.panels && here && could_be_plain(p, size);
+  const double moved = double(p.m) * double(p.k + p.n) * double(size);
+  plan->plain = p.m > 1 && plan->c_near && moved <= kFlowingShare * double(machine.l2) &&
+                p.k <= plan->kc && !p.panels && here && could_be_plain(p, size);
   // With many rows a copy pays (512^3 on two threads 1.07 times as fast; 40 rows lose 15%), but hardly for plain ones.
   const bool crowded = !few && scattered(p, machine, plan->plain && threads == 1 ? 1 : 16);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
@@ -235,7 +236,6 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->flowing = col_tasks == 1 && plan->nc >= p.n && flows(p, row, plan->mr, machine.l2);
   if (plan->copy_b || plan->b_ahead || plan->steps) plan->plain = false;
   plan->along_rows = plan->flowing || line * plan->mc > machine.l2 / 4 || depth <= kShallow;
-  const double moved = double(p.m) * double(p.k + p.n) * double(size);
   plan->a_far = plan->along_rows && !totals && !plan->flowing && !p.a.swapped &&
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
   plan->copy_a = p.a.swapped || (together && p.a.col_stride != size);
