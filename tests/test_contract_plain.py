@@ -10,7 +10,6 @@ import shapes
 from shapes import Guarded, assert_same_bits, poisoned, random_matrix
 
 import fastla
-from fastla import _core
 
 ROWS = range(1, 35)
 STEPS = 5
@@ -135,7 +134,6 @@ def test_padding_raises_no_flag_where_blocks_of_k_meet(isa, dtype, path, m):
 
 def test_padding_of_a_row_that_is_streamed(isa, dtype):
     """Its chains begin in one loop and end in another."""
-    _core.force_path("auto")
     k, n = 512, (24 << 20) // 512 // np.dtype(dtype).itemsize // 8 * 8 + 21
     a, b = np.ones((1, k), dtype), np.ones((k, n), dtype)
     b[0, -1], b[k - 1, :-1] = np.inf, -np.inf
