@@ -44,6 +44,22 @@ def test_matrix_times_vector(isa, dtype, apart):
                 assert_same_bits(got, product[:rows], f"{m}x{depth}, {rows} rows")
 
 
+def test_matrix_times_vector_a_line_at_a_time(isa, dtype):
+    """Rows a page apart, wherever in a line they begin and end."""
+    kb, line = oracle.kb(dtype), 64 // np.dtype(dtype).itemsize
+    rng = np.random.default_rng(14)
+    whole = random_matrix(rng, (2 * line + 1, 64 * line * 3), dtype)
+    x = random_matrix(rng, (64 * line * 3,), dtype)
+    for start in range(line + 1):
+        for k in (1, 2, line - 1, line, line + 1, 2 * line + 3, kb + line - start, 2 * kb + 5):
+            for m in (line, 2 * line - 1, 2 * line + 1):
+                a, b = whole[:m, start:start + k], x[:k]
+                out = Guarded((1, m), dtype, "C")
+                fastla.matmul(a, b, out=out.out[0])
+                assert_same_bits(out.out[0], oracle.matmul2(a, b[:, None])[:, 0], f"{m}x{k} from {start}")
+                out.check(f"{m}x{k} from {start}")
+
+
 @pytest.mark.parametrize("m", [20, 43])
 def test_few_rows_times_a_long_vector(isa, dtype, m):
     """Threads share the blocks of K, whose chains wait for each other."""
@@ -54,6 +70,21 @@ def test_few_rows_times_a_long_vector(isa, dtype, m):
     for threads in (1, 2, 3, 8):
         assert_same_bits(fastla.matmul(a, x[0], num_threads=threads), want[0], f"A x, {threads} threads")
         assert_same_bits(fastla.matmul(x, a.T, num_threads=threads), want, f"three rows, {threads} threads")
+
+
+@pytest.mark.parametrize("k", [511, 1100])
+def test_large_matrix_of_rows_in_the_same_sets_times_vector(isa, dtype, k):
+    """Most rows are zeros that were never written: pages that take no memory."""
+    rng = np.random.default_rng(15)
+    per_row = -(-k * np.dtype(dtype).itemsize // 4096) * 4096 // np.dtype(dtype).itemsize
+    m = 100_001 if isa != "generic" else 10_001
+    a = np.zeros((m, per_row), dtype)[:, :k]
+    rows = np.unique([0, m - 1, m - 2, m - 8, *range(20), *rng.integers(0, m, 60)])
+    a[rows] = random_matrix(rng, (len(rows), k), dtype)
+    x = random_matrix(rng, (k,), dtype)
+    want = oracle.matmul2(a[rows], x[:, None])[:, 0]
+    for threads in (1, 2):
+        assert_same_bits(fastla.matmul(a, x, num_threads=threads)[rows], want, f"{threads} threads")
 
 
 def test_matrix_as_large_as_memory_times_vector(isa, dtype):

@@ -32,6 +32,8 @@ constexpr int64_t kFarColumns = 16 << 10, kNearColumns = 2;
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
 constexpr int64_t kSkewedBytes = 1024;
+// Streams that are not too many for hardware prefetchers, and how far ahead L2 is asked for them.
+constexpr int64_t kMemoryStreams = 8, kLinesAhead = 2048;
 // Operands and C that no plan is made for take so much memory at most: a part of any L2.
 constexpr int64_t kNearBytes = 256 << 10;
 // Panels that the direct paths take together: one row of them has enough chains to hide fma's latency.
@@ -81,15 +83,28 @@ int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage);
 int64_t ways_filled(const Problem &p, int64_t size) {
   return kPanelBytes / size * apart_in_page(p.b.col_stride) / kPage;
 }
+bool in_memory(const Problem &p, int64_t size, int64_t l3) {
+  return double(p.k) * double(p.n) * double(size) > double(l3 / 2);
+}
 bool columns_collide(const Problem &p, int64_t size) { return ways_filled(p, size) > kL1Ways; }
 // One row can be skewed instead, and had better be where the next lines do not fit in. The lines of a vector's columns
 // and the next ones must; from memory copying is as fast.
-bool skew_pays(const Problem &p, const KernelRow &row, int64_t depth, bool in_memory) {
+bool skew_pays(const Problem &p, const KernelRow &row, bool in_memory) {
+  const int64_t depth = smaller(p.k, kBlockLength);
   const int64_t lines = row.vector_bytes / row.element_size * apart_in_page(p.b.col_stride) / kPage;
   return p.m == 1 && p.a.col_stride == row.element_size &&
          2 * ways_filled(p, row.element_size) > kL1Ways &&
          depth * row.element_size >= kSkewedBytes && 2 * lines <= kL1Ways &&
          p.n >= kSkewedVectors * row.nr && !in_memory;
+}
+
+// Or wide vectors take a line of each at a time (lines.hpp), for half the chains of a copy; from memory only if they are
+// no more streams than hardware prefetchers keep track of beside the next ones (float64).
+bool lines_pay(const Problem &p, const KernelRow &row, bool in_memory) {
+  const int64_t lanes = row.vector_bytes / row.element_size;
+  return p.m == 1 && row.vector_bytes == kLine && p.n >= lanes &&
+         columns_collide(p, row.element_size) && !skew_pays(p, *row.narrow, in_memory) &&
+         (!in_memory || lanes <= kMemoryStreams);
 }
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
@@ -129,14 +144,14 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
   if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
-  const KernelRow &row = direct_row(p, *machine.row);
+  const KernelRow &row = direct_row(p, *machine.row, machine.l3);
   if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 && in_place(p.b, size) &&
       flows(p, row, row.mr, machine.l2))
     return true;
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
 }
 
-const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexcept {
+const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row, int64_t l3) noexcept {
   if (p.panels) return packed_row;
   const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
   if (!row.narrow) return row;
@@ -144,9 +159,10 @@ const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row) noexc
   const int64_t few = row.narrow->nr, size = row.element_size;
   const bool three = p.n > 2 * few && p.n <= 3 * few && p.m > 1 && all_near(p, size) &&
                      in_place(p.b, size) && follows_near(p) && could_be_plain(p, size);
+  const bool down = few_down_columns(p, row);
+  if (down && lines_pay(p, row, in_memory(p, size, l3))) return row;
   const bool narrow =
-      p.n <= few || three ||
-      (few_down_columns(p, row) && (p.m <= row.narrow->side_rows || columns_collide(p, size)));
+      p.n <= few || three || (down && (p.m <= row.narrow->side_rows || columns_collide(p, size)));
   return narrow ? *row.narrow : row;
 }
 
@@ -158,15 +174,16 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const int64_t line = (depth > 0 ? depth : 1) * size;
   if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
   const double b_bytes = double(p.k) * double(p.n) * double(size);
-  const bool in_memory = b_bytes > double(machine.l3 / 2), down = few_down_columns(p, row);
-  const bool collide = down && columns_collide(p, size),
+  const bool far = in_memory(p, size, machine.l3), down = few_down_columns(p, row);
+  const bool lines = down && p.m == 1 && row.vector_bytes == kLine;
+  const bool collide = down && !lines && columns_collide(p, size),
              together = p.m <= row.side_rows && down && !collide;
   const bool share_k = shares_k(p, *plan, together ? kColumnVectors * row.nr : row.nr);
-  plan->skewed = down && !share_k && skew_pays(p, row, depth, in_memory);
+  plan->skewed = down && !lines && !share_k && skew_pays(p, row, far);
   plan->down_columns = plan->skewed || (down && !collide);
   plan->deal = row.nr;
   if (together || plan->skewed)
-    plan->deal *= plan->skewed ? kSkewedVectors : in_memory ? kMemoryVectors : kColumnVectors;
+    plan->deal *= plan->skewed ? kSkewedVectors : far ? kMemoryVectors : kColumnVectors;
   const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, plan->deal);
   const int64_t most = col_panels <= kDirectPanels
                            ? kDirectPanels
@@ -183,7 +200,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool along_b =
       few && here && ((p.m > 1 && scattered(p, machine, 2)) || b_bytes > double(machine.l2));
   if (p.panels) {
-    plan->b_ahead = in_memory ? kPanelAhead : 0;
+    plan->b_ahead = far ? kPanelAhead : 0;
     plan->nc = clamp(kTotalsNear / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
   } else if (along_b) {
     // Along B's rows, far, so that L2 can be asked for them in time; the totals of so many columns stay there.
@@ -192,16 +209,17 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
       plan->b_ahead = kPanelsAhead * row.nr * size;
       if (p.b.row_stride % kSameSets == 0) plan->steps = kStreamSteps;
     } else {
-      plan->b_ahead = in_memory ? kRowAhead : 0;
-      plan->steps = !in_memory && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
+      plan->b_ahead = far ? kRowAhead : 0;
+      plan->steps = !far && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
     }
     plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
     const int64_t apart = p.b.col_stride > 0 ? p.b.col_stride : -p.b.col_stride;
     const bool not_near = b_bytes > double(machine.l2 / kNearColumns);
-    plan->b_ahead = (together ? in_memory : apart > kFarColumns) ? kColumnAhead
-                    : together && not_near                       ? kLine
-                                                                 : 0;
+    plan->b_ahead = lines                                    ? far * kLinesAhead
+                    : (together ? far : apart > kFarColumns) ? kColumnAhead
+                    : together && not_near                   ? kLine
+                                                             : 0;
     if (p.k > plan->kc) plan->nc = plan->deal;  // as far down a panel's columns as they go
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.

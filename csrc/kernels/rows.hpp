@@ -2,6 +2,7 @@
 // ...) sets FASTLA_VECTOR_BYTES and includes this file.
 #pragma once
 #include "kernels/columns.hpp"
+#include "kernels/lines.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/plain.hpp"
 #include "kernels/row.hpp"
@@ -179,9 +180,11 @@ template <class T, int MR, int NV> void run_direct(const Block &block) {
   if (block.m == 1 && !block.down_columns) return one_row.run(block);
   if (block.plain) return plain.run(block);
   int64_t j = 0;
-  if constexpr (FASTLA_VECTOR_BYTES <= 32) {  // wider vectors leave it to the narrow row
+  if constexpr (FASTLA_VECTOR_BYTES <= 32) {  // wider vectors leave few rows to the narrow row
     static constexpr RowsDown<T, NV> down;
     if (block.down_columns) j = down.run(block);
+  } else {
+    if (block.m == 1 && block.down_columns) j = row_by_lines<T>(block);
   }
   run_tiles<T, NV>(block, tiles, block.a_row_stride, j);
 }

@@ -175,22 +175,13 @@ template <class T, int NV, class Chains> int64_t run_side_by_side(const Block &b
 // The last columns, from j on, fewer than V vectors hold: the V vectors that end with them, of which earlier columns are
 // not used.
 template <class T, int R, int V> void run_last_columns(const Block &block, int64_t j) {
-  constexpr int64_t lanes = Simd<T>::lanes, width = V * lanes, room = width + lanes;
-  const int64_t first = block.n - width;
+  constexpr int64_t lanes = Simd<T>::lanes, width = V * lanes;
   const char *p[V];
-  find_vectors<V>(block, first, lanes, p);
+  find_vectors<V>(block, block.n - width, lanes, p);
   Tile<T, R, V> tile;
   tile.zero();
   Even<T, R, V, 0>::run(p, Apart(block.b_step), Rows<R>(block), block.k, tile);
-  T sums[R * room];  // each row's last one repeated: that computes what a real element computes
-#pragma GCC unroll 8
-  for (int row = 0; row < R; ++row) {
-    T *const to = sums + row * room;
-#pragma GCC unroll 4
-    for (int v = 0; v < V; ++v) store<T>(to + v * lanes, Vec<T>{} + tile.acc[row][v]);
-    store<T>(to + width, splat(to[width - 1]));
-  }
-  finish_rows<T>(block, sums + (j - first), R, room, 0, j, block.n - j);
+  finish_last_columns<T>(block, tile, j);
 }
 
 template <class T, int NV, class Chains> int64_t run_all_columns(const Block &block) {

@@ -196,6 +196,21 @@ FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0, i
     tile.finish(block, i0, j0, n);
 }
 
+// A tile of the last columns, of which those before column j are not used.
+template <class T, int R, int V>
+FASTLA_INLINE void finish_last_columns(const Block &block, const Tile<T, R, V> &tile, int64_t j) {
+  constexpr int64_t lanes = Simd<T>::lanes, width = V * lanes, room = width + lanes;
+  T sums[R * room];  // each row's last one repeated: that computes what a real element computes
+#pragma GCC unroll 8
+  for (int row = 0; row < R; ++row) {
+    T *const to = sums + row * room;
+#pragma GCC unroll 4
+    for (int v = 0; v < V; ++v) store<T>(to + v * lanes, Vec<T>{} + tile.acc[row][v]);
+    store<T>(to + width, splat(to[width - 1]));
+  }
+  finish_rows<T>(block, sums + (j - (block.n - width)), R, room, 0, j, block.n - j);
+}
+
 // a: the tile's panel, or its first row in place; b: its panel of B; n: its columns.
 using TileFn = void (*)(const Block &, const char *a, const char *b, int64_t i0, int64_t j0,
                         int64_t n);
