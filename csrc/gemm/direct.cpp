@@ -3,10 +3,19 @@
 // not contiguous, against contiguous columns of B; and B whose columns are not contiguous or whose rows lie too far apart
 // (plan_direct.cpp). One row against a B that the user packed is the exception: B lies in panels.
 #include "gemm/paths.hpp"
+#include "gemm/plan_parts.hpp"
 #include "runtime/parallel.hpp"
 
 namespace fastla {
 namespace {
+
+constexpr int64_t kBehindB = 512;
+
+// A load whose address ends (12 bits) like that of a store not yet done waits for it on Zen 4. Chains that wait half a
+// KiB behind B are behind all rows of it that are a power of two apart: 5 to 10% of one row's time.
+int64_t away(const char *b, const char *chains) {
+  return int64_t(uintptr_t(b) + kBehindB - uintptr_t(chains)) & (kPage - 1) & -kLine;
+}
 
 struct Rectangle {
   const Plan &plan;
@@ -42,6 +51,7 @@ struct Rectangle {
     block.a_far = plan.a_far;
     block.flowing = plan.flowing;
     block.plain = plan.plain;
+    block.row_steps = plan.row_steps;
     block.m = rows;
     block.n = cols;
     block.panels = panel_count(rows, plan.mr);
@@ -49,7 +59,7 @@ struct Rectangle {
     block.col0 = j0;
     block.c = p.c + i0 * p.c_row_stride + j0 * p.c_col_stride;
     block.total = totals;
-    block.state = chains;
+    block.state = chains + (plan.row_steps ? away(p.b.data + j0 * p.b.col_stride, chains) : 0);
     block.total_stride = block.state_stride = plan.nc * plan.row->element_size;
     return block;
   }

@@ -159,7 +159,7 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
   if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
-  const KernelRow &row = direct_row(p, chosen_row(d.dtype), cpu().l3);
+  const KernelRow &row = direct_row(p, {&chosen_row(d.dtype), cpu().l2, cpu().l3, 1, 0});
   if (!needs_no_plan(p, row)) return false;
   // Below kThreadWork the planner takes one of however many threads.
   if (work(p) * row.element_size >= kThreadWork &&

@@ -141,8 +141,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
     return FASTLA_INVALID;
   *plan = {};
   plan->path = p.m == 0 || p.n == 0 ? FASTLA_PATH_DIRECT : choose_path(p, machine);
-  const KernelRow &row =
-      plan->path == FASTLA_PATH_PACKED ? *machine.row : direct_row(p, *machine.row, machine.l3);
+  const KernelRow &row = plan->path == FASTLA_PATH_PACKED ? *machine.row : direct_row(p, machine);
   plan->row = &row;
   plan->kc = kBlockLength;
   plan->mr = p.k <= kVeryShallow && p.c_row_stride % kPage == 0 ? row.mr / 2 : row.mr;

@@ -74,6 +74,7 @@ struct Plan {
   int64_t deal;  // columns come to the tasks in so many at least
   bool copy_a, copy_b, down_columns, skewed, a_far, flowing, plain;
   int64_t steps;    // of K at a time; 0: a block of K at once
+  int row_steps;    // Block::row_steps
   int64_t b_ahead;  // Block::b_ahead
   int64_t a_bytes, b_bytes, totals_bytes;
   int64_t slots,

@@ -32,6 +32,9 @@ constexpr int64_t kFarColumns = 16 << 10, kNearColumns = 2;
 constexpr int64_t kL1Ways = 8;
 // One row reads colliding columns skewed instead of copying them if they are so long.
 constexpr int64_t kSkewedBytes = 1024;
+// One row of A that streams rows of B of so many bytes: wide vectors look farther ahead; in shorter rows, nearer to the
+// CPU, narrow ones lose less where lines are crossed.
+constexpr int64_t kLongRow = 8192;
 // Streams that are not too many for hardware prefetchers, and how far ahead L2 is asked for them.
 constexpr int64_t kMemoryStreams = 8, kLinesAhead = 2048;
 // Operands and C that no plan is made for take so much memory at most: a part of any L2.
@@ -83,8 +86,9 @@ int64_t apart_in_page(int64_t stride) { return smaller(stride & -stride, kPage);
 int64_t ways_filled(const Problem &p, int64_t size) {
   return kPanelBytes / size * apart_in_page(p.b.col_stride) / kPage;
 }
-bool in_memory(const Problem &p, int64_t size, int64_t l3) {
-  return double(p.k) * double(p.n) * double(size) > double(l3 / 2);
+double b_bytes(const Problem &p, int64_t size) { return double(p.k) * double(p.n) * double(size); }
+bool in_memory(const Problem &p, const Machine &machine) {
+  return b_bytes(p, machine.row->element_size) >= double(machine.l3 / 2);
 }
 bool columns_collide(const Problem &p, int64_t size) { return ways_filled(p, size) > kL1Ways; }
 // One row can be skewed instead, and had better be where the next lines do not fit in. The lines of a vector's columns
@@ -98,13 +102,13 @@ bool skew_pays(const Problem &p, const KernelRow &row, bool in_memory) {
          p.n >= kSkewedVectors * row.nr && !in_memory;
 }
 
-// Or wide vectors take a line of each at a time (lines.hpp), for half the chains of a copy; from memory only if they are
-// no more streams than hardware prefetchers keep track of beside the next ones (float64).
-bool lines_pay(const Problem &p, const KernelRow &row, bool in_memory) {
-  const int64_t lanes = row.vector_bytes / row.element_size;
-  return p.m == 1 && row.vector_bytes == kLine && p.n >= lanes &&
-         columns_collide(p, row.element_size) && !skew_pays(p, *row.narrow, in_memory) &&
-         (!in_memory || lanes <= kMemoryStreams);
+// Or wide vectors take a line of each at a time (lines.hpp), for half the chains of a copy; beyond L3 only if they are no
+// more streams than hardware prefetchers keep track of beside the next ones (float64).
+bool lines_pay(const Problem &p, const KernelRow &row, const Machine &machine) {
+  const int64_t size = row.element_size, lanes = row.vector_bytes / size;
+  return p.m == 1 && row.vector_bytes == kLine && p.n >= lanes && columns_collide(p, size) &&
+         !skew_pays(p, *row.narrow, in_memory(p, machine)) &&
+         (lanes <= kMemoryStreams || b_bytes(p, size) < double(machine.l3));
 }
 
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
@@ -144,25 +148,33 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
   if (p.n * size <= kNarrowBytes || p.m <= kFewRows) return true;
-  const KernelRow &row = direct_row(p, *machine.row, machine.l3);
+  const KernelRow &row = direct_row(p, machine);
   if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 && in_place(p.b, size) &&
       flows(p, row, row.mr, machine.l2))
     return true;
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
 }
 
-const KernelRow &direct_row(const Problem &p, const KernelRow &packed_row, int64_t l3) noexcept {
-  if (p.panels) return packed_row;
-  const KernelRow &row = packed_row.direct ? *packed_row.direct : packed_row;
+int row_steps(const Problem &p, const Machine &machine) {
+  const int64_t size = machine.row->element_size;
+  if (p.m != 1 || p.panels || !in_place(p.b, size) ||
+      b_bytes(p, size) <= double(machine.threads * machine.l2 / 2))
+    return 0;
+  return !in_memory(p, machine) && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
+}
+
+const KernelRow &direct_row(const Problem &p, const Machine &machine) noexcept {
+  if (p.panels) return *machine.row;
+  const KernelRow &row = machine.row->direct ? *machine.row->direct : *machine.row;
   if (!row.narrow) return row;
   // Of plain products three of its vectors too, for half as many whole ones.
   const int64_t few = row.narrow->nr, size = row.element_size;
   const bool three = p.n > 2 * few && p.n <= 3 * few && p.m > 1 && all_near(p, size) &&
                      in_place(p.b, size) && follows_near(p) && could_be_plain(p, size);
   const bool down = few_down_columns(p, row);
-  if (down && lines_pay(p, row, in_memory(p, size, l3))) return row;
-  const bool narrow =
-      p.n <= few || three || (down && (p.m <= row.narrow->side_rows || columns_collide(p, size)));
+  if (down && lines_pay(p, row, machine)) return row;
+  const bool narrow = p.n <= few || three || (p.n * size < kLongRow && row_steps(p, machine)) ||
+                      (down && (p.m <= row.narrow->side_rows || columns_collide(p, size)));
   return narrow ? *row.narrow : row;
 }
 
@@ -173,8 +185,7 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const int64_t size = row.element_size, depth = smaller(p.k, plan->kc), threads = plan->threads;
   const int64_t line = (depth > 0 ? depth : 1) * size;
   if (p.a.row_stride % kPage == 0) plan->mr = smaller(plan->mr, kL1Ways);
-  const double b_bytes = double(p.k) * double(p.n) * double(size);
-  const bool far = in_memory(p, size, machine.l3), down = few_down_columns(p, row);
+  const bool far = in_memory(p, machine), down = few_down_columns(p, row);
   const bool lines = down && p.m == 1 && row.vector_bytes == kLine;
   const bool collide = down && !lines && columns_collide(p, size),
              together = p.m <= row.side_rows && down && !collide;
@@ -196,9 +207,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   const bool crowded = !few && scattered(p, machine, plan->plain && threads == 1 ? 1 : 16);
   plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
   plan->nc = most * plan->deal;
-  // One row meets each line of B once: all of it in L2 may lie as it likes.
-  const bool along_b =
-      few && here && ((p.m > 1 && scattered(p, machine, 2)) || b_bytes > double(machine.l2));
+  plan->row_steps = row_steps(p, machine);
+  const bool many = p.m > 1 && (scattered(p, machine, 2) || b_bytes(p, size) > double(machine.l2));
+  const bool along_b = plan->row_steps || (few && here && many);
   if (p.panels) {
     plan->b_ahead = far ? kPanelAhead : 0;
     plan->nc = clamp(kTotalsNear / (p.m * size * row.nr), kDirectPanels, col_panels) * row.nr;
@@ -210,12 +221,11 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
       if (p.b.row_stride % kSameSets == 0) plan->steps = kStreamSteps;
     } else {
       plan->b_ahead = far ? kRowAhead : 0;
-      plan->steps = !far && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
     }
     plan->nc = clamp(kTotalsNear / row_bytes, kDirectPanels, col_panels) * row.nr;
   } else if (plan->down_columns) {
     const int64_t apart = p.b.col_stride > 0 ? p.b.col_stride : -p.b.col_stride;
-    const bool not_near = b_bytes > double(machine.l2 / kNearColumns);
+    const bool not_near = b_bytes(p, size) > double(machine.l2 / kNearColumns);
     plan->b_ahead = lines                                    ? far * kLinesAhead
                     : (together ? far : apart > kFarColumns) ? kColumnAhead
                     : together && not_near                   ? kLine
@@ -259,10 +269,10 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
   plan->copy_a = p.a.swapped || (together && p.a.col_stride != size);
   if (plan->copy_a) plan->a_bytes = round_up(line * plan->mc, 64);
   if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
-  const int64_t sums = round_up(plan->mc * plan->nc * size, 64);
+  const int64_t sums = round_up(plan->mc * plan->nc * size, 64) + (plan->row_steps ? kPage : 0);
   plan->totals_bytes = totals ? sums : 0;
   plan->worker_scratch = plan->a_bytes + plan->b_bytes + plan->totals_bytes;
-  if (plan->steps) plan->worker_scratch += sums;
+  if (plan->steps || plan->row_steps) plan->worker_scratch += sums;
   plan->scratch = plan->worker_scratch * threads;
   if (!share_k) return;
   plan->slot_bytes = sums;

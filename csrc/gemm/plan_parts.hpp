@@ -24,7 +24,7 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
 // Whether B's columns are contiguous, and few rows of A make use of them.
 bool few_down_columns(const Problem &p, const KernelRow &row) noexcept;
 // The row for the direct paths: the given one or the one it names, or the narrow one of that.
-const KernelRow &direct_row(const Problem &p, const KernelRow &row, int64_t l3) noexcept;
+const KernelRow &direct_row(const Problem &p, const Machine &machine) noexcept;
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept;
 
 }  // namespace fastla

@@ -60,7 +60,7 @@ static constexpr int64_t kColumnRows = 8;
 // prefetchers keep track of are slower; and of colliding ones.
 static constexpr int64_t kColumnVectors = 4, kMemoryVectors = 2, kSkewedVectors = 3;
 
-// Steps that one row of A takes at a time where B streams along its rows: so many of them are read at once.
+// Steps that one row of A takes at a time where B streams along its rows, or half as many: so many are read at once.
 static constexpr int64_t kRowSteps = 8;
 
 // Packed tiles ask L2 for B, a line at most, each time that so much of a row of A goes by.
@@ -93,6 +93,8 @@ struct Block {
   // So many bytes further along its rows, down its columns or down a packed panel (one row of A) B is asked for; 0: it
   // is near. Columns side by side: up to a line, or whatever memory needs.
   int64_t b_ahead;
+  // One row of A, B in place: B streams along its rows, so many at a time, and the chains wait in `state`; 0: it does not.
+  int row_steps;
   // In place with contiguous columns instead: b_step is then their stride, b_panel nr times it.
   bool down_columns;
   // And one row of A, contiguous: the columns (nearly) fill L1's ways and are taken some lines apart (side_by_side.hpp).

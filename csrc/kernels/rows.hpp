@@ -176,7 +176,7 @@ template <class T, int MR, int NV> void run_direct(const Block &block) {
   static constexpr DirectTiles<T, MR, NV> tiles;
   static constexpr OneRowTiles<T, NV, false> one_row;
   static constexpr PlainTiles<T, MR, NV> plain;
-  if (streams_row(block)) return stream_row<T>(block);
+  if (block.row_steps) return stream_row<T>(block);
   if (block.m == 1 && !block.down_columns) return one_row.run(block);
   if (block.plain) return plain.run(block);
   int64_t j = 0;
