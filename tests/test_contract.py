@@ -179,7 +179,9 @@ def test_larger_products(isa, dtype, size):
         assert_same_bits(flipped, got, f"transposed problem, {threads} threads")
 
 
-@pytest.mark.parametrize(("m", "n"), [(1, 1500), (1, 1509), (1, 2048), (1, 2051), (3, 2048), (8, 2051), (30, 2051)])
+@pytest.mark.parametrize(
+    ("m", "n"), [(1, 1500), (1, 1509), (1, 2048), (1, 2051), (3, 2048), (8, 2051), (30, 2051)]
+)
 def test_few_rows_against_more_than_the_cache(isa, dtype, m, n):
     """B that streams along its rows (a page apart, or not), and B^T whose rows are in one set of L1."""
     k = oracle.kb(dtype) + 29
