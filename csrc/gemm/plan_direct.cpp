@@ -111,6 +111,15 @@ bool lines_pay(const Problem &p, const KernelRow &row, const Machine &machine) {
          (lanes <= kMemoryStreams || b_bytes(p, size) < double(machine.l3));
 }
 
+// Block::row_steps.
+int row_steps(const Problem &p, const Machine &machine) {
+  const int64_t size = machine.row->element_size;
+  if (p.m != 1 || p.panels || !in_place(p.b, size) ||
+      b_bytes(p, size) <= double(machine.threads * machine.l2 / 2))
+    return 0;
+  return !in_memory(p, machine) && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
+}
+
 // Whether threads share the blocks of K: a tiny C has no parts for all of them, and K has many more.
 bool shares_k(const Problem &p, const Plan &plan, int64_t deal) {
   if (plan.threads == 1) return false;
@@ -153,14 +162,6 @@ bool direct_pays(const Problem &p, const Machine &machine) noexcept {
       flows(p, row, row.mr, machine.l2))
     return true;
   return work(p) <= kDirectWork && p.n * size <= kDirectBytes;
-}
-
-int row_steps(const Problem &p, const Machine &machine) {
-  const int64_t size = machine.row->element_size;
-  if (p.m != 1 || p.panels || !in_place(p.b, size) ||
-      b_bytes(p, size) <= double(machine.threads * machine.l2 / 2))
-    return 0;
-  return !in_memory(p, machine) && p.b.row_stride % kPage == 0 ? kRowSteps / 2 : kRowSteps;
 }
 
 const KernelRow &direct_row(const Problem &p, const Machine &machine) noexcept {
