@@ -102,8 +102,8 @@ bool skew_pays(const Problem &p, const KernelRow &row, bool in_memory) {
          p.n >= kSkewedVectors * row.nr && !in_memory;
 }
 
-// Or wide vectors take a line of each at a time (lines.hpp), for half the chains of a copy; beyond L3 only if they are no
-// more streams than hardware prefetchers keep track of beside the next ones (float64).
+// Or wide vectors take a line of each at a time (lines.hpp) where a copy would be read twice; beyond L3 only if a vector's
+// columns are no more streams than hardware prefetchers keep track of beside the next ones (float64).
 bool lines_pay(const Problem &p, const KernelRow &row, const Machine &machine) {
   const int64_t size = row.element_size, lanes = row.vector_bytes / size;
   return p.m == 1 && row.vector_bytes == kLine && p.n >= lanes && columns_collide(p, size) &&
