@@ -74,7 +74,7 @@ def test_few_rows_times_a_long_vector(isa, dtype, m):
 
 @pytest.mark.parametrize("k", [511, 1100])
 def test_large_matrix_of_rows_in_the_same_sets_times_vector(isa, dtype, k):
-    """Most rows are zeros that were never written: pages that take no memory."""
+    """Most rows are zeros that were never written: their pages take no memory."""
     rng = np.random.default_rng(15)
     per_row = -(-k * np.dtype(dtype).itemsize // 4096) * 4096 // np.dtype(dtype).itemsize
     m = 100_001 if isa != "generic" else 10_001

@@ -132,9 +132,11 @@ def test_padding_raises_no_flag_where_blocks_of_k_meet(isa, dtype, path, m):
             fastla.matmul(a, b)
 
 
-def test_padding_of_a_row_that_is_streamed(isa, dtype):
+@pytest.mark.parametrize("long", [False, True], ids=["short rows", "long rows"])
+def test_padding_of_a_row_that_is_streamed(isa, dtype, long):
     """Its chains begin in one loop and end in another."""
-    k, n = 512, (24 << 20) // 512 // np.dtype(dtype).itemsize // 8 * 8 + 21
+    k, size = 512, np.dtype(dtype).itemsize
+    n = (24 << 20) // k // size // 8 * 8 + 21 if long else 8000 // size + 3
     a, b = np.ones((1, k), dtype), np.ones((k, n), dtype)
     b[0, -1], b[k - 1, :-1] = np.inf, -np.inf
     with np.errstate(all="raise"):

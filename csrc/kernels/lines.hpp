@@ -1,7 +1,6 @@
 // One row of A against contiguous columns of B (A x), a line of each at a time: the columns of a vector, as many steps of
 // each, transposed in registers. Each line is read once and whole, so that columns that lie in the same sets of a cache
-// (A's rows are a power of two apart) cost no more than others, and memory is read by no more streams than a vector has
-// lanes.
+// (A's rows are a power of two apart) cost no more than others.
 #pragma once
 #include "kernels/columns.hpp"
 #include "kernels/tile.hpp"
