@@ -166,7 +166,7 @@ bool Affine::shapes() {
     return fail(call_.w_transposed
                     ? "%s: %U; their last dimensions must be equal"
                     : "%s: %U; the left one's last dimension must equal the right one's first");
-  x_ = as_dtype(x_.array(), desc_.dtype);
+  x_ = as_type(x_.array(), type_num_of(desc_.dtype));
   if (!x_) return false;
   Rows rows;
   if (!collapse(x_.array(), &rows)) {
@@ -181,7 +181,7 @@ bool Affine::shapes() {
   for (int i = 0; i + 1 < ndim; ++i) dims_[i] = PyArray_DIM(x_.array(), i);
   dims_[ndim - 1] = desc_.n;
   if (packed_) return true;
-  w_ = as_dtype(w_.array(), desc_.dtype);
+  w_ = as_type(w_.array(), type_num_of(desc_.dtype));
   if (!w_) return false;
   const int64_t s0 = PyArray_STRIDE(w_.array(), 0), s1 = PyArray_STRIDE(w_.array(), 1);
   desc_.b = {PyArray_DATA(w_.array()), call_.w_transposed ? s1 : s0, call_.w_transposed ? s0 : s1,

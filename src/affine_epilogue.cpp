@@ -26,7 +26,7 @@ bool Affine::vector(const char *name, Ref &array, int64_t length, fastla_vector 
   const npy_intp wanted = length;
   if (PyArray_NDIM(array.array()) != 1 || PyArray_DIM(array.array(), 0) != length)
     return wrong_shape(name, array, shape_text(1, &wanted));
-  array = as_native(array.array(), desc_.dtype);
+  array = as_native(array.array(), type_num_of(desc_.dtype));
   if (!array) return false;
   *result = {PyArray_DATA(array.array()), PyArray_STRIDE(array.array(), 0)};
   return true;
@@ -37,7 +37,7 @@ bool Affine::matrix(const char *name, Ref &array, fastla_matrix *result) {
   if (PyArray_NDIM(array.array()) != ndim_ ||
       !PyArray_CompareLists(PyArray_DIMS(array.array()), dims_, ndim_))
     return wrong_shape(name, array, shape_text(ndim_, dims_));
-  array = as_native(array.array(), desc_.dtype);
+  array = as_native(array.array(), type_num_of(desc_.dtype));
   Rows rows;
   if (array && !collapse(array.array(), &rows)) {
     array = Ref(PyArray_NewCopy(array.array(), NPY_CORDER));
@@ -116,7 +116,7 @@ bool Affine::target() {
   if (target_.out) {
     if (!check_out()) return false;
     auto *out = reinterpret_cast<PyArrayObject *>(target_.out);
-    direct = is_direct(out, desc_.dtype) && collapse(out, &rows) && safe(out, rows);
+    direct = is_direct(out, type_num_of(desc_.dtype)) && collapse(out, &rows) && safe(out, rows);
   }
   target_.array = direct ? Ref::borrow(target_.out)
                          : Ref(PyArray_SimpleNew(ndim_, dims_, type_num_of(desc_.dtype)));

@@ -121,19 +121,19 @@ Ref shape_text(PyArrayObject *array) {
   return shape_text(PyArray_NDIM(array), PyArray_DIMS(array));
 }
 
-Ref as_dtype(PyArrayObject *array, int dtype) {
-  if (PyArray_TYPE(array) == type_num_of(dtype))
+Ref as_type(PyArrayObject *array, int type) {
+  if (PyArray_TYPE(array) == type)
     return Ref::borrow(reinterpret_cast<PyObject *>(array));
-  return Ref(PyArray_Cast(array, type_num_of(dtype)));
+  return Ref(PyArray_Cast(array, type));
 }
 
-Ref as_native(PyArrayObject *array, int dtype) {
-  if (is_direct(array, dtype)) return Ref::borrow(reinterpret_cast<PyObject *>(array));
+Ref as_native(PyArrayObject *array, int type) {
+  if (is_direct(array, type)) return Ref::borrow(reinterpret_cast<PyObject *>(array));
   // Behaved but for being writeable also counts: nothing is written to it.
-  if (PyArray_TYPE(array) == type_num_of(dtype) && PyArray_ISALIGNED(array) &&
+  if (PyArray_TYPE(array) == type && PyArray_ISALIGNED(array) &&
       PyArray_ISNOTSWAPPED(array))
     return Ref::borrow(reinterpret_cast<PyObject *>(array));
-  return Ref(PyArray_Cast(array, type_num_of(dtype)));
+  return Ref(PyArray_Cast(array, type));
 }
 
 namespace {

@@ -89,21 +89,21 @@ int parse_activation(const char *function, PyObject *value);
 Ref shape_text(int ndim, const npy_intp *dims);
 Ref shape_text(PyArrayObject *array);
 
-// fastla_dtype of a NumPy type number, or -1.
+// fastla_dtype of a NumPy type number of floating point, or -1.
 inline int dtype_of(int type_num) {
   return type_num == NPY_FLOAT ? FASTLA_F32 : type_num == NPY_DOUBLE ? FASTLA_F64 : -1;
 }
 inline int type_num_of(int dtype) { return dtype == FASTLA_F32 ? NPY_FLOAT : NPY_DOUBLE; }
 inline int64_t item_size(int dtype) { return dtype == FASTLA_F32 ? 4 : 8; }
 
-// The array in dtype; the array itself when it has it, in either byte order and at any alignment.
-Ref as_dtype(PyArrayObject *array, int dtype);
+// The array in a type; the array itself when it has it, in either byte order and at any alignment.
+Ref as_type(PyArrayObject *array, int type);
 // The same, but native and aligned: what an epilogue reads.
-Ref as_native(PyArrayObject *array, int dtype);
+Ref as_native(PyArrayObject *array, int type);
 // True when memory that one touches may be touched by the other (by extent).
 bool may_overlap(PyArrayObject *a, PyArrayObject *b);
-inline bool is_direct(PyArrayObject *out, int dtype) {
-  return PyArray_TYPE(out) == type_num_of(dtype) && PyArray_ISBEHAVED(out);
+inline bool is_direct(PyArrayObject *out, int type) {
+  return PyArray_TYPE(out) == type && PyArray_ISBEHAVED(out);
 }
 
 // Sets the exception for a status other than FASTLA_OK; text describes the operands.

@@ -4,6 +4,7 @@
 #include "args.hpp"
 #include "fastla/gemm.h"
 #include "fastla/runtime.h"
+#include "kinds.hpp"
 
 namespace py = pybind11;
 
@@ -15,7 +16,7 @@ py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, cons
                  const py::tuple &b, const py::tuple &c, int threads) {
   fastla_gemm_desc desc;
   fastla_gemm_desc_init(&desc);
-  desc.dtype = dtype == "float64" ? FASTLA_F64 : FASTLA_F32;
+  desc.dtype = dtype_named(dtype.c_str());
   desc.m = m;
   desc.n = n;
   desc.k = k;
@@ -54,7 +55,7 @@ py::object activate(const py::object &name, const py::object &x) {
   if (dtype < 0) throw py::type_error("activate: x must be float32 or float64");
   const Ref copy(PyArray_NewCopy(array.array(), NPY_CORDER));
   if (!copy) throw py::error_already_set();
-  const Ref native = as_native(copy.array(), dtype);
+  const Ref native = as_native(copy.array(), type_num_of(dtype));
   if (!native) throw py::error_already_set();
   Ref result(PyArray_EMPTY(PyArray_NDIM(native.array()), PyArray_DIMS(native.array()),
                            type_num_of(dtype), 0));

@@ -3,13 +3,12 @@
 
 #include "fastla/gemm.h"
 #include "fastla/runtime.h"
+#include "kinds.hpp"
 
 namespace py = pybind11;
 
 namespace fastla_py {
 namespace {
-
-const char *const kDtypes[] = {"float32", "float64"};
 
 py::list kernels() {
   py::list rows;
@@ -18,7 +17,7 @@ py::list kernels() {
     if (fastla_get_row(i, &info) != FASTLA_OK) continue;
     py::dict row;
     row["isa"] = info.isa;
-    row["dtype"] = kDtypes[info.dtype];
+    row["dtype"] = dtype_name(info.dtype);
     row["mr"] = info.mr;
     row["nr"] = info.nr;
     row["vector_bytes"] = info.vector_bytes;
@@ -58,7 +57,7 @@ double roof_fma(const std::string &dtype, int threads, double seconds, int round
   fastla_status status;
   {
     const py::gil_scoped_release release;
-    status = fastla_roof_fma(dtype == "float64" ? FASTLA_F64 : FASTLA_F32, threads, seconds, rounds,
+    status = fastla_roof_fma(dtype_named(dtype.c_str()), threads, seconds, rounds,
                              &flops);
   }
   if (status != FASTLA_OK)

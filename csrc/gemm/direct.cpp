@@ -104,6 +104,7 @@ struct Rectangle {
     }
     block->b = p.b.data + k * p.b.row_stride + j0 * p.b.col_stride;
     block->b_step = p.b.row_stride;
+    block->b_col_stride = p.b.col_stride;
     block->b_panel = nr * size;
     if (plan.down_columns) {
       block->down_columns = true;
@@ -169,15 +170,17 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.a_row_stride = p.a.row_stride;
   block.a_col_stride = p.a.col_stride;
   block.packed = p.panels;
-  block.down_columns = !p.panels && p.b.col_stride != row.element_size;
+  block.down_columns = !p.panels && !row.integers && p.b.col_stride != row.element_size;
   block.b = p.panels ? p.panels : p.b.data;
   block.b_step = p.panels             ? row.nr * row.element_size
                  : block.down_columns ? p.b.col_stride
                                       : p.b.row_stride;
+  block.b_col_stride = p.b.col_stride;
   block.b_panel = p.panels ? p.k * block.b_step : row.nr * p.b.col_stride;
   block.c = p.c;
   block.c_row_stride = p.c_row_stride;
   block.c_col_stride = p.c_col_stride;
+  block.c_size = row.output_size;
   block.finish = p.finish;
   block.plain = !p.panels && !block.down_columns;
   block.panels = block.plain ? 1 : panel_count(p.m, row.mr);

@@ -88,7 +88,7 @@ bool valid(const GemmDesc &d) {
     return false;
   const Epilogue *e = d.epilogue;
   if (!e) return true;
-  return e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 && e->activation >= 0 &&
+  return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 && e->activation >= 0 &&
          e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
 }
 
@@ -159,7 +159,13 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
   if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
-  const KernelRow &row = direct_row(p, {&chosen_row(d.dtype), cpu().l2, cpu().l3, 1, 0});
+  const KernelRow &chosen = chosen_row(d.dtype);
+  if (chosen.integers) {
+    if (!loops_need_no_plan(p)) return false;
+    run_at_once(p, chosen);
+    return true;
+  }
+  const KernelRow &row = direct_row(p, {&chosen, cpu().l2, cpu().l3, 1, 0});
   if (!needs_no_plan(p, row)) return false;
   // Below kThreadWork the planner takes one of however many threads.
   if (work(p) * row.element_size >= kThreadWork &&
@@ -249,7 +255,7 @@ fastla_status fastla_force_path(int32_t path) {
 
 fastla_status fastla_activate(int32_t dtype, int32_t activation, const void *x, void *y,
                               int64_t count) {
-  if (dtype < 0 || dtype >= FASTLA_DTYPES || activation < 0 || activation >= FASTLA_ACTIVATIONS ||
+  if (dtype < 0 || dtype >= FASTLA_FLOATS || activation < 0 || activation >= FASTLA_ACTIVATIONS ||
       count < 0)
     return FASTLA_INVALID;
   const FpScope scope;

@@ -17,6 +17,7 @@ namespace {
 
 // B is packed in pieces: about so many bytes of whole rows, a few at least, where they are contiguous, otherwise some
 // panels.
+// A few: a multiple of any row's group.
 constexpr int64_t kPieceBytes = int64_t{128} << 10, kPieceSteps = 4, kPiecePanels = 8;
 
 // One block of K of one chunk of C. Its tasks: pieces of B to pack, then blocks of rows to compute.
@@ -30,13 +31,14 @@ struct Step {
   bool first, last;
 
   int64_t size() const { return plan.row->element_size; }
+  int64_t steps(int64_t k) const { return plan.row->panel_steps(k); }
 
-  bool b_along_rows() const { return p.b.col_stride == size(); }
+  bool b_along_rows() const { return p.b.col_stride == plan.row->input_size; }
   int64_t b_length() const { return b_along_rows() ? depth : cols; }
   int64_t piece_length() const {  // steps or columns
     if (!b_along_rows()) return kPiecePanels * plan.row->nr;
-    const int64_t steps = kPieceBytes / (cols * size()) / kPieceSteps * kPieceSteps;
-    return steps > kPieceSteps ? steps : kPieceSteps;
+    const int64_t few = kPieceBytes / (cols * plan.row->input_size) / kPieceSteps * kPieceSteps;
+    return few > kPieceSteps ? few : kPieceSteps;
   }
   int64_t pack_tasks() const { return p.panels ? 0 : panel_count(b_length(), piece_length()); }
   void pack_b(int64_t task) const noexcept {
@@ -46,8 +48,9 @@ struct Step {
     const int64_t s = along ? begin : 0, j = along ? 0 : begin;
     Source b = p.b;
     b.data += (k0 + s) * b.row_stride + (j0 + j) * b.col_stride;
-    char *panels = const_cast<char *>(b_panels) + (j * depth + s * plan.row->nr) * size();
-    plan.row->pack_b(b, along ? count : depth, along ? cols : count, depth, panels);
+    const int64_t at = j * steps(depth) + steps(s) * plan.row->nr;
+    plan.row->pack_b(b, along ? count : depth, along ? cols : count, steps(depth),
+                     const_cast<char *>(b_panels) + at * size());
   }
 
   int64_t blocks() const { return plan.row_blocks(rows); }
@@ -56,7 +59,7 @@ struct Step {
     const int64_t panel = panel_start(panels, blocks(), index);
     const int64_t next_panel = panel_start(panels, blocks(), index + 1);
     const int64_t i = panel_start(rows, panels, panel);
-    Block block = make_block(plan, p, depth, first, last);
+    Block block = make_block(plan, p, steps(depth), first, last);
     block.packed = true;
     block.along_rows = plan.along_rows;
     block.panels = next_panel - panel;
@@ -66,7 +69,7 @@ struct Step {
     block.a_col_stride = size();  // one row is as it would be in place
     block.b = b_panels;
     block.b_step = nr * size();
-    block.b_panel = depth * nr * size();
+    block.b_panel = block.k * nr * size();
     block.b_share = plan.b_share;
     block.row0 = i0 + i;
     block.col0 = j0;

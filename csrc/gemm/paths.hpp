@@ -25,6 +25,7 @@ inline Block make_block(const Plan &plan, const Problem &p, int64_t k, bool firs
   block.c_near = plan.c_near;
   block.c_row_stride = p.c_row_stride;
   block.c_col_stride = p.c_col_stride;
+  block.c_size = plan.row->output_size;
   block.finish = p.finish;
   return block;
 }

@@ -28,8 +28,9 @@ bool overlaps(const Operand &x, const Problem &p, int64_t size) {
 }
 
 // Early totals would overwrite what the epilogue still has to read from C's memory.
-bool totals_fit_c(const Problem &p, int64_t size) {
-  if (p.c_col_stride != size) return false;
+bool totals_fit_c(const Problem &p, const KernelRow &row) {
+  const int64_t size = row.element_size;
+  if (p.c_col_stride != size || row.output_size != size) return false;
   const Finish *f = p.finish;
   if (!f) return true;
   return !overlaps(f->c, p, size) && !overlaps(f->gate, p, size) &&
@@ -41,6 +42,7 @@ bool totals_fit_c(const Problem &p, int64_t size) {
 int choose_path(const Problem &p, const Machine &machine) {
   const bool one_row = p.m == 1;
   if (p.panels && !one_row) return FASTLA_PATH_PACKED;
+  if (machine.row->integers && (p.a.swapped || p.b.swapped)) return FASTLA_PATH_PACKED;
   switch (machine.forced_path) {
     case FASTLA_PATH_PACKED:
     case FASTLA_PATH_DIRECT:
@@ -51,6 +53,8 @@ int choose_path(const Problem &p, const Machine &machine) {
     default:
       break;
   }
+  if (machine.row->integers)
+    return loops_pay(p) ? (one_row ? FASTLA_PATH_VECTOR : FASTLA_PATH_DIRECT) : FASTLA_PATH_PACKED;
   if (one_row) return FASTLA_PATH_VECTOR;
   return direct_pays(p, machine) ? FASTLA_PATH_DIRECT : FASTLA_PATH_PACKED;
 }
@@ -77,7 +81,7 @@ constexpr int64_t kSharedDepth = 256;
 void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const KernelRow &row = *plan->row;
   const int64_t size = row.element_size, kc = plan->kc;
-  const int64_t depth = p.k < kc ? (p.k > 0 ? p.k : 1) : kc;
+  const int64_t depth = row.panel_steps(p.k < kc ? (p.k > 0 ? p.k : 1) : kc);
   const bool scratch_totals = !plan->totals_in_c && p.k > kc;
   cut_strips(p, row, plan);
   plan->along_rows = depth <= kShallow;
@@ -85,7 +89,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t cols = plan->strips_of_rows ? p.n : part_of(p.n, row.nr, plan->strips, 0).size();
   const int64_t copies = plan->threads_per_strip() == 1 ? 1 : 2;
   const int64_t most_cols =
-      clamp(machine.l3 / 2 / (plan->strips * copies * kc * size), 8 * row.nr, 4096);
+      clamp(machine.l3 / 2 / (plan->strips * copies * row.panel_steps(kc) * size), 8 * row.nr, 4096);
   plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
   plan->chunk = rows;
   if (scratch_totals)
@@ -97,7 +101,7 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   if (depth >= kSharedDepth)
     plan->b_share = smaller(ceil_div(kAskBytes * row.nr * plan->mr, plan->mc), kLine);
   plan->tasks = plan->strips * blocks;
-  plan->worker_scratch = round_up(depth * plan->mc * size, 4096);
+  plan->worker_scratch = round_up((row.a_head + depth) * plan->mc * size, 4096);
   const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;
   plan->b_copies = one_step ? 1 : copies;
   if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);
@@ -113,11 +117,11 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
 double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
   const KernelRow &row = *plan.row;
   if (p.m == 0 || p.n == 0 || p.k == 0) return 0;
-  const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * 2.0;  // two fma ports
+  const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * row.group * 2.0;  // two fma ports
   const double padded = double(p.m) * double(round_up(p.n, row.nr)) * double(p.k) * 2;
   const double compute = padded / lanes_flops;
-  const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.element_size;
-  const double stores = double(p.m) * double(p.n) * row.element_size * double(plan.k_blocks(p.k));
+  const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.input_size;
+  const double stores = double(p.m) * double(p.n) * row.output_size * double(plan.k_blocks(p.k));
   const double passes = plan.path == FASTLA_PATH_PACKED ? 3 : 1;
   const double moved =
       (bytes * passes + 2 * stores) / 8.0 * 0.25;  // 8 bytes a cycle, mostly hidden
@@ -126,7 +130,7 @@ double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
 }
 
 bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
-  if (p.panels) return false;
+  if (p.panels || row.integers) return false;
   const int64_t size = row.element_size;
   if (p.n == 1) return p.m != 1;
   return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
@@ -141,25 +145,27 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
     return FASTLA_INVALID;
   *plan = {};
   plan->path = p.m == 0 || p.n == 0 ? FASTLA_PATH_DIRECT : choose_path(p, machine);
-  const KernelRow &row = plan->path == FASTLA_PATH_PACKED ? *machine.row : direct_row(p, machine);
+  const bool packed = plan->path == FASTLA_PATH_PACKED, loops = machine.row->integers && !packed;
+  const KernelRow &row = packed || loops ? *machine.row : direct_row(p, machine);
   plan->row = &row;
-  plan->kc = kBlockLength;
+  plan->kc = loops ? larger(p.k, 1) : kBlockLength * row.group;
   plan->mr = p.k <= kVeryShallow && p.c_row_stride % kPage == 0 ? row.mr / 2 : row.mr;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
     plan->threads = 1;
     plan->mc = plan->nc = 1;
     return FASTLA_OK;
   }
-  plan->totals_in_c = totals_fit_c(p, size);
+  plan->totals_in_c = totals_fit_c(p, row);
   plan->c_near = p.m * p.n * size <= machine.l2 / kNearPart;
   // Each thread gets at least half of what two share at the break-even.
   const double pay = work(p) * double(size) / (kThreadWork / 2);
   plan->threads = pay < 2 ? 1 : pay < machine.threads ? int(pay) : machine.threads;
-  if (plan->path == FASTLA_PATH_PACKED) {
+  if (packed)
     block_packed(p, machine, plan);
-  } else {
+  else if (loops)
+    block_loops(p, plan);
+  else
     block_direct(p, machine, plan);
-  }
   return FASTLA_OK;
 }
 

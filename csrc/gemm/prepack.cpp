@@ -17,7 +17,7 @@ extern "C" {
 
 fastla_status fastla_pack_b(int32_t dtype, int64_t k, int64_t n, const fastla_matrix *b,
                             fastla_packed **packed) {
-  if (dtype < 0 || dtype >= FASTLA_DTYPES || k < 0 || n < 0 || !b || !packed) return FASTLA_INVALID;
+  if (dtype < 0 || dtype >= FASTLA_FLOATS || k < 0 || n < 0 || !b || !packed) return FASTLA_INVALID;
   const KernelRow &row = chosen_row(dtype);
   const int64_t size = row.element_size, kc = kBlockLength;
   int64_t bytes = 0;

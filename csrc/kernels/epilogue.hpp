@@ -26,7 +26,7 @@ template <class T> FASTLA_INLINE Vec<T> fetch(const char *p, int64_t stride, int
 template <class T> FASTLA_INLINE void put(char *p, int64_t stride, int valid, Vec<T> v) {
   if (stride == sizeof(T))
     return valid == Simd<T>::lanes ? store<T>(p, v) : Part<T>(valid).store(p, v);
-  for (int i = 0; i < valid; ++i) store_scalar<T>(p + i * stride, v[i]);
+  for (int i = 0; i < valid; ++i) store_scalar<T>(p + i * stride, T(v[i]));
 }
 
 template <class T>
@@ -100,6 +100,25 @@ FASTLA_INLINE void apply_layer(const char *bias, char *c, int64_t row_stride, co
   });
 }
 
+// Of integers C may keep the lower bits.
+template <class Out, class T>
+FASTLA_INLINE void put_lower(const T *from, char *to, int64_t stride, int64_t n) {
+  typedef Out Scalar __attribute__((aligned(1), may_alias));
+  if (stride == sizeof(Out))
+    for (int64_t j = 0; j < n; ++j) reinterpret_cast<Scalar *>(to)[j] = Out(from[j]);
+  else
+    for (int64_t j = 0; j < n; ++j) *reinterpret_cast<Scalar *>(to + j * stride) = Out(from[j]);
+}
+template <class T> FASTLA_INLINE void put_lower(const Block &block, char *c, const Sums<T> &sums) {
+  for (int i = 0; i < sums.rows; ++i, c += block.c_row_stride) {
+    const T *const row = sums.sums + i * sums.width;
+    if (block.c_size == 1)
+      put_lower<uint8_t>(row, c, block.c_col_stride, sums.n);
+    else
+      put_lower<uint16_t>(row, c, block.c_col_stride, sums.n);
+  }
+}
+
 // `sums`, none of them -0, from (i0, j0) of the block on go to the block's total or, after the last block and the
 // epilogue, to C.
 template <class T> __attribute__((noinline)) void finish_rows(const Block &block, T *sums, int rows,
@@ -110,7 +129,9 @@ template <class T> __attribute__((noinline)) void finish_rows(const Block &block
   const Sums<T> here{sums, rows, width, n, 0, 0};
   here.meet(totals, [](Vec<T> y, Vec<T> x) FASTLA_LAMBDA { return x + y; });
   char *const c = block.c + i0 * block.c_row_stride + j0 * block.c_col_stride;
-  if (block.last && block.finish) {
+  if constexpr (!kFloat<T>) {
+    if (block.last && block.c_size != sizeof(T)) return put_lower<T>(block, c, here);
+  } else if (block.last && block.finish) {
     const Finish &f = *block.finish;
     if (block.c_col_stride == sizeof(T) && is_layer<T>(f)) {
       const char *bias = f.bias[0].data + (block.col0 + j0) * int64_t(sizeof(T));

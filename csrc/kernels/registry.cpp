@@ -11,7 +11,8 @@ namespace {
 
 struct Isa {
   const char *name;
-  const KernelRow *rows;  // by dtype
+  const KernelRow *floats;  // by dtype
+  const IntegerRows *integers, *vnni;
   bool (*usable)(const Cpu &);
   bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
 };
@@ -22,15 +23,21 @@ bool is_zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 4
 // Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
-    {"zen4", zen4_rows, [](const Cpu &c) { return c.avx512; }, is_zen4},
-    {"avx512", avx512_rows, [](const Cpu &c) { return c.avx512; }, always},
-    {"avx2", avx2_rows, [](const Cpu &c) { return c.avx2 && c.fma; }, always},
+    {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, [](const Cpu &c) { return c.avx512; }, is_zen4},
+    {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, [](const Cpu &c) { return c.avx512; }, always},
+    {"avx2", avx2_rows, &avx2_integers, nullptr, [](const Cpu &c) { return c.avx2 && c.fma; }, always},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, [](const Cpu &c) { return c.neon; }, always},
+    {"neon", neon_rows, &neon_integers, nullptr, [](const Cpu &c) { return c.neon; }, always},
 #endif
-    {"generic", generic_rows, always, always},
+    {"generic", generic_rows, &generic_integers, nullptr, always, always},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
+
+const KernelRow &row_of(const Isa &isa, int dtype) {
+  if (dtype < FASTLA_FLOATS) return isa.floats[dtype];
+  const bool vnni = isa.vnni && cpu().avx512_vnni;
+  return (vnni ? isa.vnni : isa.integers)->of[dtype - FASTLA_FLOATS];
+}
 
 int find(const char *name) {
   for (int i = 0; i < kIsaCount; ++i)
@@ -69,7 +76,7 @@ int current() {
 
 }  // namespace
 
-const KernelRow &chosen_row(int dtype) noexcept { return kIsas[current()].rows[dtype]; }
+const KernelRow &chosen_row(int dtype) noexcept { return row_of(kIsas[current()], dtype); }
 
 }  // namespace fastla
 
@@ -82,8 +89,8 @@ int32_t fastla_row_count(void) { return kIsaCount * FASTLA_DTYPES; }
 fastla_status fastla_get_row(int32_t index, fastla_row_info *info) {
   if (index < 0 || index >= fastla_row_count() || !info) return FASTLA_INVALID;
   const int i = index / FASTLA_DTYPES;
-  const KernelRow &row = kIsas[i].rows[index % FASTLA_DTYPES];
-  *info = {row.isa,       row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()),
+  const KernelRow &row = row_of(kIsas[i], index % FASTLA_DTYPES);
+  *info = {kIsas[i].name, row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()),
            i == current()};
   return FASTLA_OK;
 }

@@ -88,6 +88,7 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
+  int64_t b_col_stride;  // in place; only integers read more than contiguous rows or columns
   // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: none.
   int64_t b_share;
   // So many bytes further along its rows, down its columns or down a packed panel (one row of A) B is asked for; 0: it
@@ -115,15 +116,16 @@ struct Block {
   // in C, for the epilogue's operands.
   char *c;
   int64_t c_row_stride, c_col_stride;
+  int c_size;  // bytes of an element, where it may be less than a chain's
   const Finish *finish;
   int64_t row0, col0;
 };
 
 struct KernelRow {
   const char *isa;
-  int dtype, element_size;
+  int dtype, element_size;  // of a chain, and of a step of it in a panel
   int mr, nr, vector_bytes;
-  // Panels of at most mr rows, k-major; row i's panel starts at i * k elements.
+  // Panels of at most mr rows, k-major; row i's panel starts at i * (a_head + panel_steps(k)) elements.
   void (*pack_a)(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst);
   // Some steps of panels of nr columns, k-major, which have `depth` steps in all; dst: the first of them in the first
   // panel. The last panel is filled up with copies of the last column, so that padding computes only what a real element
@@ -138,6 +140,13 @@ struct KernelRow {
   const KernelRow
       *direct;  // the row for what is not packed, if this one's tiles are for packed operands only
   const KernelRow *narrow;  // the row for few columns, if they have one of their own
+
+  // Integers (integers.hpp): a step of a panel takes `group` of the product's, and a panel of A may begin with a step of
+  // another kind. Floating point: 1 and none.
+  bool integers;
+  int input_size, output_size;  // of an element of A or B, and of C
+  int group, a_head;
+  int64_t panel_steps(int64_t k) const { return group == 1 ? k : (k + group - 1) / group; }
 };
 
 // The row in force: the forced one, or the best usable one.

@@ -193,15 +193,21 @@ template <class T, int MR, int NV> void run_block(const Block &block) {
   block.packed ? run_packed<T, MR, NV>(block) : run_direct<T, MR, NV>(block);
 }
 
+template <class T> constexpr T roof_value(int thousandths) {
+  if constexpr (kFloat<T>)
+    return T(thousandths) / 1000;
+  else
+    return T(thousandths);
+}
 // noinline: inlined into a caller with other vectors alive, an accumulator was spilled (a third of the rate).
 template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t iterations) {
   Vec<T> acc[Chains];
 #pragma GCC unroll 32
-  for (int i = 0; i < Chains; ++i) acc[i] = splat(T(0.001) * T(i + 1));
-  Vec<T> factor = splat(T(0.999)), term = splat(T(0.001));
+  for (int i = 0; i < Chains; ++i) acc[i] = splat(roof_value<T>(i + 1));
+  Vec<T> factor = splat(roof_value<T>(999)), term = splat(roof_value<T>(1));
   for (int64_t n = 0; n < iterations; ++n) {
 #pragma GCC unroll 32
-    for (int i = 0; i < Chains; ++i) acc[i] = fma(factor, acc[i], term);
+    for (int i = 0; i < Chains; ++i) acc[i] = Chain<T>::add(acc[i], factor, term);
     FASTLA_KEEP(factor);
   }
 #pragma GCC unroll 32
@@ -228,7 +234,12 @@ constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Blo
                    2.0 * chains * Simd<T>::lanes,
                    side_rows < MR ? side_rows : MR,
                    direct,
-                   narrow};
+                   narrow,
+                   false,
+                   sizeof(T),
+                   sizeof(T),
+                   1,
+                   0};
 }
 template <class T, int MR, int NV>
 constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {

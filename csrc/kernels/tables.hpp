@@ -1,12 +1,18 @@
-// The tables that the shims define, by dtype (fastla_dtype).
+// The tables that the shims define: of floating point by dtype (fastla_dtype), of integers from FASTLA_I8 on.
 #pragma once
+#include "fastla/gemm.h"
 #include "kernels/row.hpp"
 
 namespace fastla {
-extern const KernelRow avx512_rows[2];
-extern const KernelRow zen4_rows[2];
-extern const KernelRow avx512_narrow_rows[2];
-extern const KernelRow avx2_rows[2];
-extern const KernelRow neon_rows[2];
-extern const KernelRow generic_rows[2];
+struct IntegerRows {
+  KernelRow of[FASTLA_DTYPES - FASTLA_FLOATS];
+};
+extern const KernelRow avx512_rows[FASTLA_FLOATS];
+extern const KernelRow zen4_rows[FASTLA_FLOATS];
+extern const KernelRow avx512_narrow_rows[FASTLA_FLOATS];
+extern const KernelRow avx2_rows[FASTLA_FLOATS];
+extern const KernelRow neon_rows[FASTLA_FLOATS];
+extern const KernelRow generic_rows[FASTLA_FLOATS];
+extern const IntegerRows avx512_integers, avx512_vnni_integers, avx2_integers, neon_integers,
+    generic_integers;
 }  // namespace fastla

@@ -11,6 +11,13 @@ namespace {
 
 using fastla::Block;
 
+// One step of some chains: fma, or what integers have instead (words.hpp).
+template <class T> struct Chain {
+  static FASTLA_INLINE Vec<T> add(Vec<T> a, Vec<T> b, Vec<T> c) { return fma(a, b, c); }
+};
+// Whether a packed panel of A begins with what its rows' chains begin with.
+template <class T> constexpr bool kRowStarts = false;
+
 // The last row of C is asked for this many steps before the chain ends: about the latency of L3.
 constexpr int64_t kLastSteps = 32;
 
@@ -27,6 +34,16 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
       for (int j = 0; j < vectors; ++j) acc[i][j] = Vec<T>{};
 #pragma GCC unroll 16
     for (auto &sums : low) sums = typename Half<T>::V{};
+  }
+  // From the head of the panel on.
+  template <class At> FASTLA_INLINE void start(At &at) {
+#pragma GCC unroll 16
+    for (int i = 0; i < MR; ++i) {
+      const Vec<T> head = splat(load_scalar<T>(at.row(i)));
+#pragma GCC unroll 16
+      for (int j = 0; j < vectors; ++j) acc[i][j] = head;
+    }
+    at.a += MR * sizeof(T);
   }
   FASTLA_INLINE void join_low() {
     static_assert(half);
@@ -66,7 +83,7 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
         Vec<T> av = splat(load_scalar<T>(at.row(i)));
         if (vectors > 1) FASTLA_HOLD(av);  // one load for all its products, not one for each
 #pragma GCC unroll 16
-        for (int j = 0; j < vectors - half; ++j) acc[i][j] = fma(av, bv[j], acc[i][j]);
+        for (int j = 0; j < vectors - half; ++j) acc[i][j] = Chain<T>::add(av, bv[j], acc[i][j]);
         if constexpr (half) low[i] = low_fma(av, bv[vectors - 1], low[i]);
       }
       at.prefetch(s);
@@ -120,7 +137,8 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
 
   // Columns [0, n) of the tile go to the block's total or to C; i0, j0 place the tile in the block.
   FASTLA_INLINE void finish(const Block &block, int64_t i0, int64_t j0, int64_t n) {
-    if (block.last && (block.finish || block.c_col_stride != sizeof(T)))
+    const bool narrow = !kFloat<T> && block.c_size != sizeof(T);
+    if (block.last && (block.finish || block.c_col_stride != sizeof(T) || narrow))
       return finish_buffered(block, i0, j0, n);
     const char *from = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));
     char *to = block.last ? c_at(block, i0, j0) : const_cast<char *>(from);
@@ -184,6 +202,8 @@ FASTLA_INLINE void run_tile(const Block &block, At at, int64_t i0, int64_t j0, i
   Tile<T, MR, V> tile;
   if (At::in_parts && block.resumed)
     tile.resume(block, i0, j0);
+  else if constexpr (kRowStarts<T>)
+    tile.start(at);
   else
     tile.zero();
   if constexpr (At::group > 1)

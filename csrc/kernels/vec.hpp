@@ -31,6 +31,7 @@
 namespace {
 
 template <class T> struct Simd;
+template <class T> constexpr bool kFloat = true;  // integers: words.hpp
 template <> struct Simd<float> {
   typedef float V __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
   typedef int32_t I __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
@@ -58,7 +59,7 @@ template <class T> FASTLA_INLINE void store(void *p, Vec<T> v) {
   *static_cast<typename Simd<T>::Loose *>(p) = v;
 }
 template <class T> FASTLA_INLINE T load_scalar(const void *p) {
-  return *static_cast<const typename Simd<T>::Scalar *>(p);
+  return T(*static_cast<const typename Simd<T>::Scalar *>(p));
 }
 template <class T> FASTLA_INLINE void store_scalar(void *p, T x) {
   *static_cast<typename Simd<T>::Scalar *>(p) = x;
@@ -174,7 +175,9 @@ FASTLA_INLINE Vec<double> fma(Vec<double> a, Vec<double> b, Vec<double> c) {
 // Half a vector, where it takes half the work: low_fma is fma of the lower halves.
 #if FASTLA_VECTOR_BYTES == 64
 constexpr bool kHalves = true;
-template <class T> struct Half;
+template <class T> struct Half {  // of integers: not used
+  using V = Vec<T>;
+};
 template <> struct Half<float> {
   using V = __m256;
 };
@@ -233,17 +236,17 @@ template <class T> class Part {
   // At half of the width too: AVX2's own masked stores are some 20 operations on Zen 4.
   FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
     constexpr int kind = FASTLA_VECTOR_BYTES + sizeof(T);
-    if constexpr (kind == 32 + 4) return _mm256_mask_loadu_ps(rest, mask_, p);
-    if constexpr (kind == 32 + 8) return _mm256_mask_loadu_pd(rest, mask_, p);
-    if constexpr (kind == 64 + 4) return _mm512_mask_loadu_ps(rest, mask_, p);
-    if constexpr (kind == 64 + 8) return _mm512_mask_loadu_pd(rest, mask_, p);
+    if constexpr (kind == 32 + 4) return (Vec<T>)_mm256_mask_loadu_ps((__m256)rest, mask_, p);
+    if constexpr (kind == 32 + 8) return (Vec<T>)_mm256_mask_loadu_pd((__m256d)rest, mask_, p);
+    if constexpr (kind == 64 + 4) return (Vec<T>)_mm512_mask_loadu_ps((__m512)rest, mask_, p);
+    if constexpr (kind == 64 + 8) return (Vec<T>)_mm512_mask_loadu_pd((__m512d)rest, mask_, p);
   }
   FASTLA_INLINE void store(char *p, Vec<T> v) const {
     constexpr int kind = FASTLA_VECTOR_BYTES + sizeof(T);
-    if constexpr (kind == 32 + 4) _mm256_mask_storeu_ps(p, mask_, v);
-    if constexpr (kind == 32 + 8) _mm256_mask_storeu_pd(p, mask_, v);
-    if constexpr (kind == 64 + 4) _mm512_mask_storeu_ps(p, mask_, v);
-    if constexpr (kind == 64 + 8) _mm512_mask_storeu_pd(p, mask_, v);
+    if constexpr (kind == 32 + 4) _mm256_mask_storeu_ps(p, mask_, (__m256)v);
+    if constexpr (kind == 32 + 8) _mm256_mask_storeu_pd(p, mask_, (__m256d)v);
+    if constexpr (kind == 64 + 4) _mm512_mask_storeu_ps(p, mask_, (__m512)v);
+    if constexpr (kind == 64 + 8) _mm512_mask_storeu_pd(p, mask_, (__m512d)v);
   }
 
  private:
@@ -253,16 +256,16 @@ template <class T> class Part {
   FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
     if constexpr (sizeof(T) == 4)
       return select<T>(
-          mask_, _mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_), rest);
+          mask_, (Vec<T>)_mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_), rest);
     else
       return select<T>(
-          mask_, _mm256_maskload_pd(reinterpret_cast<const double *>(p), (__m256i)mask_), rest);
+          mask_, (Vec<T>)_mm256_maskload_pd(reinterpret_cast<const double *>(p), (__m256i)mask_), rest);
   }
   FASTLA_INLINE void store(char *p, Vec<T> v) const {
     if constexpr (sizeof(T) == 4)
-      _mm256_maskstore_ps(reinterpret_cast<float *>(p), (__m256i)mask_, v);
+      _mm256_maskstore_ps(reinterpret_cast<float *>(p), (__m256i)mask_, (__m256)v);
     else
-      _mm256_maskstore_pd(reinterpret_cast<double *>(p), (__m256i)mask_, v);
+      _mm256_maskstore_pd(reinterpret_cast<double *>(p), (__m256i)mask_, (__m256d)v);
   }
 
  private:
@@ -278,7 +281,7 @@ template <class T> class Part {
     return rest;
   }
   FASTLA_INLINE void store(char *p, Vec<T> v) const {
-    for (int i = 0; i < count_; ++i) store_scalar<T>(p + i * int64_t(sizeof(T)), v[i]);
+    for (int i = 0; i < count_; ++i) store_scalar<T>(p + i * int64_t(sizeof(T)), T(v[i]));
   }
 
  private:

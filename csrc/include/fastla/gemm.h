@@ -17,7 +17,24 @@
 extern "C" {
 #endif
 
-typedef enum fastla_dtype { FASTLA_F32 = 0, FASTLA_F64 = 1, FASTLA_DTYPES = 2 } fastla_dtype;
+/* Of a product. Floating point: of A, B and C. Integers, exact modulo 2^bits: of A, B and C, which are signed or not, the
+ * bits being the same; or of A and B, whose C has more bits (S: signed, U: unsigned; first A's, then B's, or both). Only
+ * floating point has epilogues, activations and packed operands. */
+typedef enum fastla_dtype {
+  FASTLA_F32 = 0,
+  FASTLA_F64 = 1,
+  FASTLA_FLOATS = 2,
+  FASTLA_I8 = 2,
+  FASTLA_I16,
+  FASTLA_I32,
+  FASTLA_I64,
+  FASTLA_S8_I32,
+  FASTLA_U8_I32,
+  FASTLA_S8U8_I32,
+  FASTLA_U8S8_I32,
+  FASTLA_S16_I32,
+  FASTLA_DTYPES
+} fastla_dtype;
 
 typedef enum fastla_activation {
   FASTLA_ACT_NONE = 0,

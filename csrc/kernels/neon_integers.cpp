@@ -1,0 +1,7 @@
+// AArch64: 32 registers.
+#define FASTLA_VECTOR_BYTES 16
+#include "kernels/integers.hpp"
+
+namespace fastla {
+extern const IntegerRows neon_integers = make_integer_rows<8, 3>("neon");
+}  // namespace fastla

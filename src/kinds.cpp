@@ -1,0 +1,74 @@
+#include "kinds.hpp"
+
+#include <cstring>
+
+namespace fastla_py {
+namespace {
+
+// All of one type; -1: that is none of ours.
+int plain_dtype(int type) {
+  const int dtype = dtype_of(type);
+  if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
+  PyArray_Descr *descr = PyArray_DescrFromType(type);
+  const auto size = PyDataType_ELSIZE(descr);
+  Py_DECREF(descr);
+  return size == 1 ? FASTLA_I8 : size == 2 ? FASTLA_I16 : size == 4 ? FASTLA_I32 : FASTLA_I64;
+}
+
+const char *const kNames[FASTLA_DTYPES] = {
+    "float32",      "float64",       "int8",          "int16",        "int32",       "int64",
+    "int8->int32", "uint8->int32", "int8,uint8->int32", "uint8,int8->int32", "int16->int32"};
+
+bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
+
+// Narrow integers as they are, with a result of 32 bits; -1: that is none of ours.
+int widening_dtype(int a, int b, int c) {
+  if (plain_dtype(c) != FASTLA_I32) return -1;
+  if (a == NPY_SHORT && b == NPY_SHORT) return FASTLA_S16_I32;
+  if (!is_8_bits(a) || !is_8_bits(b)) return -1;
+  if (a == b) return a == NPY_BYTE ? FASTLA_S8_I32 : FASTLA_U8_I32;
+  return a == NPY_BYTE ? FASTLA_S8U8_I32 : FASTLA_U8S8_I32;
+}
+
+}  // namespace
+
+bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind) {
+  const int at = PyArray_TYPE(a), bt = PyArray_TYPE(b);
+  const bool promoted = !asked || asked == Py_None;
+  if (promoted && at == bt) {
+    *kind = {plain_dtype(at), at, at, at};
+    return true;
+  }
+  PyArray_Descr *descr = nullptr;
+  *kind = {-1, 0, 0, 0};
+  if (promoted) {
+    PyArrayObject *both[2] = {a, b};
+    descr = PyArray_ResultType(2, both, 0, nullptr);
+    if (!descr) {
+      PyErr_Clear();  // no common dtype: numpy.matmul says so in its own words
+      return true;
+    }
+  } else if (!PyArray_DescrConverter(asked, &descr)) {
+    return false;
+  }
+  const int c = descr->type_num;
+  if (PyArray_ISNBO(descr->byteorder) && PyTypeNum_ISNUMBER(c) &&
+      (promoted || (PyArray_CanCastArrayTo(a, descr, NPY_SAME_KIND_CASTING) &&
+                    PyArray_CanCastArrayTo(b, descr, NPY_SAME_KIND_CASTING)))) {
+    const int widening = promoted ? -1 : widening_dtype(at, bt, c);
+    *kind = widening >= 0 ? Kind{widening, at, bt, c} : Kind{plain_dtype(c), c, c, c};
+  }
+  Py_DECREF(descr);
+  return true;
+}
+
+const char *dtype_name(int dtype) { return kNames[dtype]; }
+
+int dtype_named(const char *name) {
+  if (std::strncmp(name, "uint", 4) == 0 && !std::strchr(name, '>')) ++name;
+  for (int i = 0; i < FASTLA_DTYPES; ++i)
+    if (std::strcmp(name, kNames[i]) == 0) return i;
+  return -1;
+}
+
+}  // namespace fastla_py

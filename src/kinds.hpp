@@ -1,0 +1,20 @@
+// Which product of the core two arrays take.
+#pragma once
+#include "args.hpp"
+
+namespace fastla_py {
+
+struct Kind {
+  int dtype;    // a fastla_dtype; -1: none of them
+  int a, b, c;  // NumPy's type numbers: what the operands have to be cast to, and the result's
+};
+
+// By NumPy's promotion, or the dtype asked for (nullptr, None: none is). False with an error set.
+bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind);
+
+// The name of a fastla_dtype: NumPy's, or of A's and B's, and C's where that is another. And back, from any integers'
+// name too; -1: there is none.
+const char *dtype_name(int dtype);
+int dtype_named(const char *name);
+
+}  // namespace fastla_py

@@ -1,0 +1,79 @@
+#include "shapes.hpp"
+
+namespace fastla_py {
+namespace {
+
+bool mismatch(PyArrayObject *a, PyArrayObject *b, const char *what) {
+  const Ref x = shape_text(a), y = shape_text(b);
+  if (x && y)
+    PyErr_Format(PyExc_ValueError, "matmul: a is %U, b is %U; %s", x.get(), y.get(), what);
+  return false;
+}
+
+}  // namespace
+
+bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s) {
+  const int an = PyArray_NDIM(a), bn = PyArray_NDIM(b);
+  if (an == 0 || bn == 0)
+    return mismatch(a, b,
+                    "each operand must have at least one dimension (multiply by a scalar with *)");
+  s->a_vector = an == 1;
+  s->b_vector = bn == 1;
+  s->m = s->a_vector ? 1 : PyArray_DIM(a, an - 2);
+  s->n = s->b_vector ? 1 : PyArray_DIM(b, bn - 1);
+  s->k = PyArray_DIM(a, an - 1);
+  const int64_t kb = PyArray_DIM(b, s->b_vector ? 0 : bn - 2);
+  if (s->k != kb) {
+    char text[160];
+    PyOS_snprintf(text, sizeof text, "a.shape[-1]=%lld must equal b.shape[%d]=%lld",
+                  static_cast<long long>(s->k), s->b_vector ? -1 : -2, static_cast<long long>(kb));
+    return mismatch(a, b, text);
+  }
+  const int as = s->a_vector ? 0 : an - 2, bs = s->b_vector ? 0 : bn - 2;
+  s->batch_ndim = as > bs ? as : bs;
+  for (int i = 0; i < s->batch_ndim; ++i) {
+    const int ai = i - (s->batch_ndim - as), bi = i - (s->batch_ndim - bs);
+    const npy_intp da = ai < 0 ? 1 : PyArray_DIM(a, ai), db = bi < 0 ? 1 : PyArray_DIM(b, bi);
+    if (da != db && da != 1 && db != 1)
+      return mismatch(a, b, "the leading dimensions cannot be broadcast together");
+    s->dims[i] = da == 1 ? db : da;
+    s->a_strides[i] = da == 1 ? 0 : PyArray_STRIDE(a, ai);
+    s->b_strides[i] = db == 1 ? 0 : PyArray_STRIDE(b, bi);
+  }
+  s->ndim = s->batch_ndim;
+  if (!s->a_vector) s->dims[s->ndim++] = s->m;
+  if (!s->b_vector) s->dims[s->ndim++] = s->n;
+  return true;
+}
+
+bool widen(PyArrayObject *out, Shapes *s) {
+  const int extra = PyArray_NDIM(out) - s->ndim, core = s->ndim - s->batch_ndim;
+  if (extra < 0 || PyArray_NDIM(out) > NPY_MAXDIMS) return false;
+  for (int i = 0; i < s->ndim; ++i) {
+    const npy_intp dim = PyArray_DIM(out, extra + i);
+    if (dim != s->dims[i] && (i >= s->batch_ndim || s->dims[i] != 1)) return false;
+  }
+  for (int i = s->batch_ndim - 1; i >= 0; --i) {
+    const bool repeated = s->dims[i] != PyArray_DIM(out, extra + i);
+    s->a_strides[extra + i] = repeated ? 0 : s->a_strides[i];
+    s->b_strides[extra + i] = repeated ? 0 : s->b_strides[i];
+  }
+  for (int i = 0; i < extra; ++i) s->a_strides[i] = s->b_strides[i] = 0;
+  s->batch_ndim += extra;
+  s->ndim = s->batch_ndim + core;
+  for (int i = 0; i < s->ndim; ++i) s->dims[i] = PyArray_DIM(out, i);
+  return true;
+}
+
+fastla_matrix left(PyArrayObject *a, bool vector) {
+  const int n = PyArray_NDIM(a);
+  return {PyArray_DATA(a), vector ? 0 : PyArray_STRIDE(a, n - 2), PyArray_STRIDE(a, n - 1),
+          !PyArray_ISNOTSWAPPED(a)};
+}
+fastla_matrix right(PyArrayObject *b, bool vector) {
+  const int n = PyArray_NDIM(b);
+  return {PyArray_DATA(b), PyArray_STRIDE(b, vector ? 0 : n - 2),
+          vector ? 0 : PyArray_STRIDE(b, n - 1), !PyArray_ISNOTSWAPPED(b)};
+}
+
+}  // namespace fastla_py
