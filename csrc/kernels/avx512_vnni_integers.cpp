@@ -3,5 +3,5 @@
 #include "kernels/integers.hpp"
 
 namespace fastla {
-extern const IntegerRows avx512_vnni_integers = make_integer_rows<8, 3>("avx512");
+extern const IntegerRows avx512_vnni_integers = make_integer_rows<8, 3, 6, 3>("avx512");
 }  // namespace fastla

@@ -3,5 +3,5 @@
 #include "kernels/integers.hpp"
 
 namespace fastla {
-extern const IntegerRows generic_integers = make_integer_rows<4, 2>("generic");
+extern const IntegerRows generic_integers = make_integer_rows<4, 2, 4, 2>("generic");
 }  // namespace fastla

@@ -148,11 +148,14 @@ using SignedUnsigned8 = Integers<int8_t, uint8_t, Pair, uint32_t>;
 using UnsignedSigned8 = Integers<uint8_t, int8_t, Pair, uint32_t>;
 #endif
 
-template <int MR, int NV> constexpr fastla::IntegerRows make_integer_rows(const char *isa) {
+// MR x NV vectors: tiles of words that one instruction multiplies and adds; of others, whose products need registers,
+// PR x PV.
+template <int MR, int NV, int PR, int PV>
+constexpr fastla::IntegerRows make_integer_rows(const char *isa) {
   return {{make_integer_row<Wrapped8, MR, NV>(isa, FASTLA_I8),
            make_integer_row<Integers<int16_t, int16_t, Pair, uint16_t>, MR, NV>(isa, FASTLA_I16),
-           make_integer_row<Integers<int32_t, int32_t, uint32_t, uint32_t>, MR, NV>(isa, FASTLA_I32),
-           make_integer_row<Integers<int64_t, int64_t, uint64_t, uint64_t>, MR, NV>(isa, FASTLA_I64),
+           make_integer_row<Integers<int32_t, int32_t, uint32_t, uint32_t>, PR, PV>(isa, FASTLA_I32),
+           make_integer_row<Integers<int64_t, int64_t, uint64_t, uint64_t>, PR, PV>(isa, FASTLA_I64),
            make_integer_row<Signed8, MR, NV>(isa, FASTLA_S8_I32),
            make_integer_row<Unsigned8, MR, NV>(isa, FASTLA_U8_I32),
            make_integer_row<SignedUnsigned8, MR, NV>(isa, FASTLA_S8U8_I32),

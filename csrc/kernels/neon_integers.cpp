@@ -3,5 +3,5 @@
 #include "kernels/integers.hpp"
 
 namespace fastla {
-extern const IntegerRows neon_integers = make_integer_rows<8, 3>("neon");
+extern const IntegerRows neon_integers = make_integer_rows<6, 3, 6, 3>("neon");
 }  // namespace fastla

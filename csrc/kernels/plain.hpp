@@ -23,19 +23,14 @@ template <class T, int MR, int V, Last last> void plain_tile(const Block &block,
                                          at.last);
 }
 
-#if defined(__AVX512VL__)
-constexpr bool kManyRegisters = true;
-#else
-constexpr bool kManyRegisters = false;
-#endif
-
 // Tiles of V vectors have up to rows(V) rows. AVX-512 has registers for more, but they then leave too few of the file of
 // renamed ones for the steps of the next tile to begin: 14 x 2 loses 85 cycles a tile, 10 x 2 and 8 x 3 20.
+constexpr bool kHighTiles = kManyRegisters && FASTLA_VECTOR_BYTES > 16;
 template <class T, int MR, int NV> struct PlainTiles {
-  static constexpr int most = !kManyRegisters ? NV : FASTLA_VECTOR_BYTES == 64 ? 4 : 3;
+  static constexpr int most = !kHighTiles ? NV : FASTLA_VECTOR_BYTES == 64 ? 4 : 3;
   static constexpr int rows(int vectors) {
     constexpr int most_rows[] = {FASTLA_VECTOR_BYTES == 64 ? 16 : 14, 10, 8, 6};
-    return kManyRegisters ? most_rows[vectors - 1] : MR;
+    return kHighTiles ? most_rows[vectors - 1] : MR;
   }
   static constexpr int64_t lanes = Simd<T>::lanes;
   TileFn of[kHalves ? 3 : 2][most + 1][rows(1) + 1];

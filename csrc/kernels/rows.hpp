@@ -199,15 +199,36 @@ template <class T> constexpr T roof_value(int thousandths) {
   else
     return T(thousandths);
 }
+// As Tile::add_products does. (What KEEP says of factor makes each product another one.)
+template <class T, int Chains>
+FASTLA_INLINE void multiply_and_add(Vec<T> *acc, Vec<T> factor, Vec<T> term) {
+#pragma GCC unroll 32
+  for (int first = 0; first < Chains; first += 6) {
+    Vec<T> products[6];
+#pragma GCC unroll 8
+    for (int i = 0; i < 6; ++i) {
+      FASTLA_KEEP(factor);
+      products[i] = Chain<T>::product(factor, term);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < 6; ++i) {
+      FASTLA_KEEP(products[i]);
+      acc[first + i] += products[i];
+    }
+  }
+}
 // noinline: inlined into a caller with other vectors alive, an accumulator was spilled (a third of the rate).
 template <class T, int Chains> __attribute__((noinline)) void fma_loop(int64_t iterations) {
   Vec<T> acc[Chains];
 #pragma GCC unroll 32
   for (int i = 0; i < Chains; ++i) acc[i] = splat(roof_value<T>(i + 1));
   Vec<T> factor = splat(roof_value<T>(999)), term = splat(roof_value<T>(1));
+  FASTLA_KEEP(term);
   for (int64_t n = 0; n < iterations; ++n) {
 #pragma GCC unroll 32
-    for (int i = 0; i < Chains; ++i) acc[i] = Chain<T>::add(acc[i], factor, term);
+    for (int i = 0; !Chain<T>::apart && i < Chains; ++i)
+      acc[i] = Chain<T>::add(acc[i], factor, term);
+    if constexpr (Chain<T>::apart) multiply_and_add<T, Chains>(acc, factor, term);
     FASTLA_KEEP(factor);
   }
 #pragma GCC unroll 32

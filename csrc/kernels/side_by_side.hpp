@@ -215,11 +215,7 @@ template <class T, int NV, int R> int64_t run_rows_down(const Block &block) {
 }
 
 // So many rows at most, if there are 32 registers: with more, vectors of twice the width, one for each row, are as fast.
-#if defined(__AVX512VL__) || defined(__aarch64__)
-constexpr int kSideRows = 4;
-#else
-constexpr int kSideRows = 1;
-#endif
+constexpr int kSideRows = kManyRegisters ? 4 : 1;
 
 // of[r]: r rows. (A list, because arrays of functions must not be weak.)
 template <class T, int NV> struct RowsDown {

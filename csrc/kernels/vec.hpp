@@ -32,6 +32,11 @@ namespace {
 
 template <class T> struct Simd;
 template <class T> constexpr bool kFloat = true;  // integers: words.hpp
+#if defined(__AVX512VL__) || defined(__aarch64__)
+constexpr bool kManyRegisters = true;
+#else
+constexpr bool kManyRegisters = false;
+#endif
 template <> struct Simd<float> {
   typedef float V __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
   typedef int32_t I __attribute__((vector_size(FASTLA_VECTOR_BYTES)));

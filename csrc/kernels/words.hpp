@@ -38,41 +38,52 @@ FASTLA_INLINE Words32 splat(Pair x) { return splat(uint32_t(x)); }
 FASTLA_INLINE Words32 splat(QuadS x) { return splat(uint32_t(x)); }
 FASTLA_INLINE Words32 splat(QuadU x) { return splat(uint32_t(x)); }
 
-template <> struct Chain<uint32_t> {
-  static FASTLA_INLINE Words32 add(Words32 a, Words32 b, Words32 c) { return a * b + c; }
+template <class T> struct ChainOfTwo {
+  static constexpr bool apart = kManyRegisters;
+  static FASTLA_INLINE Vec<T> product(Vec<T> a, Vec<T> b) { return a * b; }
+  static FASTLA_INLINE Vec<T> add(Vec<T> a, Vec<T> b, Vec<T> c) {
+    return Chain<T>::product(a, b) + c;
+  }
 };
-template <> struct Chain<uint64_t> {
-  using V = Vec<uint64_t>;
-  static FASTLA_INLINE V add(V a, V b, V c) { return a * b + c; }
-};
+template <> struct Chain<uint32_t> : ChainOfTwo<uint32_t> {};
+template <> struct Chain<uint64_t> : ChainOfTwo<uint64_t> {};
 
 // The one sum of two products that 32 signed bits cannot hold, of four times -2^15, is right modulo 2^32.
-template <> struct Chain<Pair> {
-  static FASTLA_INLINE Words32 add(Words32 a, Words32 b, Words32 c) {
 #if defined(__AVX512VNNI__)
+template <> struct Chain<Pair> {
+  static constexpr bool apart = false;
+  static FASTLA_INLINE Words32 add(Words32 a, Words32 b, Words32 c) {
     return (Words32)_mm512_dpwssd_epi32((__m512i)c, (__m512i)a, (__m512i)b);
-#elif FASTLA_VECTOR_BYTES == 64
-    return c + (Words32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
+  }
+};
+#else
+template <> struct Chain<Pair> : ChainOfTwo<Pair> {
+  static FASTLA_INLINE Words32 product(Words32 a, Words32 b) {
+#if FASTLA_VECTOR_BYTES == 64
+    return (Words32)_mm512_madd_epi16((__m512i)a, (__m512i)b);
 #elif FASTLA_VECTOR_BYTES == 32
-    return c + (Words32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
+    return (Words32)_mm256_madd_epi16((__m256i)a, (__m256i)b);
 #elif defined(__SSE2__)
-    return c + (Words32)_mm_madd_epi16((__m128i)a, (__m128i)b);
+    return (Words32)_mm_madd_epi16((__m128i)a, (__m128i)b);
 #else
     typedef int32_t Signed __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
     const auto low = [](Words32 x) { return (Words32)((Signed)(x << 16) >> 16); };
     const auto high = [](Words32 x) { return (Words32)((Signed)x >> 16); };
-    return c + low(a) * low(b) + high(a) * high(b);
+    return low(a) * low(b) + high(a) * high(b);
 #endif
   }
 };
+#endif
 
 #if defined(__AVX512VNNI__)
 template <> struct Chain<QuadS> {
+  static constexpr bool apart = false;
   static FASTLA_INLINE Words32 add(Words32 a, Words32 b, Words32 c) {
     return (Words32)_mm512_dpbusd_epi32((__m512i)c, (__m512i)b, (__m512i)a);
   }
 };
 template <> struct Chain<QuadU> {
+  static constexpr bool apart = false;
   static FASTLA_INLINE Words32 add(Words32 a, Words32 b, Words32 c) {
     return (Words32)_mm512_dpbusd_epi32((__m512i)c, (__m512i)a, (__m512i)b);
   }
