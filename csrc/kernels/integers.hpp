@@ -110,7 +110,7 @@ constexpr KernelRow make_integer_row(const char *isa, int dtype) {
   using B = typename Kind::B;
   using Out = typename Kind::Out;
   static_assert(sizeof(A) == sizeof(B));
-  constexpr int chains = 12;
+  constexpr int chains = Chain<T>::apart ? 24 : 12;
   KernelRow row{};
   row.isa = isa;
   row.dtype = dtype;

@@ -15,11 +15,24 @@ template <class Unsigned>
 using Transposed = void (*)(const char *lines, int64_t line, int64_t words, Unsigned *panel);
 constexpr int kMostLines = 48;
 
+typedef uint8_t Bytes __attribute__((vector_size(16)));
+typedef uint8_t LooseBytes __attribute__((vector_size(16), aligned(1), may_alias));
+FASTLA_INLINE Bytes load_bytes(const char *p) { return *reinterpret_cast<const LooseBytes *>(p); }
+FASTLA_INLINE void store_bytes(void *p, Bytes v) { *static_cast<LooseBytes *>(p) = v; }
+// The first or second halves of a and b, taking turns by D bytes.
+template <int D, bool second> FASTLA_INLINE Bytes zip(Bytes a, Bytes b) {
+  Bytes from;
+  for (int i = 0; i < 16; ++i)
+    from[i] = uint8_t((second ? 8 : 0) + i / (2 * D) * D + i % D + (i / D % 2 ? 16 : 0));
+  return __builtin_shuffle(a, b, from);
+}
+
 // Elements of type In as words of T, with the bits of `flip` turned over.
 template <class In, class T, uint32_t flip> struct WordsOf {
   static constexpr int group = kGroup<T>, size = sizeof(In), bits = 8 * sizeof(T) / group;
   // Consecutive elements in memory are words.
-  static constexpr bool as_they_are = size * group == sizeof(T) && flip == 0;
+  static constexpr bool as_they_are_but_flipped = size * group == sizeof(T);
+  static constexpr bool as_they_are = as_they_are_but_flipped && flip == 0;
   using Unsigned = typename Simd<T>::Int;
   typedef In Loose __attribute__((aligned(1), may_alias));
 
@@ -50,16 +63,34 @@ template <class In, class T, uint32_t flip> struct WordsOf {
       out[s] = w ^ Unsigned(flip);
     }
   }
-  // One word of each of some lines, which are contiguous.
-  static __attribute__((noinline)) void across(const char *p, int64_t step, int lines,
-                                               Unsigned *out) {
-    const auto row = [=](int i) { return reinterpret_cast<const Loose *>(p + i * step); };
-    const Loose *const r0 = row(0), *const r1 = row(1 % group), *const r2 = row(2 % group),
-                       *const r3 = row(3 % group);
-    for (int j = 0; j < lines; ++j) {
-      Unsigned w = place(r0[j], 0);
-      if constexpr (group > 1) w |= place(r1[j], 1);
-      if constexpr (group > 2) w |= place(r2[j], 2) | place(r3[j], 3);
+  // One word of each of some lines, which are contiguous: `group` rows are interleaved.
+  static FASTLA_INLINE void across(const char *p, int64_t step, int lines, Unsigned *out) {
+    const char *const r0 = p, *const r1 = p + 1 % group * step, *const r2 = p + 2 % group * step,
+                      *const r3 = p + 3 % group * step;
+    int j = 0;
+    if constexpr (as_they_are_but_flipped && group > 1)
+      for (constexpr int together = 16 / size; j + together <= lines; j += together) {
+        const auto row = [=](const char *r)
+                             FASTLA_LAMBDA { return load_bytes(r + j * int64_t(size)); };
+        const Bytes turned = Bytes{} + uint8_t(flip);
+        const auto put = [=](int i, Bytes v) FASTLA_LAMBDA { store_bytes(out + j + 4 * i, v ^ turned); };
+        if constexpr (group == 2) {
+          put(0, zip<2, false>(row(r0), row(r1)));
+          put(1, zip<2, true>(row(r0), row(r1)));
+        } else {
+          const Bytes low01 = zip<1, false>(row(r0), row(r1)), high01 = zip<1, true>(row(r0), row(r1));
+          const Bytes low23 = zip<1, false>(row(r2), row(r3)), high23 = zip<1, true>(row(r2), row(r3));
+          put(0, zip<2, false>(low01, low23));
+          put(1, zip<2, true>(low01, low23));
+          put(2, zip<2, false>(high01, high23));
+          put(3, zip<2, true>(high01, high23));
+        }
+      }
+    const auto at = [&](const char *r) { return reinterpret_cast<const Loose *>(r)[j]; };
+    for (; j < lines; ++j) {
+      Unsigned w = place(at(r0), 0);
+      if constexpr (group > 1) w |= place(at(r1), 1);
+      if constexpr (group > 2) w |= place(at(r2), 2) | place(at(r3), 3);
       out[j] = w ^ Unsigned(flip);
     }
   }
@@ -106,15 +137,21 @@ template <class Unsigned, int MR> struct Transposers {
   constexpr Transposers() : of{} { fill<MR>(); }
 };
 
-// A panel's chains begin with `start` times the sums of its rows.
+// A panel's chains begin with `start` times the sums of its rows. (Four sums, which do not wait for each other.)
 template <class T, int start> void begin_panel(int rows, int64_t words, char *panel) {
   const Part<T> part(rows);
   const Vec<T> none{}, ones = none + 0x01010101u;
-  Vec<T> sums{};
-  if (start)
-    for (int64_t s = 1; s <= words; ++s)
-      sums = Chain<T>::add(part.load(panel + s * rows * int64_t(sizeof(T)), none), ones, sums);
-  part.store(panel, sums * uint32_t(start));
+  const int64_t bytes = rows * int64_t(sizeof(T));
+  Vec<T> sums[4] = {};
+  const auto add = [&](int i, int64_t s) FASTLA_LAMBDA {
+    sums[i] = Chain<T>::add(part.load(panel + (s + 1) * bytes, none), ones, sums[i]);
+  };
+  int64_t s = 0;
+  for (; start && s + 4 <= words; s += 4)
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i) add(i, s + i);
+  for (; start && s < words; ++s) add(0, s);
+  part.store(panel, (sums[0] + sums[1] + sums[2] + sums[3]) * uint32_t(start));
 }
 
 template <class In, class T, int MR, int start>
@@ -138,16 +175,31 @@ void pack_words_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char
   }
 }
 
+// Contiguous columns: whole rows of all panels, a word at a time.
 template <class In, class T, uint32_t flip, int NV>
 void pack_words_b(const Source &b, int64_t k, int64_t cols, int64_t depth, char *dst) {
   using Unsigned = typename Simd<T>::Int;
-  constexpr int nr = NV * Simd<T>::lanes;
+  using Words = WordsOf<In, T, flip>;
+  constexpr int nr = NV * Simd<T>::lanes, group = Words::group;
   static_assert(nr <= kMostLines);
+  Unsigned *const to = reinterpret_cast<Unsigned *>(dst);
+  const bool along = b.col_stride == sizeof(In) && !b.swapped;
+  const int64_t whole = along ? cols / nr * nr : 0, words = along ? k / group : 0;
+  for (int64_t s = 0; s < words; ++s) {
+    const char *const from = b.data + s * group * b.row_stride;
+    for (int64_t j = 0; j < whole; j += nr) {
+      if (s + 1 < words)
+        for (int i = 0; i < group; ++i)
+          __builtin_prefetch(from + (group + i) * b.row_stride + j * int64_t(sizeof(In)), 0, 2);
+      Words::across(from + j * int64_t(sizeof(In)), b.row_stride, nr, to + j * depth + s * nr);
+    }
+  }
   for (int64_t j = 0; j < cols; j += nr) {
     const int lines = cols - j < nr ? int(cols - j) : nr;
-    WordsOf<In, T, flip>::pack(b.data + j * b.col_stride, b.col_stride, b.row_stride, b.swapped,
-                               lines, nr, k, reinterpret_cast<Unsigned *>(dst) + j * depth,
-                               &pack_transposed<Unsigned, nr>);
+    const int64_t done = j < whole ? words : 0;
+    Words::pack(b.data + j * b.col_stride + done * group * b.row_stride, b.col_stride, b.row_stride,
+                b.swapped, lines, nr, k - done * group, to + j * depth + done * nr,
+                &pack_transposed<Unsigned, nr>);
   }
 }
 
