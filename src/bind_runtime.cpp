@@ -57,8 +57,7 @@ double roof_fma(const std::string &dtype, int threads, double seconds, int round
   fastla_status status;
   {
     const py::gil_scoped_release release;
-    status = fastla_roof_fma(dtype_named(dtype.c_str()), threads, seconds, rounds,
-                             &flops);
+    status = fastla_roof_fma(dtype_named(dtype.c_str()), threads, seconds, rounds, &flops);
   }
   if (status != FASTLA_OK)
     throw py::value_error("roof: threads and seconds must be positive, rounds 1 to 15");

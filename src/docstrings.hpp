@@ -1,7 +1,7 @@
 // The hot calls' table entries with their docstrings (numpydoc). Included once, by core.cpp.
 FASTLA_HOT(
     matmul,
-    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', num_threads=None, **kwargs)
+    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', overflow='wrap', num_threads=None, **kwargs)
 --
 
 Matrix product with the semantics of `numpy.matmul` and bits that never change.
@@ -9,16 +9,22 @@ Matrix product with the semantics of `numpy.matmul` and bits that never change.
 Parameters
 ----------
 x1, x2 : array_like
-    Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float32 and float64
-    (also of mixed types that promote to them) are computed here; every other dtype, subclasses and
-    objects with ``__array_ufunc__`` go to `numpy.matmul`. x2 may be a `PackedMatrix`.
+    Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float32, float64 and
+    integers of 8 to 64 bits (also of mixed types that promote to them) are computed here; every other
+    dtype, subclasses and objects with ``__array_ufunc__`` go to `numpy.matmul`. x2 may be a
+    `PackedMatrix`.
 out : ndarray, optional
     Where to put the result: of its shape, and of a dtype it can be cast to ('same_kind'). It may
     overlap the operands. It is untouched if the call fails.
 dtype : dtype, optional
-    Compute and return this dtype instead of the promoted one.
+    Compute and return this dtype instead of the promoted one. A wider one of integers is computed
+    from the narrow operands as they are: ``dtype=np.int32`` of int8 costs no more than int8.
 precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
     On CPUs all of them are exact in the sense of the contract.
+overflow : {'wrap', 'raise', 'widen'}, default 'wrap'
+    Where an integer of the result does not fit its dtype: keep the lowest bits, as NumPy does; raise
+    an error that names the first such entry; or return the narrowest wider dtype of the same kind that
+    holds all entries, in the end Python's integers (`object`). Floating point has infinities instead.
 num_threads : int, optional
     Threads to use at most, instead of `get_num_threads()`.
 **kwargs
@@ -36,6 +42,8 @@ ValueError
     If the shapes do not fit, `out` is read-only, or an option is unknown.
 TypeError
     If `out` is not an array, or the result cannot be cast to its dtype.
+OverflowError
+    With ``overflow='raise'``, if an entry does not fit.
 MemoryError
     If there is no memory for the result or the workspace.
 
@@ -44,7 +52,11 @@ Notes
 2 m n k operations a product. Each element is one chain of fused multiply-adds in increasing k over
 blocks of 512, the block sums added in order; so its bits do not depend on
 threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
-gamma(k) abs(x1) @ abs(x2). Scratch memory is at most some tens of megabytes.
+gamma(k) abs(x1) @ abs(x2). Integers are exact modulo 2^bits. Scratch memory is at most some tens of
+megabytes.
+
+'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing
+can overflow; else a product in 64 bits; and nine of them where 64 bits may not hold it.
 
 References
 ----------
@@ -59,6 +71,11 @@ Examples
 >>> fastla.matmul(np.eye(2), np.array([[1.0, 2.0], [3.0, 4.0]]))
 array([[1., 2.],
        [3., 4.]])
+>>> pixels = np.array([[200, 180]], np.uint8)
+>>> fastla.matmul(pixels, pixels.T)  # modulo 256
+array([[208]], dtype=uint8)
+>>> fastla.matmul(pixels, pixels.T, overflow="widen")
+array([[72400]], dtype=uint32)
 )"),
     FASTLA_HOT(
         linear,

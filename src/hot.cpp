@@ -11,8 +11,9 @@
 namespace fastla_py {
 namespace {
 
-enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kThreads, kSlots };
-const char *const kNames[kSlots] = {"x1", "x2", "out", "dtype", "precision", "num_threads"};
+enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kOverflow, kThreads, kSlots };
+const char *const kNames[kSlots] = {"x1",        "x2",       "out",        "dtype",
+                                    "precision", "overflow", "num_threads"};
 
 // What only the ufunc machinery understands.
 bool is_ufunc_keyword(const char *name) {
@@ -36,9 +37,8 @@ PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   const Py_ssize_t count = kwnames ? PyTuple_GET_SIZE(kwnames) : 0;
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, i);
-    if (PyUnicode_CompareWithASCIIString(name, "precision") == 0 ||
-        PyUnicode_CompareWithASCIIString(name, "num_threads") == 0)
-      continue;
+    const int slot = kSignature.names.find(name);
+    if (slot == kPrecision || slot == kOverflow || slot == kThreads) continue;
     if (PyDict_SetItem(keywords.get(), name, args[nargs + i]) < 0) return nullptr;
   }
   return PyObject_Call(numpy_matmul(), positional.get(), keywords.get());
@@ -129,6 +129,28 @@ bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes
   return false;
 }
 
+enum Overflow { kWrap, kRaise, kWiden };
+// -1 with an error set.
+int parse_overflow(PyObject *value) {
+  static const char *const text[] = {"wrap", "raise", "widen"};
+  static const Names names(text);
+  const int i = value ? names.find(value) : kWrap;
+  if (i < 0)
+    PyErr_Format(PyExc_ValueError, "matmul: overflow is %R; it must be 'wrap', 'raise' or 'widen'",
+                 value);
+  return i;
+}
+
+// Integers that must not wrap: fastla._integers has what that takes beside products.
+PyObject *multiply_checked(PyObject *a, PyObject *b, PyObject *out, int type, PyObject *overflow,
+                           int threads) {
+  const Ref module(PyImport_ImportModule("fastla._integers"));
+  const Ref dtype(reinterpret_cast<PyObject *>(PyArray_DescrFromType(type)));
+  if (!module || !dtype) return nullptr;
+  return PyObject_CallMethod(module.get(), "matmul_checked", "OOOOOi", a, b, out ? out : Py_None,
+                             dtype.get(), overflow, threads);
+}
+
 }  // namespace
 
 PyObject *finish(Target &target) {
@@ -147,6 +169,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   if (!parse_precision("matmul", slot[kPrecision])) return nullptr;
   const int threads = parse_threads("matmul", slot[kThreads]);
   if (threads < 0) return nullptr;
+  const int overflow = parse_overflow(slot[kOverflow]);
+  if (overflow < 0) return nullptr;
   PyObject *out = slot[kOut];
   // As a keyword, out may be a tuple of one.
   if (out && nargs <= kOut && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1)
@@ -175,6 +199,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (whose == kError) return nullptr;
     if (whose == kNumPys) return delegate(args, nargs, kwnames);
   }
+  if (overflow != kWrap && PyTypeNum_ISINTEGER(kind.c))
+    return multiply_checked(a.get(), b.get(), out, kind.c, slot[kOverflow], threads);
   auto *given = reinterpret_cast<PyArrayObject *>(out);
   const bool direct = out && is_direct(given, kind.c) && !may_overlap(given, a.array()) &&
                       !may_overlap(given, b.array());
@@ -184,8 +210,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (!a || !b || !resolve(a.array(), b.array(), &shapes)) return nullptr;
     if (out && !widen(given, &shapes)) return nullptr;  // it did before
   }
-  Target target{direct ? Ref::borrow(out) : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, kind.c)),
-                out};
+  Target target{
+      direct ? Ref::borrow(out) : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, kind.c)), out};
   if (!target.array) return nullptr;
   if (!multiply(a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads))
     return nullptr;

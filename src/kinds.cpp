@@ -15,9 +15,17 @@ int plain_dtype(int type) {
   return size == 1 ? FASTLA_I8 : size == 2 ? FASTLA_I16 : size == 4 ? FASTLA_I32 : FASTLA_I64;
 }
 
-const char *const kNames[FASTLA_DTYPES] = {
-    "float32",      "float64",       "int8",          "int16",        "int32",       "int64",
-    "int8->int32", "uint8->int32", "int8,uint8->int32", "uint8,int8->int32", "int16->int32"};
+const char *const kNames[FASTLA_DTYPES] = {"float32",
+                                           "float64",
+                                           "int8",
+                                           "int16",
+                                           "int32",
+                                           "int64",
+                                           "int8->int32",
+                                           "uint8->int32",
+                                           "int8,uint8->int32",
+                                           "uint8,int8->int32",
+                                           "int16->int32"};
 
 bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
 

@@ -29,7 +29,7 @@ def usable(isa):
 def row_of(isa, dtype):
     """The kernel row of an instruction set for a dtype."""
     name = np.dtype(dtype).name
-    return next(r for r in fastla.kernels() if r.isa == isa and np.dtype(r.dtype).name == name)
+    return next(r for r in fastla.kernels() if (r.isa, r.dtype) == (isa, name))
 
 
 def sizes(row):

@@ -24,6 +24,12 @@ WIDE = {
     "csrc/kernels/avx512.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx512_narrow.cpp.o": {"ymm", "zmm"},
 }
+WIDE_INTEGERS = {
+    "csrc/kernels/avx2_integers.cpp.o": {"ymm"},
+    "csrc/kernels/avx512_integers.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx512_vnni_integers.cpp.o": {"ymm", "zmm"},
+}
+FOUR_BYTES = "vpdpbusd"  # VNNI, which not every CPU with AVX-512 has
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 build"),
@@ -84,7 +90,7 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    sources -= {"csrc/kernels/neon.cpp.o"} | engines
+    sources -= {"csrc/kernels/neon.cpp.o", "csrc/kernels/neon_integers.cpp.o"} | engines
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 
 
@@ -99,9 +105,10 @@ def test_kernels_define_no_weak_symbol():
 def test_wide_instructions_stay_in_their_objects():
     for name, path in OBJECTS.items():
         mnemonics, registers = wide_instructions(path)
-        if name in WIDE:
+        if name in WIDE | WIDE_INTEGERS:
             assert mnemonics, f"{name} has no vector code: is it compiled with its flags?"
-            assert registers <= WIDE[name], f"{name} uses {registers}"
+            assert registers <= (WIDE | WIDE_INTEGERS)[name], f"{name} uses {registers}"
+            assert (FOUR_BYTES in mnemonics) == ("vnni" in name), f"{name}: {FOUR_BYTES}"
         else:
             assert not mnemonics and not registers, f"{name} uses {sorted(mnemonics)[:5]}"
 

@@ -88,8 +88,8 @@ bool valid(const GemmDesc &d) {
     return false;
   const Epilogue *e = d.epilogue;
   if (!e) return true;
-  return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 && e->activation >= 0 &&
-         e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
+  return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 &&
+         e->activation >= 0 && e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
 }
 
 void describe(const GemmDesc &d, Task *task) {

@@ -88,8 +88,8 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t rows = plan->strips_of_rows ? part_of(p.m, plan->mr, plan->strips, 0).size() : p.m;
   const int64_t cols = plan->strips_of_rows ? p.n : part_of(p.n, row.nr, plan->strips, 0).size();
   const int64_t copies = plan->threads_per_strip() == 1 ? 1 : 2;
-  const int64_t most_cols =
-      clamp(machine.l3 / 2 / (plan->strips * copies * row.panel_steps(kc) * size), 8 * row.nr, 4096);
+  const int64_t most_cols = clamp(
+      machine.l3 / 2 / (plan->strips * copies * row.panel_steps(kc) * size), 8 * row.nr, 4096);
   plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
   plan->chunk = rows;
   if (scratch_totals)
@@ -117,7 +117,8 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
 double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
   const KernelRow &row = *plan.row;
   if (p.m == 0 || p.n == 0 || p.k == 0) return 0;
-  const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * row.group * 2.0;  // two fma ports
+  const double lanes_flops =
+      2.0 * row.vector_bytes / row.element_size * row.group * 2.0;  // two fma ports
   const double padded = double(p.m) * double(round_up(p.n, row.nr)) * double(p.k) * 2;
   const double compute = padded / lanes_flops;
   const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.input_size;

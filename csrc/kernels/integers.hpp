@@ -81,7 +81,7 @@ template <class InA, class InB, class Sum, class Out> struct Loops {
 
 template <class T, int MR, int NV> void run_words(const Block &block) {
   static constexpr PackedTiles<T, MR, NV> tiles;
-  run_tiles<T, NV>(block, tiles, (block.k + kRowStarts<T>) * int64_t(sizeof(T)), 0);
+  run_tiles<T, NV>(block, tiles, (block.k + kRowStarts<T>)*int64_t(sizeof(T)), 0);
 }
 template <class InA, class InB, class T, class Out, int MR, int NV>
 void run_integers(const Block &block) {
@@ -152,16 +152,16 @@ using UnsignedSigned8 = Integers<uint8_t, int8_t, Pair, uint32_t>;
 // PR x PV.
 template <int MR, int NV, int PR, int PV>
 constexpr fastla::IntegerRows make_integer_rows(const char *isa) {
-  return {{make_integer_row<Wrapped8, MR, NV>(isa, FASTLA_I8),
-           make_integer_row<Integers<int16_t, int16_t, Pair, uint16_t>, MR, NV>(isa, FASTLA_I16),
-           make_integer_row<Integers<int32_t, int32_t, uint32_t, uint32_t>, PR, PV>(isa, FASTLA_I32),
-           make_integer_row<Integers<int64_t, int64_t, uint64_t, uint64_t>, PR, PV>(isa, FASTLA_I64),
-           make_integer_row<Signed8, MR, NV>(isa, FASTLA_S8_I32),
-           make_integer_row<Unsigned8, MR, NV>(isa, FASTLA_U8_I32),
-           make_integer_row<SignedUnsigned8, MR, NV>(isa, FASTLA_S8U8_I32),
-           make_integer_row<UnsignedSigned8, MR, NV>(isa, FASTLA_U8S8_I32),
-           make_integer_row<Integers<int16_t, int16_t, Pair, uint32_t>, MR, NV>(isa,
-                                                                                FASTLA_S16_I32)}};
+  return {
+      {make_integer_row<Wrapped8, MR, NV>(isa, FASTLA_I8),
+       make_integer_row<Integers<int16_t, int16_t, Pair, uint16_t>, MR, NV>(isa, FASTLA_I16),
+       make_integer_row<Integers<int32_t, int32_t, uint32_t, uint32_t>, PR, PV>(isa, FASTLA_I32),
+       make_integer_row<Integers<int64_t, int64_t, uint64_t, uint64_t>, PR, PV>(isa, FASTLA_I64),
+       make_integer_row<Signed8, MR, NV>(isa, FASTLA_S8_I32),
+       make_integer_row<Unsigned8, MR, NV>(isa, FASTLA_U8_I32),
+       make_integer_row<SignedUnsigned8, MR, NV>(isa, FASTLA_S8U8_I32),
+       make_integer_row<UnsignedSigned8, MR, NV>(isa, FASTLA_U8S8_I32),
+       make_integer_row<Integers<int16_t, int16_t, Pair, uint32_t>, MR, NV>(isa, FASTLA_S16_I32)}};
 }
 
 }  // namespace

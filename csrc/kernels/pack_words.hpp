@@ -73,13 +73,16 @@ template <class In, class T, uint32_t flip> struct WordsOf {
         const auto row = [=](const char *r)
                              FASTLA_LAMBDA { return load_bytes(r + j * int64_t(size)); };
         const Bytes turned = Bytes{} + uint8_t(flip);
-        const auto put = [=](int i, Bytes v) FASTLA_LAMBDA { store_bytes(out + j + 4 * i, v ^ turned); };
+        const auto put = [=](int i, Bytes v)
+                             FASTLA_LAMBDA { store_bytes(out + j + 4 * i, v ^ turned); };
         if constexpr (group == 2) {
           put(0, zip<2, false>(row(r0), row(r1)));
           put(1, zip<2, true>(row(r0), row(r1)));
         } else {
-          const Bytes low01 = zip<1, false>(row(r0), row(r1)), high01 = zip<1, true>(row(r0), row(r1));
-          const Bytes low23 = zip<1, false>(row(r2), row(r3)), high23 = zip<1, true>(row(r2), row(r3));
+          const Bytes low01 = zip<1, false>(row(r0), row(r1)),
+                      high01 = zip<1, true>(row(r0), row(r1));
+          const Bytes low23 = zip<1, false>(row(r2), row(r3)),
+                      high23 = zip<1, true>(row(r2), row(r3));
           put(0, zip<2, false>(low01, low23));
           put(1, zip<2, true>(low01, low23));
           put(2, zip<2, false>(high01, high23));

@@ -23,9 +23,12 @@ bool is_zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 4
 // Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
-    {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, [](const Cpu &c) { return c.avx512; }, is_zen4},
-    {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, [](const Cpu &c) { return c.avx512; }, always},
-    {"avx2", avx2_rows, &avx2_integers, nullptr, [](const Cpu &c) { return c.avx2 && c.fma; }, always},
+    {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers,
+     [](const Cpu &c) { return c.avx512; }, is_zen4},
+    {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers,
+     [](const Cpu &c) { return c.avx512; }, always},
+    {"avx2", avx2_rows, &avx2_integers, nullptr, [](const Cpu &c) { return c.avx2 && c.fma; },
+     always},
 #elif defined(__aarch64__)
     {"neon", neon_rows, &neon_integers, nullptr, [](const Cpu &c) { return c.neon; }, always},
 #endif
@@ -90,8 +93,8 @@ fastla_status fastla_get_row(int32_t index, fastla_row_info *info) {
   if (index < 0 || index >= fastla_row_count() || !info) return FASTLA_INVALID;
   const int i = index / FASTLA_DTYPES;
   const KernelRow &row = row_of(kIsas[i], index % FASTLA_DTYPES);
-  *info = {kIsas[i].name, row.dtype, row.mr, row.nr, row.vector_bytes, kIsas[i].usable(cpu()),
-           i == current()};
+  *info = {kIsas[i].name,          row.dtype,     row.mr, row.nr, row.vector_bytes,
+           kIsas[i].usable(cpu()), i == current()};
   return FASTLA_OK;
 }
 

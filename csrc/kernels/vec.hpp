@@ -261,10 +261,12 @@ template <class T> class Part {
   FASTLA_INLINE Vec<T> load(const char *p, Vec<T> rest) const {
     if constexpr (sizeof(T) == 4)
       return select<T>(
-          mask_, (Vec<T>)_mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_), rest);
+          mask_, (Vec<T>)_mm256_maskload_ps(reinterpret_cast<const float *>(p), (__m256i)mask_),
+          rest);
     else
       return select<T>(
-          mask_, (Vec<T>)_mm256_maskload_pd(reinterpret_cast<const double *>(p), (__m256i)mask_), rest);
+          mask_, (Vec<T>)_mm256_maskload_pd(reinterpret_cast<const double *>(p), (__m256i)mask_),
+          rest);
   }
   FASTLA_INLINE void store(char *p, Vec<T> v) const {
     if constexpr (sizeof(T) == 4)

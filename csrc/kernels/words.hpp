@@ -10,9 +10,9 @@
 
 namespace {
 
-enum Pair : uint32_t {};    // two of 16 bits, signed
-enum QuadS : uint32_t {};   // four of 8 bits, A's signed and B's unsigned
-enum QuadU : uint32_t {};   // A's unsigned and B's signed
+enum Pair : uint32_t {};   // two of 16 bits, signed
+enum QuadS : uint32_t {};  // four of 8 bits, A's signed and B's unsigned
+enum QuadU : uint32_t {};  // A's unsigned and B's signed
 
 template <class Lane> struct SimdOfIntegers {
   typedef Lane V __attribute__((vector_size(FASTLA_VECTOR_BYTES)));

@@ -28,6 +28,7 @@ def matmul(
     *,
     dtype: DTypeLike | None = None,
     precision: str = "highest",
+    overflow: str = "wrap",
     num_threads: int | None = None,
     **kwargs: Any,
 ) -> Any: ...

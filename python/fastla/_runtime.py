@@ -110,6 +110,7 @@ class KernelRow:
     Attributes
     ----------
     isa, dtype : str
+        int8 and so on: signed or not; with an arrow: of the operands, and of a wider result.
     mr, nr : int
         Rows and columns of the tile held in registers.
     vector_bytes : int
@@ -144,8 +145,8 @@ def kernels() -> list[KernelRow]:
     Examples
     --------
     >>> import fastla
-    >>> [row.dtype for row in fastla.kernels() if row.isa == "generic"]
-    ['float32', 'float64']
+    >>> [row.dtype for row in fastla.kernels() if row.isa == "generic"][:4]
+    ['float32', 'float64', 'int8', 'int16']
     """
     return [KernelRow(**row) for row in _core.kernels()]
 
@@ -174,8 +175,8 @@ class use_isa:
     --------
     >>> import fastla
     >>> with fastla.use_isa("generic"):
-    ...     [row.isa for row in fastla.kernels() if row.chosen]
-    ['generic', 'generic']
+    ...     {row.isa for row in fastla.kernels() if row.chosen}
+    {'generic'}
     """
 
     def __init__(self, name: str | None) -> None:
