@@ -7,6 +7,8 @@ namespace {
 
 // All of one type; -1: that is none of ours.
 int plain_dtype(int type) {
+  if (type == NPY_CFLOAT) return FASTLA_C64;
+  if (type == NPY_CDOUBLE) return FASTLA_C128;
   const int dtype = dtype_of(type);
   if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
   PyArray_Descr *descr = PyArray_DescrFromType(type);
@@ -25,7 +27,8 @@ const char *const kNames[FASTLA_DTYPES] = {"float32",
                                            "uint8->int32",
                                            "int8,uint8->int32",
                                            "uint8,int8->int32",
-                                           "int16->int32"};
+                                           "int16->int32",
+    "complex64", "complex128"};
 
 bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
 

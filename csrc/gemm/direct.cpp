@@ -161,6 +161,7 @@ uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcep
 }  // namespace
 
 void run_at_once(const Problem &p, const KernelRow &row) noexcept {
+  const bool floats = row.family == Family::floats;
   Block block{};
   block.m = p.m;
   block.n = p.n;
@@ -170,7 +171,7 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.a_row_stride = p.a.row_stride;
   block.a_col_stride = p.a.col_stride;
   block.packed = p.panels;
-  block.down_columns = !p.panels && !row.integers && p.b.col_stride != row.element_size;
+  block.down_columns = floats && !p.panels && p.b.col_stride != row.element_size;
   block.b = p.panels ? p.panels : p.b.data;
   block.b_step = p.panels             ? row.nr * row.element_size
                  : block.down_columns ? p.b.col_stride
@@ -182,7 +183,7 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.c_col_stride = p.c_col_stride;
   block.c_size = row.output_size;
   block.finish = p.finish;
-  block.plain = !p.panels && !block.down_columns;
+  block.plain = floats && !p.panels && !block.down_columns;
   block.panels = block.plain ? 1 : panel_count(p.m, row.mr);
   row.block(block);
 }

@@ -160,8 +160,8 @@ fastla_status compute(const Task &task, uint32_t *raised) {
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
   if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
   const KernelRow &chosen = chosen_row(d.dtype);
-  if (chosen.integers) {
-    if (!loops_need_no_plan(p)) return false;
+  if (chosen.family != Family::floats) {
+    if (!in_place_needs_no_plan(p, chosen)) return false;
     run_at_once(p, chosen);
     return true;
   }

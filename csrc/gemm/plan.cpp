@@ -42,7 +42,8 @@ bool totals_fit_c(const Problem &p, const KernelRow &row) {
 int choose_path(const Problem &p, const Machine &machine) {
   const bool one_row = p.m == 1;
   if (p.panels && !one_row) return FASTLA_PATH_PACKED;
-  if (machine.row->integers && (p.a.swapped || p.b.swapped)) return FASTLA_PATH_PACKED;
+  const bool floats = machine.row->family == Family::floats;
+  if (!floats && !could_be_in_place(p, *machine.row)) return FASTLA_PATH_PACKED;
   switch (machine.forced_path) {
     case FASTLA_PATH_PACKED:
     case FASTLA_PATH_DIRECT:
@@ -53,9 +54,9 @@ int choose_path(const Problem &p, const Machine &machine) {
     default:
       break;
   }
-  if (machine.row->integers)
-    return loops_pay(p) ? (one_row ? FASTLA_PATH_VECTOR : FASTLA_PATH_DIRECT) : FASTLA_PATH_PACKED;
+  if (!floats && !in_place_pays(p, *machine.row)) return FASTLA_PATH_PACKED;
   if (one_row) return FASTLA_PATH_VECTOR;
+  if (!floats) return FASTLA_PATH_DIRECT;
   return direct_pays(p, machine) ? FASTLA_PATH_DIRECT : FASTLA_PATH_PACKED;
 }
 
@@ -131,7 +132,7 @@ double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
 }
 
 bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
-  if (p.panels || row.integers) return false;
+  if (p.panels || row.family == Family::integers) return false;
   const int64_t size = row.element_size;
   if (p.n == 1) return p.m != 1;
   return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
@@ -146,10 +147,12 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
     return FASTLA_INVALID;
   *plan = {};
   plan->path = p.m == 0 || p.n == 0 ? FASTLA_PATH_DIRECT : choose_path(p, machine);
-  const bool packed = plan->path == FASTLA_PATH_PACKED, loops = machine.row->integers && !packed;
-  const KernelRow &row = packed || loops ? *machine.row : direct_row(p, machine);
+  const bool packed = plan->path == FASTLA_PATH_PACKED;
+  const bool simple = machine.row->family != Family::floats && !packed;
+  const KernelRow &row = packed || simple ? *machine.row : direct_row(p, machine);
   plan->row = &row;
-  plan->kc = loops ? larger(p.k, 1) : kBlockLength * row.group;
+  plan->kc = kBlockLength * row.group;
+  if (simple && row.family == Family::integers) plan->kc = larger(p.k, 1);
   plan->mr = p.k <= kVeryShallow && p.c_row_stride % kPage == 0 ? row.mr / 2 : row.mr;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by
     plan->threads = 1;
@@ -163,8 +166,8 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   plan->threads = pay < 2 ? 1 : pay < machine.threads ? int(pay) : machine.threads;
   if (packed)
     block_packed(p, machine, plan);
-  else if (loops)
-    block_loops(p, plan);
+  else if (simple)
+    block_in_place(p, plan);
   else
     block_direct(p, machine, plan);
   return FASTLA_OK;

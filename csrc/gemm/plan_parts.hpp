@@ -25,10 +25,12 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
 bool few_down_columns(const Problem &p, const KernelRow &row) noexcept;
 // The row for the direct paths: the given one or the one it names, or the narrow one of that.
 const KernelRow &direct_row(const Problem &p, const Machine &machine) noexcept;
-// Integers: whether loops over operands in place pay, and need no plan; their plan.
-bool loops_pay(const Problem &p) noexcept;
-bool loops_need_no_plan(const Problem &p) noexcept;
-void block_loops(const Problem &p, Plan *plan) noexcept;
+// Integers and complex numbers: whether operands could be read in place, whether that pays, and whether it needs no plan;
+// its plan.
+bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept;
+bool in_place_pays(const Problem &p, const KernelRow &row) noexcept;
+bool in_place_needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
+void block_in_place(const Problem &p, Plan *plan) noexcept;
 void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept;
 
 }  // namespace fastla

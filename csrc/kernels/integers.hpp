@@ -127,7 +127,7 @@ constexpr KernelRow make_integer_row(const char *isa, int dtype) {
   row.block = &run_integers<A, B, T, Out, MR, NV>;
   row.fma_loop = &fma_loop<T, chains>;
   row.fma_loop_flops = 2.0 * chains * Simd<T>::lanes * kGroup<T>;
-  row.integers = true;
+  row.family = fastla::Family::integers;
   return row;
 }
 

@@ -121,6 +121,10 @@ struct Block {
   int64_t row0, col0;
 };
 
+// Which code is behind a row: floating point has all the paths; integers and complex numbers are packed, or else in loops
+// (integers.hpp) or plain tiles (complex.hpp) over operands in place.
+enum class Family { floats, integers, complex };
+
 struct KernelRow {
   const char *isa;
   int dtype, element_size;  // of a chain, and of a step of it in a panel
@@ -141,9 +145,9 @@ struct KernelRow {
       *direct;  // the row for what is not packed, if this one's tiles are for packed operands only
   const KernelRow *narrow;  // the row for few columns, if they have one of their own
 
-  // Integers (integers.hpp): a step of a panel takes `group` of the product's, and a panel of A may begin with a step of
-  // another kind. Floating point: 1 and none.
-  bool integers;
+  Family family;
+  // Of integers a step of a panel takes `group` of the product's, and a panel of A may begin with a step of another kind.
+  // Others: 1 and none.
   int input_size, output_size;  // of an element of A or B, and of C
   int group, a_head;
   int64_t panel_steps(int64_t k) const { return group == 1 ? k : (k + group - 1) / group; }

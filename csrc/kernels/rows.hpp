@@ -256,7 +256,7 @@ constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Blo
                    side_rows < MR ? side_rows : MR,
                    direct,
                    narrow,
-                   false,
+                   fastla::Family::floats,
                    sizeof(T),
                    sizeof(T),
                    1,

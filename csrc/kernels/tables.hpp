@@ -1,11 +1,15 @@
-// The tables that the shims define: of floating point by dtype (fastla_dtype), of integers from FASTLA_I8 on.
+// The tables that the shims define: by dtype (fastla_dtype), of integers from FASTLA_I8 on, of complex numbers from
+// FASTLA_C64 on.
 #pragma once
 #include "fastla/gemm.h"
 #include "kernels/row.hpp"
 
 namespace fastla {
 struct IntegerRows {
-  KernelRow of[FASTLA_DTYPES - FASTLA_FLOATS];
+  KernelRow of[FASTLA_C64 - FASTLA_I8];
+};
+struct ComplexRows {
+  KernelRow of[FASTLA_DTYPES - FASTLA_C64];
 };
 extern const KernelRow avx512_rows[FASTLA_FLOATS];
 extern const KernelRow zen4_rows[FASTLA_FLOATS];
@@ -15,4 +19,5 @@ extern const KernelRow neon_rows[FASTLA_FLOATS];
 extern const KernelRow generic_rows[FASTLA_FLOATS];
 extern const IntegerRows avx512_integers, avx512_vnni_integers, avx2_integers, neon_integers,
     generic_integers;
+extern const ComplexRows zen4_complex, avx512_complex, avx2_complex, neon_complex, generic_complex;
 }  // namespace fastla

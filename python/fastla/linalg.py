@@ -111,7 +111,7 @@ def explain(
     ValueError
         If the shapes do not fit.
     TypeError
-        If the product is of neither float32, float64 nor integers.
+        If the product is `numpy.matmul`'s.
 
     Examples
     --------
@@ -123,7 +123,7 @@ def explain(
     threads = 0 if num_threads is None else _count(num_threads, "explain")
     x, y = np.asanyarray(a), np.asanyarray(b)
     dtype = np.result_type(x, y)
-    if dtype.name not in ("float32", "float64") and dtype.kind not in "iu":
+    if dtype.name not in ("float32", "float64", "complex64", "complex128") and dtype.kind not in "iu":
         raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; {dtype} products are NumPy's")
     if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
         raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")

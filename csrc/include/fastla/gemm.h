@@ -33,6 +33,8 @@ typedef enum fastla_dtype {
   FASTLA_S8U8_I32,
   FASTLA_U8S8_I32,
   FASTLA_S16_I32,
+  FASTLA_C64, /* complex numbers of two float32, and of two float64 */
+  FASTLA_C128,
   FASTLA_DTYPES
 } fastla_dtype;
 
