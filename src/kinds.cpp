@@ -28,7 +28,8 @@ const char *const kNames[FASTLA_DTYPES] = {"float32",
                                            "int8,uint8->int32",
                                            "uint8,int8->int32",
                                            "int16->int32",
-    "complex64", "complex128"};
+                                           "complex64",
+                                           "complex128"};
 
 bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
 

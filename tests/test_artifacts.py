@@ -23,6 +23,8 @@ WIDE = {
     "csrc/kernels/avx2.cpp.o": {"ymm"},
     "csrc/kernels/avx512.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx512_narrow.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx2_complex.cpp.o": {"ymm"},
+    "csrc/kernels/avx512_complex.cpp.o": {"ymm", "zmm"},
 }
 WIDE_INTEGERS = {
     "csrc/kernels/avx2_integers.cpp.o": {"ymm"},
@@ -90,7 +92,7 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    sources -= {"csrc/kernels/neon.cpp.o", "csrc/kernels/neon_integers.cpp.o"} | engines
+    sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in ("", "_integers", "_complex")}
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 
 

@@ -19,13 +19,13 @@ constexpr int64_t kTasksPerThread = 4;
 
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
   if (p.a.swapped || p.b.swapped) return false;
-  return row.family == Family::integers || p.b.col_stride == row.input_size;
+  const bool along = p.b.col_stride == row.input_size, down = p.b.row_stride == row.input_size;
+  return row.family == Family::integers || along || (down && p.m <= row.mr);
 }
 
 bool in_place_pays(const Problem &p, const KernelRow &row) noexcept {
   if (row.family == Family::complex)
-    return p.m <= kComplexRows || p.n * row.input_size <= kComplexBytes ||
-           work(p) <= kComplexWork;
+    return p.m <= kComplexRows || p.n * row.input_size <= kComplexBytes || work(p) <= kComplexWork;
   const bool wide = p.n >= kWide && (p.m <= kLoopRows || work(p) <= kWideWork);
   return p.m == 1 || p.n == 1 || wide || work(p) <= kLoopWork;
 }
@@ -46,7 +46,8 @@ void block_in_place(const Problem &p, Plan *plan) noexcept {
   plan->tasks = plan->row_tasks * plan->col_tasks;
   plan->mc = part_of(p.m, plan->mr, plan->row_tasks, 0).size();
   plan->nc = round_up(p.n, nr);
-  if (p.k > plan->kc) plan->totals_bytes = round_up(plan->mc * plan->nc * plan->row->element_size, 64);
+  if (p.k > plan->kc)
+    plan->totals_bytes = round_up(plan->mc * plan->nc * plan->row->element_size, 64);
   plan->worker_scratch = plan->totals_bytes;
   plan->scratch = plan->worker_scratch * plan->threads;
 }

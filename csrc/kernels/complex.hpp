@@ -37,14 +37,14 @@ template <class T, int MR, int V, bool whole> struct ComplexAt {
   }
   FASTLA_INLINE Vec<T> vector(int j, const Vec<T> *before) const {
     const char *p = b + j * FASTLA_VECTOR_BYTES;
-    if (whole || j + 1 < V) return load<T>(p);
+    if (whole || j + 1 < V || spare == 0) return load<T>(p);
     if (V > 1) return last.load(p, before[j - 1]);
     // Beyond the last number it is repeated.
     const char *end = p + (Simd<T>::lanes - spare - 2) * int64_t(sizeof(T));
     const T re = load_scalar<T>(end), im = load_scalar<T>(end + sizeof(T));
-    Vec<T> rest;
-    for (int i = 0; i < Simd<T>::lanes; ++i) rest[i] = i % 2 ? im : re;
-    return last.load(p, rest);
+    IVec<T> turns;
+    for (int i = 0; i < Simd<T>::lanes; ++i) turns[i] = i % 2 ? Simd<T>::lanes : 0;
+    return last.load(p, __builtin_shuffle(splat(re), splat(im), turns));
   }
   FASTLA_INLINE void prefetch(int64_t) {}
   FASTLA_INLINE void wrap(int64_t) {}
@@ -80,11 +80,9 @@ void put_apart(const Block &block, T *sums, int rows, int64_t i0, int64_t j0, in
 }
 
 // block: as of reals, but for its rows; i0: of C's rows, j0 and n: of its reals.
-template <class T, int MR, int V, class At>
-FASTLA_INLINE void complex_tile(const Block &block, At at, int64_t i0, int64_t j0, int64_t n) {
-  Tile<T, 2 * MR, V> parts;
-  parts.zero();
-  parts.run(block, at, i0, j0);
+template <class T, int MR, int V>
+FASTLA_INLINE void finish_parts(const Block &block, const Tile<T, 2 * MR, V> &parts, int64_t i0,
+                                int64_t j0, int64_t n) {
   Tile<T, MR, V> sums;
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
@@ -101,6 +99,13 @@ FASTLA_INLINE void complex_tile(const Block &block, At at, int64_t i0, int64_t j
       store<T>(buffer + i * width + j * Simd<T>::lanes, Vec<T>{} + sums.acc[i][j]);
   put_apart<T, width>(block, buffer, MR, i0, j0, n);
 }
+template <class T, int MR, int V, class At>
+FASTLA_INLINE void complex_tile(const Block &block, At at, int64_t i0, int64_t j0, int64_t n) {
+  Tile<T, 2 * MR, V> parts;
+  parts.zero();
+  parts.run(block, at, i0, j0);
+  finish_parts<T, MR, V>(block, parts, i0, j0, n);
+}
 
 template <class T, int MR, int NV, int V, bool sharing>
 void complex_packed_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
@@ -112,38 +117,6 @@ template <class T, int MR, int V, bool whole>
 void complex_direct_tile(const Block &block, const char *a, const char *b, int64_t i0, int64_t j0,
                          int64_t n) {
   complex_tile<T, MR, V>(block, ComplexAt<T, MR, V, whole>(a, b, block, n), i0, j0, n);
-}
-
-template <class T, int MR, int NV> struct ComplexTiles {
-  TileFn packed[NV + 1][MR + 1], sharing[MR + 1], direct[NV + 1][MR + 1];  // direct[0]: whole
-  template <int R, int V> constexpr void fill() {
-    if constexpr (V > 0) {
-      packed[V][R] = &complex_packed_tile<T, R, NV, V, false>;
-      direct[V][R] = &complex_direct_tile<T, R, V, false>;
-      fill<R, V - 1>();
-    } else {
-      sharing[R] = &complex_packed_tile<T, R, NV, NV, true>;
-      direct[0][R] = &complex_direct_tile<T, R, NV, true>;
-      if constexpr (R > 1) fill<R - 1, NV>();
-    }
-  }
-  constexpr ComplexTiles() : packed{}, sharing{}, direct{} { fill<MR, NV>(); }
-
-  TileFn choose(const Block &block, int64_t rows, int64_t n) const {
-    constexpr int lanes = Simd<T>::lanes;
-    const int64_t v = (n + lanes - 1) / lanes;
-    if (!block.packed) return direct[n == NV * lanes ? 0 : v][rows];
-    return block.b_share && v == NV ? sharing[rows] : packed[v][rows];
-  }
-};
-
-template <class T, int MR, int NV> void run_complex(const Block &block) {
-  static constexpr ComplexTiles<T, MR, NV> tiles;
-  constexpr int64_t size = 2 * sizeof(T);
-  Block reals = block;
-  reals.n *= 2;
-  if (block.c_col_stride == size) reals.c_col_stride = sizeof(T);
-  run_tiles<T, NV>(reals, tiles, block.packed ? block.k * size : block.a_row_stride, 0);
 }
 
 // Lines of a panel of W numbers a step, real part first: `lines` are real ones, the excess repeats the last.
@@ -167,6 +140,88 @@ template <class T, int W> void pack_numbers(const char *p, int64_t line, int64_t
         __builtin_memcpy(dst + 2 * i, from, size);
       }
     }
+}
+
+// Few rows of A against contiguous columns of B, which are transposed to L1 some steps at a time.
+template <class T, int MR, int V> void complex_columns_tile(const Block &block, const char *a,
+                                                            const char *b, int64_t i0, int64_t j0,
+                                                            int64_t n) {
+  constexpr int nr = V * Simd<T>::lanes / 2;
+  constexpr int64_t most = 64;
+  T panel[2 * nr * most];
+  Block part = block;
+  part.b_step = V * FASTLA_VECTOR_BYTES;
+  Tile<T, 2 * MR, V> parts;
+  parts.zero();
+  for (int64_t k = 0; k < block.k; k += most) {
+    const int64_t steps = block.k - k < most ? block.k - k : most;
+    pack_numbers<T, nr>(b + k * block.b_step, block.b_col_stride, block.b_step, false, int(n / 2),
+                        steps, panel);
+    ComplexAt<T, MR, V, true> at(a + k * block.a_col_stride, reinterpret_cast<const char *>(panel),
+                                 part, V * Simd<T>::lanes);
+    parts.chain(steps, at);
+  }
+  finish_parts<T, MR, V>(block, parts, i0, j0, n);
+}
+
+template <class T, int MR, int NV> struct ComplexTiles {
+  TileFn packed[NV + 1][MR + 1], sharing[MR + 1], direct[NV + 1][MR + 1];  // direct[0]: whole
+  TileFn columns[NV + 1][MR + 1];
+  template <int R, int V> constexpr void fill() {
+    if constexpr (V > 0) {
+      packed[V][R] = &complex_packed_tile<T, R, NV, V, false>;
+      direct[V][R] = &complex_direct_tile<T, R, V, false>;
+      columns[V][R] = &complex_columns_tile<T, R, V>;
+      fill<R, V - 1>();
+    } else {
+      sharing[R] = &complex_packed_tile<T, R, NV, NV, true>;
+      direct[0][R] = &complex_direct_tile<T, R, NV, true>;
+      if constexpr (R > 1) fill<R - 1, NV>();
+    }
+  }
+  constexpr ComplexTiles() : packed{}, sharing{}, direct{}, columns{} { fill<MR, NV>(); }
+
+  TileFn choose(const Block &block, int64_t rows, int64_t n) const {
+    constexpr int lanes = Simd<T>::lanes;
+    const int64_t v = (n + lanes - 1) / lanes;
+    if (block.down_columns) return columns[v][rows];
+    if (!block.packed) return direct[n == NV * lanes ? 0 : v][rows];
+    return block.b_share && v == NV ? sharing[rows] : packed[v][rows];
+  }
+};
+
+// One row: as many vectors of B as leave registers for themselves, to read far along B's rows.
+template <class T> struct ComplexRow {
+  static constexpr int most = kManyRegisters ? 8 : 4;
+  TileFn of[2][most + 1];  // of[1]: whole
+  template <int V> constexpr void fill() {
+    of[0][V] = &complex_direct_tile<T, 1, V, false>;
+    of[1][V] = &complex_direct_tile<T, 1, V, true>;
+    if constexpr (V > 1) fill<V - 1>();
+  }
+  constexpr ComplexRow() : of{} { fill<most>(); }
+
+  void run(const Block &block) const {
+    constexpr int64_t lanes = Simd<T>::lanes, width = most * lanes;
+    for (int64_t j = 0; j < block.n; j += width) {
+      const int64_t n = block.n - j < width ? block.n - j : width;
+      of[n % lanes == 0][(n + lanes - 1) / lanes](block, block.a, block.b + j * int64_t(sizeof(T)),
+                                                  0, j, n);
+    }
+  }
+};
+
+template <class T, int MR, int NV> void run_complex(const Block &block) {
+  static constexpr ComplexTiles<T, MR, NV> tiles;
+  static constexpr ComplexRow<T> row;
+  constexpr int64_t size = 2 * sizeof(T);
+  Block reals = block;
+  reals.n *= 2;
+  reals.down_columns = !block.packed && block.b_col_stride != size;
+  if (reals.down_columns) reals.b_panel = NV * Simd<T>::lanes / 2 * block.b_col_stride;
+  if (block.c_col_stride == size) reals.c_col_stride = sizeof(T);
+  if (block.m == 1 && !block.packed && !reals.down_columns) return row.run(reals);
+  run_tiles<T, NV>(reals, tiles, block.packed ? block.k * size : block.a_row_stride, 0);
 }
 
 template <class T, int MR> struct NumberPackers {

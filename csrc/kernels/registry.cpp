@@ -28,10 +28,11 @@ const Isa kIsas[] = {
      [](const Cpu &c) { return c.avx512; }, is_zen4},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex,
      [](const Cpu &c) { return c.avx512; }, always},
-    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, [](const Cpu &c) { return c.avx2 && c.fma; },
-     always},
+    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex,
+     [](const Cpu &c) { return c.avx2 && c.fma; }, always},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, [](const Cpu &c) { return c.neon; }, always},
+    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, [](const Cpu &c) { return c.neon; },
+     always},
 #endif
     {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, always, always},
 };
