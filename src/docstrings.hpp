@@ -9,8 +9,8 @@ Matrix product with the semantics of `numpy.matmul` and bits that never change.
 Parameters
 ----------
 x1, x2 : array_like
-    Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float32, float64,
-    complex64, complex128 and integers of 8 to 64 bits (also of mixed types that promote to them) are
+    Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float16, float32,
+    float64, complex64, complex128 and integers of 8 to 64 bits (also of mixed types that promote to them) are
     computed here; every other dtype, subclasses and objects with ``__array_ufunc__`` go to
     `numpy.matmul`. x2 may be a `PackedMatrix`.
 out : ndarray, optional
@@ -52,8 +52,8 @@ Notes
 2 m n k operations a product, 8 m n k if complex. Each element is one chain of fused multiply-adds in increasing k over
 blocks of 512, the block sums added in order; so its bits do not depend on
 threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
-gamma(k) abs(x1) @ abs(x2). Complex numbers have four chains.
-Integers are exact modulo 2^bits. Scratch memory is at most some tens of
+gamma(k) abs(x1) @ abs(x2). float16 is summed in
+float32; complex numbers have four chains. Integers are exact modulo 2^bits. Scratch memory is at most some tens of
 megabytes.
 
 'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing

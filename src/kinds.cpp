@@ -9,6 +9,7 @@ namespace {
 int plain_dtype(int type) {
   if (type == NPY_CFLOAT) return FASTLA_C64;
   if (type == NPY_CDOUBLE) return FASTLA_C128;
+  if (type == NPY_HALF) return FASTLA_F16;
   const int dtype = dtype_of(type);
   if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
   PyArray_Descr *descr = PyArray_DescrFromType(type);
@@ -29,7 +30,8 @@ const char *const kNames[FASTLA_DTYPES] = {"float32",
                                            "uint8,int8->int32",
                                            "int16->int32",
                                            "complex64",
-                                           "complex128"};
+                                           "complex128",
+                                           "float16"};
 
 bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
 

@@ -25,6 +25,8 @@ WIDE = {
     "csrc/kernels/avx512_narrow.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx2_complex.cpp.o": {"ymm"},
     "csrc/kernels/avx512_complex.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx2_halves.cpp.o": {"ymm"},
+    "csrc/kernels/avx512_halves.cpp.o": {"ymm", "zmm"},
 }
 WIDE_INTEGERS = {
     "csrc/kernels/avx2_integers.cpp.o": {"ymm"},
@@ -92,7 +94,7 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in ("", "_integers", "_complex")}
+    sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in ("", "_integers", "_complex", "_halves")}
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 
 

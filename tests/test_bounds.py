@@ -33,7 +33,7 @@ GUARDED = """
     with fastla.use_isa(isa):
         nr = {{r.dtype: r.nr for r in fastla.kernels() if r.isa == isa}}
         for dtype in (np.float32, np.float64, np.int8, np.int16, np.int32, np.int64,
-                      np.complex64, np.complex128):
+                      np.complex64, np.complex128, np.float16):
             w = nr[np.dtype(dtype).name]
             half = w // 2
             columns = {{1, 2, half - 1, half, half + 1, w - 1, w, w + 1, 2 * w - 1, 4 * w + 3}} - {{0}}
@@ -49,7 +49,7 @@ GUARDED = """
                         fastla.matmul(a, right, out=out)
                         want = out.copy() if want is None else want
                         assert np.array_equal(out, want), (isa, dtype, m, n, k, path)
-                    if np.dtype(dtype).kind != "f":
+                    if np.dtype(dtype).kind != "f" or dtype is np.float16:
                         continue
                     fastla.linear(a, bt, out[0].copy(), activation="relu", residual=out.copy(), out=out)
                 del a, b, bt, out, right

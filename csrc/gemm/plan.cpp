@@ -133,7 +133,7 @@ double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
 
 bool should_transpose(const Problem &p, const KernelRow &row) noexcept {
   if (p.panels || row.family == Family::integers) return false;
-  const int64_t size = row.element_size;
+  const int64_t size = row.output_size;
   if (p.n == 1) return p.m != 1;
   return p.m != 1 && p.c_col_stride != size && p.c_row_stride == size;
 }

@@ -18,7 +18,7 @@ constexpr int64_t kTasksPerThread = 4;
 }  // namespace
 
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
-  if (p.a.swapped || p.b.swapped) return false;
+  if (row.family == Family::halves || p.a.swapped || p.b.swapped) return false;
   const bool along = p.b.col_stride == row.input_size, down = p.b.row_stride == row.input_size;
   return row.family == Family::integers || along || (down && p.m <= row.mr);
 }

@@ -100,6 +100,12 @@ FASTLA_INLINE void apply_layer(const char *bias, char *c, int64_t row_stride, co
   });
 }
 
+#ifdef FASTLA_STORES_HALVES  // halves.hpp
+constexpr bool kStoresHalves = true;
+#else
+constexpr bool kStoresHalves = false;
+#endif
+
 // Of integers C may keep the lower bits.
 template <class Out, class T>
 FASTLA_INLINE void put_lower(const T *from, char *to, int64_t stride, int64_t n) {
@@ -131,6 +137,12 @@ template <class T> __attribute__((noinline)) void finish_rows(const Block &block
   char *const c = block.c + i0 * block.c_row_stride + j0 * block.c_col_stride;
   if constexpr (!kFloat<T>) {
     if (block.last && block.c_size != sizeof(T)) return put_lower<T>(block, c, here);
+  } else if constexpr (kStoresHalves) {
+    if (block.last) {
+      for (int i = 0; i < rows; ++i)
+        put_halves(sums + i * width, c + i * block.c_row_stride, block.c_col_stride, n);
+      return;
+    }
   } else if (block.last && block.finish) {
     const Finish &f = *block.finish;
     if (block.c_col_stride == sizeof(T) && is_layer<T>(f)) {

@@ -1,4 +1,4 @@
-// Packing words of integers (words.hpp): panels as in pack.hpp, whose steps are words. What is missing of the last word
+// Packing words of integers (words.hpp), and float16 as float32: panels as in pack.hpp, whose steps are words. What is missing of the last word
 // of a row or column is 0.
 #pragma once
 #include "kernels/pack.hpp"
@@ -6,6 +6,14 @@
 
 namespace {
 
+template <class T> struct Halves;  // halves.hpp
+template <class T> struct LaneOfT {
+  using U = typename Simd<T>::Int;
+};
+template <> struct LaneOfT<float> {
+  using U = uint32_t;
+};
+template <class T> using LaneOf = typename LaneOfT<T>::U;
 template <class T> constexpr int kGroup = 1;  // elements of a word
 template <> constexpr int kGroup<Pair> = 2;
 template <> constexpr int kGroup<QuadS> = 4;
@@ -29,14 +37,16 @@ template <int D, bool second> FASTLA_INLINE Bytes zip(Bytes a, Bytes b) {
 
 // Elements of type In as words of T, with the bits of `flip` turned over.
 template <class In, class T, uint32_t flip> struct WordsOf {
+  static constexpr bool half = kFloat<T>;  // of float16 (halves.hpp)
   static constexpr int group = kGroup<T>, size = sizeof(In), bits = 8 * sizeof(T) / group;
   // Consecutive elements in memory are words.
   static constexpr bool as_they_are_but_flipped = size * group == sizeof(T);
   static constexpr bool as_they_are = as_they_are_but_flipped && flip == 0;
-  using Unsigned = typename Simd<T>::Int;
+  using Unsigned = LaneOf<T>;
   typedef In Loose __attribute__((aligned(1), may_alias));
 
   static FASTLA_INLINE Unsigned place(In x, int at) {
+    if constexpr (half) return Halves<T>::bits(x);
     return (Unsigned(x) & (~Unsigned(0) >> (8 * sizeof(T) - bits))) << (at * bits);
   }
   static FASTLA_INLINE In get(const char *p, bool swapped) {
@@ -55,6 +65,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
   }
   // Words of one line, whose steps are contiguous.
   static __attribute__((noinline)) void along(const char *p, int64_t words, Unsigned *out) {
+    if constexpr (half) return Halves<T>::widen(p, words, out);
     for (int64_t s = 0; s < words; ++s) {
       Unsigned w = 0;
 #pragma GCC unroll 4
@@ -65,6 +76,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
   }
   // One word of each of some lines, which are contiguous: `group` rows are interleaved.
   static FASTLA_INLINE void across(const char *p, int64_t step, int lines, Unsigned *out) {
+    if constexpr (half) return Halves<T>::widen(p, lines, out);
     const char *const r0 = p, *const r1 = p + 1 % group * step, *const r2 = p + 2 % group * step,
                       *const r3 = p + 3 % group * step;
     int j = 0;
@@ -159,7 +171,7 @@ template <class T, int start> void begin_panel(int rows, int64_t words, char *pa
 
 template <class In, class T, int MR, int start>
 void pack_words_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char *dst) {
-  using Unsigned = typename Simd<T>::Int;
+  using Unsigned = LaneOf<T>;
   static_assert(MR <= Simd<T>::lanes || !kRowStarts<T>);
   static constexpr Transposers<Unsigned, MR> transposers;
   constexpr int64_t head = kRowStarts<T>;
@@ -181,7 +193,7 @@ void pack_words_a(const Source &a, int64_t rows, int64_t panels, int64_t k, char
 // Contiguous columns: whole rows of all panels, a word at a time.
 template <class In, class T, uint32_t flip, int NV>
 void pack_words_b(const Source &b, int64_t k, int64_t cols, int64_t depth, char *dst) {
-  using Unsigned = typename Simd<T>::Int;
+  using Unsigned = LaneOf<T>;
   using Words = WordsOf<In, T, flip>;
   constexpr int nr = NV * Simd<T>::lanes, group = Words::group;
   static_assert(nr <= kMostLines);

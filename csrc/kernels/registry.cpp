@@ -14,6 +14,7 @@ struct Isa {
   const KernelRow *floats;  // by dtype
   const IntegerRows *integers, *vnni;
   const ComplexRows *complex;
+  const KernelRow *half;
   bool (*usable)(const Cpu &);
   bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
 };
@@ -24,22 +25,24 @@ bool is_zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 4
 // Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
-    {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex,
+    {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex, &zen4_half,
      [](const Cpu &c) { return c.avx512; }, is_zen4},
-    {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex,
+    {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
      [](const Cpu &c) { return c.avx512; }, always},
-    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex,
-     [](const Cpu &c) { return c.avx2 && c.fma; }, always},
+    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half,
+     [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, [](const Cpu &c) { return c.neon; },
-     always},
+    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half,
+     [](const Cpu &c) { return c.neon; }, always},
 #endif
-    {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, always, always},
+    {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half, always,
+     always},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 
 const KernelRow &row_of(const Isa &isa, int dtype) {
   if (dtype < FASTLA_FLOATS) return isa.floats[dtype];
+  if (dtype == FASTLA_F16) return *isa.half;
   if (dtype >= FASTLA_C64) return isa.complex->of[dtype - FASTLA_C64];
   const bool vnni = isa.vnni && cpu().avx512_vnni;
   return (vnni ? isa.vnni : isa.integers)->of[dtype - FASTLA_FLOATS];

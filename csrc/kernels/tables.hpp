@@ -9,7 +9,7 @@ struct IntegerRows {
   KernelRow of[FASTLA_C64 - FASTLA_I8];
 };
 struct ComplexRows {
-  KernelRow of[FASTLA_DTYPES - FASTLA_C64];
+  KernelRow of[FASTLA_F16 - FASTLA_C64];
 };
 extern const KernelRow avx512_rows[FASTLA_FLOATS];
 extern const KernelRow zen4_rows[FASTLA_FLOATS];
@@ -20,4 +20,5 @@ extern const KernelRow generic_rows[FASTLA_FLOATS];
 extern const IntegerRows avx512_integers, avx512_vnni_integers, avx2_integers, neon_integers,
     generic_integers;
 extern const ComplexRows zen4_complex, avx512_complex, avx2_complex, neon_complex, generic_complex;
+extern const KernelRow zen4_half, avx512_half, avx2_half, neon_half, generic_half;
 }  // namespace fastla

@@ -166,7 +166,7 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
 
   // Columns [0, n) of the tile go to the block's total or to C; i0, j0 place the tile in the block.
   FASTLA_INLINE void finish(const Block &block, int64_t i0, int64_t j0, int64_t n) {
-    const bool narrow = !kFloat<T> && block.c_size != sizeof(T);
+    const bool narrow = (kStoresHalves || !kFloat<T>) && block.c_size != sizeof(T);
     if (block.last && (block.finish || block.c_col_stride != sizeof(T) || narrow))
       return finish_buffered(block, i0, j0, n);
     const char *from = block.total + i0 * block.total_stride + j0 * int64_t(sizeof(T));

@@ -35,6 +35,7 @@ typedef enum fastla_dtype {
   FASTLA_S16_I32,
   FASTLA_C64, /* complex numbers of two float32, and of two float64 */
   FASTLA_C128,
+  FASTLA_F16, /* summed as float32 */
   FASTLA_DTYPES
 } fastla_dtype;
 
