@@ -5,19 +5,6 @@
 namespace fastla_py {
 namespace {
 
-// All of one type; -1: that is none of ours.
-int plain_dtype(int type) {
-  if (type == NPY_CFLOAT) return FASTLA_C64;
-  if (type == NPY_CDOUBLE) return FASTLA_C128;
-  if (type == NPY_HALF) return FASTLA_F16;
-  const int dtype = dtype_of(type);
-  if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
-  PyArray_Descr *descr = PyArray_DescrFromType(type);
-  const auto size = PyDataType_ELSIZE(descr);
-  Py_DECREF(descr);
-  return size == 1 ? FASTLA_I8 : size == 2 ? FASTLA_I16 : size == 4 ? FASTLA_I32 : FASTLA_I64;
-}
-
 const char *const kNames[FASTLA_DTYPES] = {"float32",
                                            "float64",
                                            "int8",
@@ -45,6 +32,31 @@ int widening_dtype(int a, int b, int c) {
 }
 
 }  // namespace
+
+int64_t type_size(int type) {
+  PyArray_Descr *descr = PyArray_DescrFromType(type);
+  const int64_t size = PyDataType_ELSIZE(descr);
+  Py_DECREF(descr);
+  return size;
+}
+
+int plain_dtype(int type) {
+  if (type == NPY_CFLOAT) return FASTLA_C64;
+  if (type == NPY_CDOUBLE) return FASTLA_C128;
+  if (type == NPY_HALF) return FASTLA_F16;
+  const int dtype = dtype_of(type);
+  if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
+  switch (type_size(type)) {
+    case 1:
+      return FASTLA_I8;
+    case 2:
+      return FASTLA_I16;
+    case 4:
+      return FASTLA_I32;
+    default:
+      return FASTLA_I64;
+  }
+}
 
 bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind) {
   const int at = PyArray_TYPE(a), bt = PyArray_TYPE(b);

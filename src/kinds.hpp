@@ -9,6 +9,11 @@ struct Kind {
   int a, b, c;  // NumPy's type numbers: what the operands have to be cast to, and the result's
 };
 
+// The fastla_dtype of a product all of one type; -1: that is none of ours.
+int plain_dtype(int type);
+// Bytes of an element of one of NumPy's own types.
+int64_t type_size(int type);
+
 // By NumPy's promotion, or the dtype asked for (nullptr, None: none is). False with an error set.
 bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind);
 

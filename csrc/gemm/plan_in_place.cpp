@@ -11,6 +11,8 @@ constexpr int64_t kWide = 32, kLoopRows = 3;
 // Complex numbers in place: as many rows of A, or bytes in a row of B, or multiply-adds.
 constexpr int64_t kComplexRows = 16, kComplexBytes = 512;
 constexpr double kComplexWork = 300e3;
+// float16, which takes one multiply-add after the other in place.
+constexpr double kHalvesWork = 200;
 // Products that are so small are not worth a plan.
 constexpr double kNoPlanWork = 17e3;
 constexpr int64_t kTasksPerThread = 4;
@@ -18,7 +20,8 @@ constexpr int64_t kTasksPerThread = 4;
 }  // namespace
 
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
-  if (row.family == Family::halves || p.a.swapped || p.b.swapped) return false;
+  if (p.a.swapped || p.b.swapped) return false;
+  if (row.family == Family::halves) return p.k <= kBlockLength;
   const bool along = p.b.col_stride == row.input_size, down = p.b.row_stride == row.input_size;
   return row.family == Family::integers || along || (down && p.m <= row.mr);
 }
@@ -26,6 +29,7 @@ bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
 bool in_place_pays(const Problem &p, const KernelRow &row) noexcept {
   if (row.family == Family::complex)
     return p.m <= kComplexRows || p.n * row.input_size <= kComplexBytes || work(p) <= kComplexWork;
+  if (row.family == Family::halves) return work(p) <= kHalvesWork;
   const bool wide = p.n >= kWide && (p.m <= kLoopRows || work(p) <= kWideWork);
   return p.m == 1 || p.n == 1 || wide || work(p) <= kLoopWork;
 }

@@ -4,6 +4,7 @@
 // real element computes and raise no flag of their own.
 #pragma once
 #include "kernels/math.hpp"
+#include "kernels/part.hpp"
 #include "kernels/row.hpp"
 #include "kernels/vec.hpp"
 

@@ -9,6 +9,38 @@
 
 namespace {
 
+FASTLA_INLINE float fused(float a, float b, float c) {
+  if constexpr (kFused)
+    return __builtin_fmaf(a, b, c);
+  else
+    return fma(Vec<float>{a}, Vec<float>{b}, Vec<float>{c})[0];
+}
+
+// A product that is not worth packing: one block of K, operands in place.
+inline void run_tiny_halves(const Block &block) {
+  const auto at = [](const char *p) {
+    uint16_t h;
+    float x;
+    __builtin_memcpy(&h, p, 2);
+    const uint32_t u = bits_of_half(h);
+    __builtin_memcpy(&x, &u, 4);
+    return x;
+  };
+  for (int64_t i = 0; i < block.m; ++i)
+    for (int64_t j = 0; j < block.n; ++j) {
+      const char *a = block.a + i * block.a_row_stride, *b = block.b + j * block.b_col_stride;
+      float sum = 0;
+      for (int64_t k = 0; k < block.k; ++k, a += block.a_col_stride, b += block.b_step)
+        sum = fused(at(a), at(b), sum);
+      sum += 0;  // -0 becomes +0
+      put_halves(&sum, block.c + i * block.c_row_stride + j * block.c_col_stride, 0, 1);
+    }
+}
+
+template <int MR, int NV> void run_halves(const Block &block) {
+  block.packed ? run_packed<float, MR, NV>(block) : run_tiny_halves(block);
+}
+
 template <int MR, int NV> constexpr KernelRow make_half_row(const char *isa) {
   KernelRow row{};
   row.isa = isa;
@@ -21,7 +53,7 @@ template <int MR, int NV> constexpr KernelRow make_half_row(const char *isa) {
   row.vector_bytes = FASTLA_VECTOR_BYTES;
   row.pack_a = &pack_words_a<uint16_t, float, MR, 0>;
   row.pack_b = &pack_words_b<uint16_t, float, 0, NV>;
-  row.block = &run_packed<float, MR, NV>;
+  row.block = &run_halves<MR, NV>;
   row.fma_loop = &fma_loop<float, 12>;
   row.fma_loop_flops = 2.0 * 12 * Simd<float>::lanes;
   row.family = fastla::Family::halves;

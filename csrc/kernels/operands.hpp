@@ -1,6 +1,7 @@
 // Where a tile's chains find their operands, packed or in place, and what is asked for ahead of its use on the way.
 // (columns.hpp: B in place with contiguous columns.)
 #pragma once
+#include "kernels/part.hpp"
 #include "kernels/row.hpp"
 #include "kernels/vec.hpp"
 

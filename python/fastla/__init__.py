@@ -14,6 +14,7 @@ from ._core import PackedMatrix, gemm, linear, matmul, pack
 
 if TYPE_CHECKING:
     from ._config import show_config
+    from ._patch import is_patched, patch_numpy, patch_status, patched, unpatch_numpy
     from ._runtime import (
         KernelRow,
         Roof,
@@ -36,12 +37,17 @@ _LAZY = {
     "Roof": "_runtime",
     "explain": "linalg",
     "get_num_threads": "_runtime",
+    "is_patched": "_patch",
     "kernels": "_runtime",
+    "patch_numpy": "_patch",
+    "patch_status": "_patch",
+    "patched": "_patch",
     "release_workspace": "_runtime",
     "roof": "_runtime",
     "set_num_threads": "_runtime",
     "show_config": "_config",
     "threads": "_runtime",
+    "unpatch_numpy": "_patch",
     "use_isa": "_runtime",
 }
 
@@ -54,15 +60,20 @@ __all__ = [
     "explain",
     "gemm",
     "get_num_threads",
+    "is_patched",
     "kernels",
     "linear",
     "matmul",
     "pack",
+    "patch_numpy",
+    "patch_status",
+    "patched",
     "release_workspace",
     "roof",
     "set_num_threads",
     "show_config",
     "threads",
+    "unpatch_numpy",
     "use_isa",
 ]
 

@@ -1,0 +1,180 @@
+"""NumPy's own products by fastla: `patch_numpy` and its way back."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from . import _core
+from ._runtime import kernels
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_lock = threading.Lock()
+_uses = {"loops": 0, "operator": 0}
+_explicit: list[tuple[str, ...]] = []  # what each patch_numpy() that is not undone has patched
+_SWITCHES = {"loops": _core.numpy_loops, "operator": _core.numpy_operator}
+
+
+def _parts(loops: bool, operator: bool) -> tuple[str, ...]:
+    if next(row.isa for row in kernels() if row.chosen) == "generic":
+        raise RuntimeError(
+            "patch_numpy: the kernel rows in force are the generic ones, without fused multiply-adds in hardware; "
+            "NumPy's own loops are faster than those"
+        )
+    return tuple(name for name, wanted in (("loops", loops), ("operator", operator)) if wanted)
+
+
+def _take(parts: tuple[str, ...]) -> None:
+    for part in parts:
+        _uses[part] += 1
+        if _uses[part] == 1:
+            _SWITCHES[part](True)
+
+
+def _give_back(parts: tuple[str, ...]) -> None:
+    for part in parts:
+        _uses[part] -= 1
+        if _uses[part] == 0:
+            _SWITCHES[part](False)
+
+
+def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
+    """Let NumPy compute its products with fastla, in the whole process.
+
+    ``np.matmul``, ``a @ b``, ``np.matvec``, ``np.vecmat``, ``np.vecdot`` and what is built on them
+    (``np.linalg.matrix_power``, ``np.linalg.multi_dot`` in part, most of scikit-learn's products) then have
+    fastla's bits and speed. Everything else about them stays NumPy's: shapes, casting, errors, warnings.
+
+    Parameters
+    ----------
+    loops : bool, default True
+        Replace the inner loops for float16, float32, float64, complex64, complex128 and integers. Whether a
+        product is fastla's depends on its dtype alone. Left with NumPy are bool, longdouble, object, and
+        ``vecmat`` and ``vecdot`` of complex numbers.
+    operator : bool, default False
+        Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
+        product more than the product itself. It relies on a slot of NumPy's type that is not part of its API.
+
+    Raises
+    ------
+    RuntimeError
+        If the CPU, or `use_isa`, leaves only the generic kernels.
+
+    See Also
+    --------
+    unpatch_numpy, patched, is_patched, patch_status
+
+    Notes
+    -----
+    Calls are counted: as many of `unpatch_numpy` end it. Do not patch while other threads are inside of NumPy's
+    products. ``np.dot``, ``np.tensordot`` and ``np.einsum`` without ``optimize`` call BLAS or loops of their own
+    and are not reached. A product of two short float vectors by ``np.vecdot`` takes some 50 ns longer than NumPy's.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastla
+    >>> fastla.patch_numpy()
+    >>> np.array([[1, 2]], np.int8) @ np.array([[3], [4]], np.int8)
+    array([[11]], dtype=int8)
+    >>> fastla.patch_status()["dtypes"]["int8"]["patched"]
+    True
+    >>> fastla.unpatch_numpy()
+    >>> fastla.is_patched()
+    False
+    """
+    with _lock:
+        parts = _parts(loops, operator)
+        _take(parts)
+        _explicit.append(parts)
+
+
+def unpatch_numpy() -> None:
+    """End the last `patch_numpy` that is still in force; NumPy gets back what it had before.
+
+    Without one, nothing happens.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> fastla.unpatch_numpy()
+    """
+    with _lock:
+        if _explicit:
+            _give_back(_explicit.pop())
+
+
+@contextmanager
+def patched(*, loops: bool = True, operator: bool = False) -> Iterator[None]:
+    """NumPy patched as by `patch_numpy`, for a ``with`` block. The whole process is: all its threads.
+
+    Parameters
+    ----------
+    loops, operator : bool
+        As of `patch_numpy`.
+
+    Raises
+    ------
+    RuntimeError
+        As `patch_numpy` does.
+
+    Examples
+    --------
+    >>> import fastla
+    >>> with fastla.patched():
+    ...     fastla.is_patched()
+    True
+    """
+    with _lock:
+        parts = _parts(loops, operator)
+        _take(parts)
+    try:
+        yield
+    finally:
+        with _lock:
+            _give_back(parts)
+
+
+def is_patched() -> bool:
+    """Whether NumPy's products are fastla's now.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> import fastla
+    >>> fastla.is_patched()
+    False
+    """
+    return any(_uses.values())
+
+
+def patch_status() -> dict[str, Any]:
+    """What is patched, and what was made of it.
+
+    Returns
+    -------
+    dict
+        ``"loops"`` and ``"operator"``, bool: in force. ``"dtypes"``: for the name of each dtype a dict of
+        ``"patched"``, ``"calls"`` (of loops, since the process began; one call may compute a stack) and
+        ``"delegated"`` (of them, those that went on to NumPy's loop: for want of memory, or by somebody who kept
+        ours after it was taken out).
+
+    Examples
+    --------
+    >>> import fastla
+    >>> sorted(fastla.patch_status())
+    ['dtypes', 'loops', 'operator']
+    """
+    dtypes: dict[str, dict[str, Any]] = {}
+    for _, dtype, on, calls, delegated in _core.numpy_loop_status():
+        entry = dtypes.setdefault(dtype.name, {"patched": False, "calls": 0, "delegated": 0})
+        entry["patched"] |= on
+        entry["calls"] += calls
+        entry["delegated"] += delegated
+    return {"loops": _uses["loops"] > 0, "operator": _uses["operator"] > 0, "dtypes": dtypes}

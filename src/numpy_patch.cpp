@@ -1,0 +1,215 @@
+// NumPy's own products by the core: loops of numpy.matmul, matvec, vecmat and vecdot, and the operator @.
+//
+// A loop decides by dtype alone whether it is the core's; what it cannot do for want of memory, the loop that was there
+// before does. Both directions keep to what they find: who replaced a loop after us keeps it.
+#include <pybind11/pybind11.h>
+
+#include "fastla/runtime.h"
+#include "hot.hpp"
+#include "kinds.hpp"
+
+#define PY_UFUNC_UNIQUE_SYMBOL fastla_ufunc_api
+#include <numpy/ufuncobject.h>
+
+namespace py = pybind11;
+
+namespace fastla_py {
+namespace {
+
+enum Function { kMatmul, kMatvec, kVecmat, kVecdot, kFunctions };
+const char *const kFunctionNames[kFunctions] = {"matmul", "matvec", "vecmat", "vecdot"};
+constexpr int kTypes[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE, NPY_CFLOAT,   NPY_CDOUBLE,
+                          NPY_BYTE, NPY_UBYTE, NPY_SHORT,  NPY_USHORT,   NPY_INT,
+                          NPY_UINT, NPY_LONG,  NPY_ULONG,  NPY_LONGLONG, NPY_ULONGLONG};
+constexpr int kTypeCount = sizeof(kTypes) / sizeof(kTypes[0]);
+
+struct Loop {
+  PyUFuncGenericFunction before = nullptr;  // nullptr: never replaced
+  std::atomic<bool> on{false};
+  std::atomic<int64_t> calls{0}, delegated{0};
+};
+Loop loops[kFunctions][kTypeCount];
+int dtypes[kTypeCount];  // fastla_dtype
+int64_t sizes[kTypeCount];
+
+// What NumPy hands a loop: the length of the stack and the core dimensions; the strides of the stack, and of the operands'
+// axes in the order of the function's signature.
+void describe(Function function, char **args, const npy_intp *dims, const npy_intp *steps,
+              int64_t size, fastla_gemm_desc *d) {
+  const npy_intp *axes = steps + 3;
+  d->m = d->n = 1;
+  int64_t a_row = 0, b_col = 0;
+  d->c_row_stride = d->c_col_stride = size;
+  switch (function) {
+    case kMatmul:  // (m,k),(k,n)->(m,n)
+      d->m = dims[1];
+      d->k = dims[2];
+      d->n = dims[3];
+      a_row = axes[0];
+      d->a.col_stride = axes[1];
+      d->b.row_stride = axes[2];
+      b_col = axes[3];
+      d->c_row_stride = axes[4];
+      d->c_col_stride = axes[5];
+      break;
+    case kMatvec:  // (m,k),(k)->(m)
+      d->m = dims[1];
+      d->k = dims[2];
+      a_row = axes[0];
+      d->a.col_stride = axes[1];
+      d->b.row_stride = axes[2];
+      d->c_row_stride = axes[3];
+      break;
+    case kVecmat:  // (k),(k,n)->(n)
+      d->k = dims[1];
+      d->n = dims[2];
+      d->a.col_stride = axes[0];
+      d->b.row_stride = axes[1];
+      b_col = axes[2];
+      d->c_col_stride = axes[3];
+      break;
+    default:  // (k),(k)->()
+      d->k = dims[1];
+      d->a.col_stride = axes[0];
+      d->b.row_stride = axes[1];
+      break;
+  }
+  // The stride of an axis of one is whatever it is; the core's fast paths ask for contiguous ones.
+  d->a.row_stride = d->m == 1 ? 0 : a_row;
+  d->b.col_stride = d->n == 1 ? 0 : b_col;
+  if (d->m == 1) d->c_row_stride = d->n * size;
+  if (d->n == 1) d->c_col_stride = size;
+  d->a.data = args[0];
+  d->b.data = args[1];
+  d->c = args[2];
+}
+
+template <Function function, int type> struct Ours {
+  static void run(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
+    Loop &loop = loops[function][type];
+    loop.calls.fetch_add(1, std::memory_order_relaxed);
+    if (loop.on.load(std::memory_order_relaxed)) {
+      fastla_gemm_desc desc;
+      fastla_gemm_desc_init(&desc);
+      desc.dtype = dtypes[type];
+      describe(function, args, dims, steps, sizes[type], &desc);
+      const int64_t count = dims[0], a = steps[0], b = steps[1], c = steps[2];
+      desc.batch_ndim = count != 1;
+      desc.batch_shape = &count;
+      desc.a_batch_strides = &a;
+      desc.b_batch_strides = &b;
+      desc.c_batch_strides = &c;
+      if (fastla_gemm(&desc, nullptr) == FASTLA_OK) return;
+    }
+    loop.delegated.fetch_add(1, std::memory_order_relaxed);
+    loop.before(args, dims, steps, data);
+  }
+};
+
+struct Table {
+  PyUFuncGenericFunction of[kFunctions][kTypeCount];
+  template <int function, int type> constexpr void fill() {
+    of[function][type] = &Ours<Function(function), type>::run;
+    if constexpr (type > 0)
+      fill<function, type - 1>();
+    else if constexpr (function > 0)
+      fill<function - 1, kTypeCount - 1>();
+  }
+  constexpr Table() : of{} { fill<kFunctions - 1, kTypeCount - 1>(); }
+};
+constexpr Table ours;
+
+// vecmat and vecdot conjugate their first operand, which the core does not.
+bool has_loop(int function, int type) {
+  return !(function >= kVecmat && PyTypeNum_ISCOMPLEX(kTypes[type]));
+}
+
+py::object ufunc(int function) {
+  const py::module_ numpy = py::module_::import("numpy");
+  return py::getattr(numpy, kFunctionNames[function], py::none());
+}
+
+void set_loop(const py::object &function, int f, int t, bool on) {
+  Loop &loop = loops[f][t];
+  auto *object = reinterpret_cast<PyUFuncObject *>(function.ptr());
+  const int signature[3] = {kTypes[t], kTypes[t], kTypes[t]};
+  PyUFuncGenericFunction found = nullptr;
+  loop.on.store(false);
+  if (PyUFunc_ReplaceLoopBySignature(object, on ? ours.of[f][t] : loop.before, signature, &found) <
+      0) {
+    PyErr_Clear();  // this NumPy has no such loop
+    return;
+  }
+  if (on) {
+    if (found != ours.of[f][t]) loop.before = found;
+    loop.on.store(true);
+  } else if (found != ours.of[f][t]) {
+    PyUFunc_ReplaceLoopBySignature(object, found, signature, &found);
+  }
+}
+
+void set_loops(bool on) {
+  for (int f = 0; f < kFunctions; ++f) {
+    const py::object function = ufunc(f);
+    if (function.is_none()) continue;
+    for (int t = 0; t < kTypeCount; ++t)
+      if (has_loop(f, t) && (on || loops[f][t].before)) set_loop(function, f, t, on);
+  }
+}
+
+py::list loop_status() {
+  py::list all;
+  for (int f = 0; f < kFunctions; ++f)
+    for (int t = 0; t < kTypeCount; ++t) {
+      const Loop &loop = loops[f][t];
+      PyArray_Descr *descr = PyArray_DescrFromType(kTypes[t]);
+      const auto dtype = py::reinterpret_steal<py::object>(reinterpret_cast<PyObject *>(descr));
+      all.append(py::make_tuple(kFunctionNames[f], dtype, loop.on.load(), loop.calls.load(),
+                                loop.delegated.load()));
+    }
+  return all;
+}
+
+binaryfunc operator_before = nullptr;
+std::atomic<bool> operator_on{false};
+
+// Arrays of one dtype of the core's go there at once; anything else where it went before.
+PyObject *matmul_operator(PyObject *a, PyObject *b) {
+  if (operator_on.load(std::memory_order_relaxed) && PyArray_CheckExact(a) &&
+      PyArray_CheckExact(b)) {
+    Kind kind;
+    auto *x = reinterpret_cast<PyArrayObject *>(a), *y = reinterpret_cast<PyArrayObject *>(b);
+    if (PyArray_TYPE(x) == PyArray_TYPE(y) && choose_kind(x, y, nullptr, &kind) &&
+        kind.dtype >= 0) {
+      PyObject *const args[2] = {a, b};
+      return matmul(nullptr, args, 2, nullptr);
+    }
+  }
+  return operator_before(a, b);
+}
+
+void set_operator(bool on) {
+  binaryfunc &slot = PyArray_Type.tp_as_number->nb_matrix_multiply;
+  operator_on.store(on);
+  if (on && slot != &matmul_operator) {
+    operator_before = slot;
+    slot = &matmul_operator;
+  } else if (!on && slot == &matmul_operator) {
+    slot = operator_before;
+  }
+}
+
+}  // namespace
+
+void bind_numpy_patch(py::module_ &m) {
+  if (_import_umath() < 0) throw py::error_already_set();
+  for (int t = 0; t < kTypeCount; ++t) {
+    dtypes[t] = plain_dtype(kTypes[t]);
+    sizes[t] = type_size(kTypes[t]);
+  }
+  m.def("numpy_loops", &set_loops, py::arg("on"));
+  m.def("numpy_loop_status", &loop_status);
+  m.def("numpy_operator", &set_operator, py::arg("on"));
+}
+
+}  // namespace fastla_py

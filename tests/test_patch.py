@@ -1,0 +1,177 @@
+"""NumPy's products by fastla: the same functions, fastla's bits, and all the way back."""
+
+import threading
+
+import numpy as np
+import pytest
+from process import run_python
+
+import fastla
+
+CODES = "efdFDbBhHiIlLqQ"
+needs_fma = pytest.mark.skipif(not any(r.usable for r in fastla.kernels() if r.isa != "generic"),
+                               reason="needs hardware with fused multiply-adds")
+pytestmark = needs_fma
+
+
+def draw(rng, shape, code):
+    dtype = np.dtype(code)
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    x = rng.standard_normal(shape)
+    return (x + 1j * rng.standard_normal(shape) if dtype.kind == "c" else x).astype(dtype)
+
+
+def same(x, y):
+    return x.dtype == y.dtype and x.shape == y.shape and x.tobytes() == y.tobytes()
+
+
+@pytest.mark.parametrize("code", CODES)
+def test_matmul_has_fastlas_bits(code, rng):
+    for left, right in [((20, 700), (700, 30)), ((700,), (700, 30)), ((20, 700), (700,)), ((700,), (700,)),
+                        ((3, 1, 4, 50), (2, 50, 6)), ((0, 5), (5, 3)), ((3, 0), (0, 4)), ((1, 1), (1, 1))]:
+        a, b = draw(rng, left, code), draw(rng, right, code)
+        want = np.asarray(fastla.matmul(a, b))
+        with fastla.patched(), np.errstate(all="ignore"):
+            assert same(np.asarray(np.matmul(a, b)), want)
+            assert same(np.asarray(a @ b), want)
+            assert same(np.asarray(np.matmul(a[..., ::-1], b[::-1] if b.ndim == 1 else b[..., ::-1, :])),
+                        np.asarray(fastla.matmul(a[..., ::-1], b[::-1] if b.ndim == 1 else b[..., ::-1, :])))
+
+
+@pytest.mark.parametrize("code", "fdFD")
+def test_the_way_back(code, rng):
+    a, b = draw(rng, (40, 3000), code), draw(rng, (3000, 40), code)
+    before, ours = np.matmul(a, b), fastla.matmul(a, b)
+    assert not same(before, ours)  # or the test shows nothing
+    for operator in (False, True):
+        fastla.patch_numpy(operator=operator)
+        fastla.patch_numpy(operator=operator)
+        assert same(a @ b, ours)
+        fastla.unpatch_numpy()
+        assert same(a @ b, ours)
+        with fastla.patched():
+            fastla.unpatch_numpy()
+            assert same(np.matmul(a, b), ours)
+        assert same(np.matmul(a, b), before)
+        assert same(a @ b, before)
+        assert not fastla.is_patched()
+        fastla.unpatch_numpy()
+        assert not fastla.is_patched()
+    with pytest.raises(KeyError), fastla.patched(operator=True):
+        raise KeyError
+    assert same(a @ b, before)
+
+
+@pytest.mark.parametrize("name", ["matvec", "vecmat", "vecdot"])
+def test_the_other_functions(name, rng):
+    function = getattr(np, name, None)
+    if function is None:
+        pytest.skip(f"numpy.{name} came later than NumPy {np.__version__}")
+    shapes = {"matvec": ((5, 1, 7, 300), (4, 300)), "vecmat": ((5, 1, 300), (4, 300, 7)),
+              "vecdot": ((5, 1, 300), (4, 300))}[name]
+    for code in CODES:
+        a, b = draw(rng, shapes[0], code), draw(rng, shapes[1], code)
+        before = function(a, b)
+        with fastla.patched():
+            got = function(a, b)
+        assert same(function(a, b), before)
+        assert got.shape == before.shape and got.dtype == before.dtype
+        if np.dtype(code).kind in "iu":
+            assert np.array_equal(got, before)
+        elif np.dtype(code).kind == "f" or name == "matvec":
+            at = (2, 0), (3,)
+            x, y = a[at[0]], b[at[1]]
+            assert same(np.asarray(got[2, 3]), np.asarray(fastla.matmul(x, y)))
+        else:  # conjugated: NumPy's
+            assert same(got, before)
+
+
+def test_out_casting_and_warnings_stay_numpys(rng):
+    a, b = draw(rng, (9, 70), "f"), draw(rng, (70, 8), "f")
+    with fastla.patched(operator=True):
+        out = np.zeros((8, 9), np.float64).T
+        assert np.matmul(a, b, out=out) is out
+        assert np.array_equal(out, fastla.matmul(a, b))
+        assert np.matmul(a, b, dtype=np.float64).dtype == np.float64
+        assert np.matmul(a, b.astype(">f4")).dtype == np.float32
+        x = a[:, :9].copy()
+        want = fastla.matmul(x, x)
+        np.matmul(x, x, out=x)
+        assert same(x, want)
+        with pytest.raises(ValueError, match="mismatch|must equal"):
+            a @ a
+        with pytest.raises(TypeError):
+            a @ 3  # noqa: B018 (TypeError by NumPy)
+        with np.errstate(over="raise"), pytest.raises(FloatingPointError):
+            np.full((2, 2), 1e30, np.float32) @ np.full((2, 2), 1e30, np.float32)
+        assert type(np.matrix(a) @ np.matrix(b)) is np.matrix
+        assert (np.array([[True]]) @ np.array([[True]])).dtype == bool
+        assert (a.astype(object) @ b.astype(object)).dtype == object
+        power = np.linalg.matrix_power(np.array([[1, 1], [1, 0]], np.int64), 90)
+    assert power[0, 1] == 2880067194370816120
+
+
+def test_status(rng):
+    a = draw(rng, (4, 4), "h")
+    before = fastla.patch_status()["dtypes"]
+    assert not any(entry["patched"] for entry in before.values())
+    with fastla.patched():
+        status = fastla.patch_status()
+        assert status["loops"] and not status["operator"]
+        for _ in range(5):
+            a @ a
+        assert set(np.dtype(c).name for c in CODES) == set(status["dtypes"])
+        assert all(entry["patched"] for entry in status["dtypes"].values())
+        after = fastla.patch_status()["dtypes"]
+    assert after["int16"]["calls"] == before["int16"]["calls"] + 5
+    assert after["int16"]["delegated"] == before["int16"]["delegated"]
+    assert after["int32"] == status["dtypes"]["int32"]
+
+
+def test_threads(rng):
+    a, b = draw(rng, (64, 64), "d"), draw(rng, (64, 64), "d")
+    want, wrong = fastla.matmul(a, b), []
+
+    def work():
+        for _ in range(200):
+            if not same(a @ b, want):
+                wrong.append(1)
+
+    with fastla.patched(operator=True):
+        some = [threading.Thread(target=work) for _ in range(4)]
+        for t in some:
+            t.start()
+        for t in some:
+            t.join()
+    assert not wrong
+
+
+def test_generic_kernels_are_refused():
+    with fastla.use_isa("generic"):
+        with pytest.raises(RuntimeError, match="generic"):
+            fastla.patch_numpy()
+        with pytest.raises(RuntimeError, match="generic"), fastla.patched():
+            pass
+    assert not fastla.is_patched()
+
+
+NUMPYS = """
+    import sys, pytest, fastla
+    fastla.patch_numpy(loops=True, operator=True)
+    code = pytest.main(["--pyargs", "-q", "-p", "no:cacheprovider", "-W", "ignore", *{args!r}])
+    status = fastla.patch_status()["dtypes"]
+    assert sum(entry["calls"] for entry in status.values()) > 100
+    print("ended", int(code))
+"""
+
+
+@pytest.mark.parametrize("args", [
+    ["numpy._core.tests.test_multiarray", "-k", "Matmul or matmul or TestDot or Inner"],
+    ["numpy._core.tests.test_ufunc", "-k", "vecdot or matvec or vecmat or matmul or gufunc or Ufunc"],
+    ["numpy.linalg.tests.test_linalg"],
+], ids=lambda a: a[0])
+def test_numpys_own_tests(args):
+    said = run_python(NUMPYS.format(args=args), timeout=600)
+    assert said.splitlines()[-1] == "ended 0", said[-2000:]
