@@ -1,7 +1,7 @@
 // NumPy's own products by the core: loops of numpy.matmul, matvec, vecmat and vecdot, and the operator @.
 //
-// A loop decides by dtype alone whether it is the core's; what it cannot do for want of memory, the loop that was there
-// before does. Both directions keep to what they find: who replaced a loop after us keeps it.
+// A loop decides by dtype alone whether it is the core's (but for tiny products of integers, whose bits are the same);
+// what it cannot do for want of memory, the loop that was there before does. Both directions keep to what they find: who replaced a loop after us keeps it.
 #include <pybind11/pybind11.h>
 
 #include "fastla/runtime.h"
@@ -76,7 +76,7 @@ void describe(Function function, char **args, const npy_intp *dims, const npy_in
   }
   // The stride of an axis of one is whatever it is; the core's fast paths ask for contiguous ones.
   d->a.row_stride = d->m == 1 ? 0 : a_row;
-  d->b.col_stride = d->n == 1 ? 0 : b_col;
+  d->b.col_stride = d->n == 1 ? size : b_col;
   if (d->m == 1) d->c_row_stride = d->n * size;
   if (d->n == 1) d->c_col_stride = size;
   d->a.data = args[0];
@@ -84,11 +84,18 @@ void describe(Function function, char **args, const npy_intp *dims, const npy_in
   d->c = args[2];
 }
 
+// Integers have the same bits either way, and a call of the core takes longer than NumPy's loop for so few of them.
+template <Function function> bool is_tiny(const npy_intp *dims, int dtype) {
+  constexpr npy_intp most = 6;
+  if (dtype < FASTLA_I8 || dtype >= FASTLA_C64 || dims[1] > most) return false;
+  return function == kVecdot || (dims[2] <= most && (function != kMatmul || dims[3] <= most));
+}
+
 template <Function function, int type> struct Ours {
   static void run(char **args, const npy_intp *dims, const npy_intp *steps, void *data) {
     Loop &loop = loops[function][type];
     loop.calls.fetch_add(1, std::memory_order_relaxed);
-    if (loop.on.load(std::memory_order_relaxed)) {
+    if (loop.on.load(std::memory_order_relaxed) && !is_tiny<function>(dims, dtypes[type])) {
       fastla_gemm_desc desc;
       fastla_gemm_desc_init(&desc);
       desc.dtype = dtypes[type];

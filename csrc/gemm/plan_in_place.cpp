@@ -13,6 +13,7 @@ constexpr int64_t kComplexRows = 16, kComplexBytes = 512;
 constexpr double kComplexWork = 300e3;
 // float16, which takes one multiply-add after the other in place.
 constexpr double kHalvesWork = 200;
+constexpr int64_t kHalvesElements = 4;
 // Products that are so small are not worth a plan.
 constexpr double kNoPlanWork = 17e3;
 constexpr int64_t kTasksPerThread = 4;
@@ -21,21 +22,20 @@ constexpr int64_t kTasksPerThread = 4;
 
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
   if (p.a.swapped || p.b.swapped) return false;
-  if (row.family == Family::halves) return p.k <= kBlockLength;
   const bool along = p.b.col_stride == row.input_size, down = p.b.row_stride == row.input_size;
-  return row.family == Family::integers || along || (down && p.m <= row.mr);
+  return row.family != Family::complex || along || (down && p.m <= row.mr);
 }
 
 bool in_place_pays(const Problem &p, const KernelRow &row) noexcept {
   if (row.family == Family::complex)
     return p.m <= kComplexRows || p.n * row.input_size <= kComplexBytes || work(p) <= kComplexWork;
-  if (row.family == Family::halves) return work(p) <= kHalvesWork;
+  if (row.family == Family::halves) return work(p) <= kHalvesWork || p.m * p.n <= kHalvesElements;
   const bool wide = p.n >= kWide && (p.m <= kLoopRows || work(p) <= kWideWork);
   return p.m == 1 || p.n == 1 || wide || work(p) <= kLoopWork;
 }
 
 bool in_place_needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
-  const bool one_block = row.family == Family::integers || p.k <= kBlockLength;
+  const bool one_block = row.family != Family::complex || p.k <= kBlockLength;
   return p.m > 0 && p.n > 0 && one_block && work(p) <= kNoPlanWork && could_be_in_place(p, row) &&
          in_place_pays(p, row) && !should_transpose(p, row);
 }

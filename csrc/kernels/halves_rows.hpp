@@ -16,7 +16,7 @@ FASTLA_INLINE float fused(float a, float b, float c) {
     return fma(Vec<float>{a}, Vec<float>{b}, Vec<float>{c})[0];
 }
 
-// A product that is not worth packing: one block of K, operands in place.
+// A product that is not worth packing, with operands in place.
 inline void run_tiny_halves(const Block &block) {
   const auto at = [](const char *p) {
     uint16_t h;
@@ -30,9 +30,16 @@ inline void run_tiny_halves(const Block &block) {
     for (int64_t j = 0; j < block.n; ++j) {
       const char *a = block.a + i * block.a_row_stride, *b = block.b + j * block.b_col_stride;
       float sum = 0;
-      for (int64_t k = 0; k < block.k; ++k, a += block.a_col_stride, b += block.b_step)
-        sum = fused(at(a), at(b), sum);
-      sum += 0;  // -0 becomes +0
+      for (int64_t k0 = 0; k0 < block.k; k0 += fastla::kBlockLength) {
+        const int64_t left = block.k - k0;
+        float s = 0;
+        for (int64_t k = 0; k < left && k < fastla::kBlockLength; ++k) {
+          s = fused(at(a), at(b), s);
+          a += block.a_col_stride;
+          b += block.b_step;
+        }
+        sum += s;
+      }
       put_halves(&sum, block.c + i * block.c_row_stride + j * block.c_col_stride, 0, 1);
     }
 }

@@ -12,6 +12,7 @@ template <class InA, class InB, class Sum, class Out> struct Loops {
   typedef InA A __attribute__((aligned(1), may_alias));
   typedef InB B __attribute__((aligned(1), may_alias));
   static constexpr int64_t together = 4096 / sizeof(Sum);  // columns
+  static constexpr int64_t kFew = 16;
 
   // (Numbers of 16 bits multiply as signed ones of 32.)
   static FASTLA_INLINE Sum product(Sum x, Sum y) {
@@ -47,7 +48,7 @@ template <class InA, class InB, class Sum, class Out> struct Loops {
   // Rows of A and columns of B contiguous, or else.
   static Sum dot(const Block &block, const char *a, const char *b) {
     Sum sum = 0;
-    if (block.a_col_stride == sizeof(InA) && block.b_step == sizeof(InB)) {
+    if (block.k > kFew && block.a_col_stride == sizeof(InA) && block.b_step == sizeof(InB)) {
       const A *const x = reinterpret_cast<const A *>(a);
       const B *const y = reinterpret_cast<const B *>(b);
       for (int64_t k = 0; k < block.k; ++k) sum = Sum(sum + product(Sum(x[k]), Sum(y[k])));
@@ -62,7 +63,9 @@ template <class InA, class InB, class Sum, class Out> struct Loops {
   static void run(const Block &block) {
     Sum sums[together];
     const bool down = block.a_col_stride == sizeof(InA) && block.b_step == sizeof(InB);
-    const bool along = block.b_col_stride == sizeof(InB) && !(down && block.n == 1);
+    // Few columns are not worth what vectors of them take to begin and to end.
+    const bool along =
+        block.b_col_stride == sizeof(InB) && !(down && block.n == 1) && block.n * block.k > kFew;
     for (int64_t i = 0; i < block.m; ++i) {
       const char *const a = block.a + i * block.a_row_stride;
       for (int64_t j0 = 0; j0 < block.n; j0 += together) {

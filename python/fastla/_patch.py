@@ -162,8 +162,8 @@ def patch_status() -> dict[str, Any]:
     dict
         ``"loops"`` and ``"operator"``, bool: in force. ``"dtypes"``: for the name of each dtype a dict of
         ``"patched"``, ``"calls"`` (of loops, since the process began; one call may compute a stack) and
-        ``"delegated"`` (of them, those that went on to NumPy's loop: for want of memory, or by somebody who kept
-        ours after it was taken out).
+        ``"delegated"`` (of them, those that went on to NumPy's loop: tiny ones of integers, which it computes as
+        exactly and sooner; for want of memory; or by somebody who kept ours after it was taken out).
 
     Examples
     --------
