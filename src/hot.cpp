@@ -26,6 +26,8 @@ bool is_ufunc_keyword(const char *name) {
 
 const Signature kSignature{"matmul", Names(kNames), 2, 2, 3, is_ufunc_keyword};
 
+enum Overflow { kWrap, kRaise, kWiden };
+
 // numpy.matmul with the same arguments, less ours.
 PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   Ref keywords(PyDict_New()), positional(PyTuple_New(nargs));
@@ -129,7 +131,6 @@ bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes
   return false;
 }
 
-enum Overflow { kWrap, kRaise, kWiden };
 // -1 with an error set.
 int parse_overflow(PyObject *value) {
   static const char *const text[] = {"wrap", "raise", "widen"};
@@ -181,17 +182,26 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     PyErr_SetString(PyExc_TypeError, "matmul: a PackedMatrix takes no ufunc keywords");
     return nullptr;
   }
-  // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc.
-  if (extras || (out && !PyArray_CheckExact(out))) return delegate(args, nargs, kwnames);
+  // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc, but not what may not wrap.
+  const auto to_numpy = [&](bool may_wrap) -> PyObject * {
+    if (overflow == kWrap || !may_wrap) return delegate(args, nargs, kwnames);
+    PyErr_Format(PyExc_TypeError,
+                 "matmul: overflow=%R takes exact arrays in native byte order and no ufunc "
+                 "keywords (numpy.asarray "
+                 "makes an array of a subclass); x1 is %.100s, x2 is %.100s",
+                 slot[kOverflow], Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
+    return nullptr;
+  };
+  if (extras || (out && !PyArray_CheckExact(out))) return to_numpy(true);
 
   bool foreign = false;
   Ref a = as_array(slot[kX1], &foreign);
-  if (!a) return foreign ? delegate(args, nargs, kwnames) : nullptr;
+  if (!a) return foreign ? to_numpy(true) : nullptr;
   Ref b = as_array(slot[kX2], &foreign);
-  if (!b) return foreign ? delegate(args, nargs, kwnames) : nullptr;
+  if (!b) return foreign ? to_numpy(true) : nullptr;
   Kind kind;
   if (!choose_kind(a.array(), b.array(), slot[kDtype], &kind)) return nullptr;
-  if (kind.dtype < 0) return delegate(args, nargs, kwnames);
+  if (kind.dtype < 0) return to_numpy(PyTypeNum_ISINTEGER(kind.c));
   Shapes shapes;
   if (!resolve(a.array(), b.array(), &shapes)) return nullptr;
   if (out) {

@@ -66,7 +66,7 @@ bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind
     return true;
   }
   PyArray_Descr *descr = nullptr;
-  *kind = {-1, 0, 0, 0};
+  *kind = {-1, NPY_NOTYPE, NPY_NOTYPE, NPY_NOTYPE};
   if (promoted) {
     PyArrayObject *both[2] = {a, b};
     descr = PyArray_ResultType(2, both, 0, nullptr);
@@ -83,6 +83,8 @@ bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind
                     PyArray_CanCastArrayTo(b, descr, NPY_SAME_KIND_CASTING)))) {
     const int widening = promoted ? -1 : widening_dtype(at, bt, c);
     *kind = widening >= 0 ? Kind{widening, at, bt, c} : Kind{plain_dtype(c), c, c, c};
+  } else {
+    kind->c = c;
   }
   Py_DECREF(descr);
   return true;

@@ -5,8 +5,9 @@
 namespace fastla_py {
 
 struct Kind {
-  int dtype;    // a fastla_dtype; -1: none of them
-  int a, b, c;  // NumPy's type numbers: what the operands have to be cast to, and the result's
+  int dtype;  // a fastla_dtype; -1: none of them
+  int a, b,
+      c;  // NumPy's type numbers: what the operands have to be cast to, and the result's, also of none
 };
 
 // The fastla_dtype of a product all of one type; -1: that is none of ours.

@@ -23,8 +23,10 @@ constexpr int kTypes[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE, NPY_CFLOAT,   NPY_CDO
                           NPY_UINT, NPY_LONG,  NPY_ULONG,  NPY_LONGLONG, NPY_ULONGLONG};
 constexpr int kTypeCount = sizeof(kTypes) / sizeof(kTypes[0]);
 
+// Who puts a loop of his own in ours' place may go on to ours, so ours never goes on to any but the first it found.
 struct Loop {
-  PyUFuncGenericFunction before = nullptr;  // nullptr: never replaced
+  std::atomic<PyUFuncGenericFunction> first{nullptr};  // nullptr: never replaced
+  PyUFuncGenericFunction under = nullptr;              // what ours has replaced, to be put back
   std::atomic<bool> on{false};
   std::atomic<int64_t> calls{0}, delegated{0};
 };
@@ -109,7 +111,9 @@ template <Function function, int type> struct Ours {
       if (fastla_gemm(&desc, nullptr) == FASTLA_OK) return;
     }
     loop.delegated.fetch_add(1, std::memory_order_relaxed);
-    loop.before(args, dims, steps, data);
+    PyUFuncGenericFunction first;  // without the GIL another thread may be about to store it
+    while (!(first = loop.first.load(std::memory_order_acquire))) continue;
+    first(args, dims, steps, data);
   }
 };
 
@@ -142,15 +146,15 @@ void set_loop(const py::object &function, int f, int t, bool on) {
   const int signature[3] = {kTypes[t], kTypes[t], kTypes[t]};
   PyUFuncGenericFunction found = nullptr;
   loop.on.store(false);
-  if (PyUFunc_ReplaceLoopBySignature(object, on ? ours.of[f][t] : loop.before, signature, &found) <
-      0) {
-    PyErr_Clear();  // this NumPy has no such loop
-    return;
-  }
+  if (PyUFunc_ReplaceLoopBySignature(object, on ? ours.of[f][t] : loop.under, signature, &found) <
+      0)
+    return;  // this NumPy has no such loop
   if (on) {
-    if (found != ours.of[f][t]) loop.before = found;
+    if (found != ours.of[f][t]) loop.under = found;
+    PyUFuncGenericFunction none = nullptr;
+    loop.first.compare_exchange_strong(none, found);
     loop.on.store(true);
-  } else if (found != ours.of[f][t]) {
+  } else if (found != ours.of[f][t]) {  // somebody replaced ours, and stays
     PyUFunc_ReplaceLoopBySignature(object, found, signature, &found);
   }
 }
@@ -160,7 +164,7 @@ void set_loops(bool on) {
     const py::object function = ufunc(f);
     if (function.is_none()) continue;
     for (int t = 0; t < kTypeCount; ++t)
-      if (has_loop(f, t) && (on || loops[f][t].before)) set_loop(function, f, t, on);
+      if (has_loop(f, t) && (on || loops[f][t].under)) set_loop(function, f, t, on);
   }
 }
 
@@ -177,7 +181,7 @@ py::list loop_status() {
   return all;
 }
 
-binaryfunc operator_before = nullptr;
+binaryfunc operator_first = nullptr, operator_under = nullptr;  // as of loops
 std::atomic<bool> operator_on{false};
 
 // Arrays of one dtype of the core's go there at once; anything else where it went before.
@@ -192,18 +196,19 @@ PyObject *matmul_operator(PyObject *a, PyObject *b) {
       return matmul(nullptr, args, 2, nullptr);
     }
   }
-  return operator_before(a, b);
+  return operator_first(a, b);
 }
 
 void set_operator(bool on) {
   binaryfunc &slot = PyArray_Type.tp_as_number->nb_matrix_multiply;
-  operator_on.store(on);
   if (on && slot != &matmul_operator) {
-    operator_before = slot;
+    operator_under = slot;
+    if (!operator_first) operator_first = slot;
     slot = &matmul_operator;
   } else if (!on && slot == &matmul_operator) {
-    slot = operator_before;
+    slot = operator_under;
   }
+  operator_on.store(on);
 }
 
 }  // namespace

@@ -138,10 +138,75 @@ def matmul_call(rng, dtype):
     shapes.assert_same_bits(np.asarray(got), np.asarray(want), context)
 
 
+def draw_other(rng, shape, dtype):
+    """Integers over their whole range; of complex numbers and float16 what rounds."""
+    if dtype.kind in "iu":
+        info = np.iinfo(dtype)
+        return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
+    x = shapes.random_matrix(rng, (*shape, 2), np.float64)
+    return (x[..., 0] + 1j * x[..., 1] if dtype.kind == "c" else x[..., 0] / 8).astype(dtype)
+
+
+def store_other(rng, x):
+    """x in a random memory layout, beside other numbers."""
+    kind = rng.integers(0, 5)
+    if kind == 0:
+        return np.asfortranarray(x)
+    if kind == 1:
+        return x.astype(x.dtype.newbyteorder())
+    if kind == 2:
+        big = np.full(tuple(2 * n + 3 for n in x.shape), 7, x.dtype)
+        view = big[tuple(slice(1, 2 * n + 1, 2) for n in x.shape)]
+    elif kind == 3:
+        view = np.empty_like(x)[::-1]
+    else:
+        return x
+    view[...] = x
+    return view
+
+
+def expected_other(a, b, way):
+    """By numpy.matmul for integers, which is exact; by the oracle, or another way if that takes too long."""
+    if a.dtype.kind in "iu" and a.size * b.shape[1] < 1_000_000:
+        return np.matmul(a, b)
+    if a.size * b.shape[1] > ORACLE_WORK:
+        return go(way, fastla.matmul, a.copy(), b.copy())
+    if a.dtype.kind == "c":
+        return oracle.complex2(a, b)
+    with np.errstate(all="ignore"):
+        return oracle.matmul2(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
+
+
+def other_call(rng):
+    """The dtypes without epilogues."""
+    dtype = np.dtype("bBhHiIlLFDe"[rng.integers(0, 11)])
+    m, n, k = (int(x) for x in draw_sizes(rng, np.float32))
+    a, b = draw_other(rng, (m, k), dtype), draw_other(rng, (k, n), dtype)
+    ways = draw_way(rng), draw_way(rng)
+    context = f"matmul {m}x{n}x{k} {dtype.name} {ways}"
+    step = int(rng.integers(1, 3))
+    buffer = np.full((step * m + 2, step * n + 2), 7, dtype)
+    out = buffer[1:step * m + 1:step, 1:step * n + 1:step]
+    go(ways[0], fastla.matmul, store_other(rng, a), store_other(rng, b), out=out)
+    want = expected_other(a, b, ways[1])
+    got = np.ascontiguousarray(out)
+    # A complex number is two of its parts.
+    pairs = [(x.real, x.imag) if dtype.kind == "c" else (x,) for x in (got, want)]
+    for x, y in zip(*pairs, strict=True):
+        same = np.array_equal(x, y) if dtype.kind in "iu" else None
+        assert same is not False, context
+        if same is None:
+            shapes.assert_same_bits(np.ascontiguousarray(x), np.ascontiguousarray(y), context)
+    out[...] = 7
+    assert (buffer == 7).all(), f"{context}: written outside out"
+
+
 def one(seed, index):
     rng = np.random.default_rng([seed, index])
+    if rng.random() < 0.3:
+        return other_call(rng)
     dtype = shapes.DTYPES[rng.integers(0, 2)]
-    (gemm_call if rng.random() < 0.6 else matmul_call)(rng, dtype)
+    return (gemm_call if rng.random() < 0.6 else matmul_call)(rng, dtype)
 
 
 def resident():

@@ -94,7 +94,8 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in ("", "_integers", "_complex", "_halves")}
+    kinds = ("", "_integers", "_complex", "_halves")
+    sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in kinds}
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 
 

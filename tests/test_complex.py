@@ -8,6 +8,7 @@ import pytest
 from shapes import row_of, usable
 
 import fastla
+from fastla import _core
 
 DTYPES = (np.complex64, np.complex128)
 
@@ -155,3 +156,26 @@ def test_large_products_agree_between_rows(dtype, rng):
             with fastla.use_isa(isa):
                 for threads in (1, 2, 3):
                     assert_same(fastla.matmul(a, b, num_threads=threads), want, (isa, threads))
+
+
+def test_scratch_stays_small(dtype):
+    """Sums of earlier blocks of K wait in scratch: of as many rows and columns as stay near, not of C."""
+    size = np.dtype(dtype).itemsize
+    wide = np.lib.stride_tricks.as_strided(np.zeros(1, dtype), (600, 1_000_000), (0, size))
+    tall = np.lib.stride_tricks.as_strided(np.zeros(1, dtype), (1_000_000, 600), (600 * size, size))
+    thin = np.zeros((600, 32), dtype)
+    for a, b in [(np.zeros((16, 600), dtype), wide), (tall, thin), (tall, thin[:, 0])]:
+        for threads in (1, 16, 64):
+            assert fastla.explain(a, b, num_threads=threads).scratch_bytes <= threads << 20, a.shape
+
+
+def test_in_place_sums_of_many_blocks(isa, dtype, rng):
+    """In parts of rows and columns, for several threads."""
+    for m, n, k in [(3, 2500, 1100), (300, 20, 1100), (16, 700, 600)]:
+        a, b = draw(rng, (m, k), dtype), draw(rng, (k, n), dtype)
+        _core.force_path("packed")
+        want = fastla.matmul(a, b, num_threads=1)
+        _core.force_path("auto")
+        assert_same(want[:3, -5:], oracle.complex2(a[:3], b[:, -5:]))
+        for threads in (1, 2, 5):
+            assert_same(fastla.matmul(a, b, num_threads=threads), want, (m, n, threads))

@@ -132,6 +132,15 @@ def test_products_that_are_numpys(code):
         fastla.explain(x, x)
 
 
+@pytest.mark.parametrize("code", "ebiQFD")
+def test_other_dtypes(isa, code):
+    x = np.ones((300, 300), code)
+    plan = fastla.explain(x, x)
+    assert (plan.path, plan.isa) == ("packed", isa)
+    assert 0 < plan.predicted_roof_share <= 1
+    assert fastla.explain(x[:2, :2], x[:2, :2]).path == "direct"
+
+
 def test_kernels():
     rows = fastla.kernels()
     names = shapes.isa_names()

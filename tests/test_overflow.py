@@ -136,3 +136,33 @@ def test_long_sums_go_in_parts(monkeypatch, rng):
     monkeypatch.setattr(_integers, "_MOST", 7)
     a, b = draw(rng, (3, 50), "l", 63), draw(rng, (50, 4), "l", 63)
     assert np.array_equal(fastla.matmul(a, b, overflow="widen"), exact(a, b))
+
+
+def test_a_narrower_out_counts():
+    a = np.array([[2**20]], np.int32)
+    for narrow in (np.int8, np.int16, np.int32):
+        out = np.full((1, 1), 7, narrow)
+        with pytest.raises(OverflowError, match=np.dtype(narrow).name):
+            fastla.matmul(a, a, out=out, dtype=np.int64, overflow="raise")
+        assert out[0, 0] == 7
+    wide = np.zeros((1, 1), np.int64)
+    assert fastla.matmul(a, a, out=wide, dtype=np.int64, overflow="raise")[0, 0] == 2**40
+    unsigned = np.array([[200]], np.uint8)
+    out = np.full((1, 1), 7, np.int8)
+    with pytest.raises(OverflowError, match="int8"):
+        fastla.matmul(unsigned, unsigned // 200, out=out, overflow="raise")
+    assert fastla.matmul(unsigned // 2, unsigned // 200, out=out, overflow="raise")[0, 0] == 100
+
+
+@pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")  # of numpy.matrix
+def test_what_numpy_would_wrap_is_refused(tmp_path):
+    a = np.array([[100, 100]], np.int8)
+    mapped = np.memmap(tmp_path / "a", np.int8, "w+", shape=(1, 2))
+    mapped[...] = a
+    for mode in ("raise", "widen"):
+        for x, keywords in [(np.matrix(a), {}), (mapped, {}), (a, {"casting": "same_kind"}),
+                            (a, {"dtype": ">i2"})]:
+            with pytest.raises(TypeError, match=mode):
+                fastla.matmul(x, x.T, overflow=mode, **keywords)
+    assert fastla.matmul(np.asarray(mapped), np.asarray(mapped).T, overflow="widen")[0, 0] == 20000
+    assert fastla.matmul(np.matrix(a), a.T)[0, 0] == np.int8(20000 % 256)

@@ -11,7 +11,7 @@ import fastla
 CODES = "efdFDbBhHiIlLqQ"
 needs_fma = pytest.mark.skipif(not any(r.usable for r in fastla.kernels() if r.isa != "generic"),
                                reason="needs hardware with fused multiply-adds")
-pytestmark = needs_fma
+pytestmark = [needs_fma, pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")]  # numpy.matrix
 
 
 def draw(rng, shape, code):
@@ -100,7 +100,7 @@ def test_out_casting_and_warnings_stay_numpys(rng):
         want = fastla.matmul(x, x)
         np.matmul(x, x, out=x)
         assert same(x, want)
-        with pytest.raises(ValueError, match="mismatch|must equal"):
+        with pytest.raises(ValueError, match=r"mismatch|must equal"):
             a @ a
         with pytest.raises(ValueError, match="dimensions"):
             a @ 3
@@ -156,6 +156,60 @@ def test_generic_kernels_are_refused():
         with pytest.raises(RuntimeError, match="generic"), fastla.patched():
             pass
     assert not fastla.is_patched()
+
+
+CHAIN = """
+    import ctypes
+    import numpy as np
+    import fastla
+
+    # NumPy's C API, as another library would use it to replace the int16 and float64 loops of matmul.
+    capsule = np._core._multiarray_umath._UFUNC_API
+    ctypes.pythonapi.PyCapsule_GetPointer.restype = ctypes.c_void_p
+    ctypes.pythonapi.PyCapsule_GetPointer.argtypes = [ctypes.py_object, ctypes.c_char_p]
+    table = ctypes.cast(ctypes.pythonapi.PyCapsule_GetPointer(capsule, None), ctypes.POINTER(ctypes.c_void_p))
+    LOOP = ctypes.CFUNCTYPE(None, *[ctypes.c_void_p] * 4)
+    replace = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.py_object, ctypes.c_void_p, ctypes.POINTER(ctypes.c_int),
+                                ctypes.POINTER(ctypes.c_void_p))(table[30])
+    state = {"calls": 0}
+
+    def set_loop(number, loop):
+        found = ctypes.c_void_p()
+        assert replace(np.matmul, loop, (ctypes.c_int * 3)(number, number, number), ctypes.byref(found)) == 0
+        return found.value
+
+    def between(args, dims, steps, data):
+        state["calls"] += 1
+        state["below"](args, dims, steps, data)
+
+    theirs = LOOP(between)
+    address = ctypes.cast(theirs, ctypes.c_void_p).value
+    number = np.dtype(np.int16).num
+    small, large = np.array([[3]], np.int16), np.full((20, 20), 3, np.int16)
+
+    def check(expected):
+        before = state["calls"]
+        assert (small @ small)[0, 0] == 9 and ((large @ large) == 180).all()
+        assert state["calls"] - before == expected, (state, before)
+
+    fastla.patch_numpy()
+    state["below"] = LOOP(set_loop(number, address))
+    check(2)
+    fastla.unpatch_numpy()  # theirs stays, and goes on to ours, which goes on to NumPy's
+    check(2)
+    fastla.patch_numpy()
+    check(0)  # ours again, above theirs
+    fastla.unpatch_numpy()
+    check(2)
+    with fastla.patched():
+        pass
+    check(2)
+    print("ok")
+"""
+
+
+def test_who_replaced_a_loop_after_us():
+    assert run_python(CHAIN) == "ok"
 
 
 NUMPYS = """

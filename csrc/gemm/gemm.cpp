@@ -233,7 +233,7 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   const Plan &plan = task.plan;
   const bool share = share_items(plan, task.problem, task.stack, task.threads);
   info->path = plan.path;
-  info->isa = plan.row->isa;
+  info->isa = plan.row->family == Family::floats ? plan.row->isa : chosen_isa();
   info->transposed = plan.transposed;
   info->threads = share ? task.threads : plan.threads;
   info->mr = plan.mr;

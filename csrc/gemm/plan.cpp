@@ -118,8 +118,9 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
 double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
   const KernelRow &row = *plan.row;
   if (p.m == 0 || p.n == 0 || p.k == 0) return 0;
-  const double lanes_flops =
-      2.0 * row.vector_bytes / row.element_size * row.group * 2.0;  // two fma ports
+  // Two fma ports; a complex multiply-add is four, of half as many bytes.
+  const double lanes_flops = 2.0 * row.vector_bytes / row.element_size * row.group *
+                             (row.family == Family::complex ? 1 : 2);
   const double padded = double(p.m) * double(round_up(p.n, row.nr)) * double(p.k) * 2;
   const double compute = padded / lanes_flops;
   const double bytes = (double(p.m) * double(p.k) + double(p.k) * double(p.n)) * row.input_size;

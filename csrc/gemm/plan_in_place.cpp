@@ -1,4 +1,4 @@
-// Integers and complex numbers with operands in place.
+// Integers, complex numbers and float16 with operands in place.
 #include "gemm/plan_parts.hpp"
 
 namespace fastla {
@@ -17,6 +17,8 @@ constexpr int64_t kHalvesElements = 4;
 // Products that are so small are not worth a plan.
 constexpr double kNoPlanWork = 17e3;
 constexpr int64_t kTasksPerThread = 4;
+// Totals of earlier blocks of K of one task.
+constexpr int64_t kTotalsBytes = 256 << 10;
 
 }  // namespace
 
@@ -40,18 +42,26 @@ bool in_place_needs_no_plan(const Problem &p, const KernelRow &row) noexcept {
          in_place_pays(p, row) && !should_transpose(p, row);
 }
 
+// With more than one block of K the sums of the earlier ones wait in scratch: tasks, and columns at a time, are of as many
+// as stay near.
 void block_in_place(const Problem &p, Plan *plan) noexcept {
-  const int64_t nr = plan->row->nr;
-  const int64_t tasks = plan->threads == 1 ? 1 : kTasksPerThread * plan->threads;
-  if (plan->row->family == Family::integers) plan->mr = 1;
+  const KernelRow &row = *plan->row;
+  const int64_t nr = row.nr, tasks = plan->threads == 1 ? 1 : kTasksPerThread * plan->threads;
+  if (row.family != Family::complex) plan->mr = 1;
+  const int64_t row_panels = panel_count(p.m, plan->mr), col_panels = panel_count(p.n, nr);
+  const int64_t near = kTotalsBytes / (nr * row.element_size);  // rows of one panel
+  const bool totals = p.k > plan->kc;
   plan->deal = nr;
-  plan->row_tasks = smaller(tasks, panel_count(p.m, plan->mr));
-  plan->col_tasks = clamp(tasks / plan->row_tasks, 1, panel_count(p.n, nr));
+  plan->row_tasks = smaller(tasks, row_panels);
+  plan->col_tasks = clamp(tasks / plan->row_tasks, 1, col_panels);
+  if (totals) plan->row_tasks = clamp(ceil_div(p.m, near), plan->row_tasks, row_panels);
   plan->tasks = plan->row_tasks * plan->col_tasks;
   plan->mc = part_of(p.m, plan->mr, plan->row_tasks, 0).size();
-  plan->nc = round_up(p.n, nr);
-  if (p.k > plan->kc)
-    plan->totals_bytes = round_up(plan->mc * plan->nc * plan->row->element_size, 64);
+  plan->nc = ceil_div(col_panels, plan->col_tasks) * nr;
+  if (totals) {
+    plan->nc = clamp(near / plan->mc * nr, nr, plan->nc);
+    plan->totals_bytes = round_up(plan->mc * plan->nc * row.element_size, 64);
+  }
   plan->worker_scratch = plan->totals_bytes;
   plan->scratch = plan->worker_scratch * plan->threads;
 }

@@ -148,7 +148,7 @@ template <class T, int MR, int V> void complex_columns_tile(const Block &block, 
                                                             int64_t n) {
   constexpr int nr = V * Simd<T>::lanes / 2;
   constexpr int64_t most = 64;
-  T panel[2 * nr * most];
+  alignas(64) T panel[2 * nr * most];
   Block part = block;
   part.b_step = V * FASTLA_VECTOR_BYTES;
   Tile<T, 2 * MR, V> parts;

@@ -20,7 +20,9 @@ struct Isa {
 };
 
 bool always(const Cpu &) { return true; }
-bool is_zen4(const Cpu &c) { return c.amd && c.l1 <= 32 << 10; }  // Zen 5 has 48 KiB
+[[maybe_unused]] bool is_zen4(const Cpu &c) {
+  return c.amd && c.l1 <= 32 << 10;
+}  // Zen 5 has 48 KiB
 
 // Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
@@ -85,6 +87,7 @@ int current() {
 
 }  // namespace
 
+const char *chosen_isa() noexcept { return kIsas[current()].name; }
 const KernelRow &chosen_row(int dtype) noexcept { return row_of(kIsas[current()], dtype); }
 
 }  // namespace fastla

@@ -88,7 +88,7 @@ struct Block {
   // beyond column n.
   const char *b;
   int64_t b_step, b_panel;
-  int64_t b_col_stride;  // in place; only integers read more than contiguous rows or columns
+  int64_t b_col_stride;  // in place, other than float32 and float64
   // Packed: each tile of a panel of B asks L2 for its share of the next panel, so many bytes at a time; 0: none.
   int64_t b_share;
   // So many bytes further along its rows, down its columns or down a packed panel (one row of A) B is asked for; 0: it
@@ -156,5 +156,6 @@ struct KernelRow {
 
 // The row in force: the forced one, or the best usable one.
 const KernelRow &chosen_row(int dtype) noexcept;
+const char *chosen_isa() noexcept;
 
 }  // namespace fastla

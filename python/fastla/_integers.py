@@ -27,19 +27,21 @@ def matmul_checked(
     threads = num_threads or None
     if overflow == "widen" and out is not None:
         raise ValueError("matmul: overflow='widen' chooses the dtype of the result; it cannot go to out=")
-    if _fits(a, b, np.iinfo(dtype).max):
+    held = out.dtype if out is not None and out.dtype.kind in "iu" else dtype
+    lowest = max(np.iinfo(dtype).min, np.iinfo(held).min)
+    highest = min(np.iinfo(dtype).max, np.iinfo(held).max)
+    if _fits(a, b, highest):
         return _core.matmul(a, b, out, dtype=dtype, num_threads=threads)
     exact = _exact(a, b, threads)
     low, high = (exact.min(), exact.max()) if exact.size else (0, 0)
-    info = np.iinfo(dtype)
     if overflow == "widen":
         return exact.astype(_narrowest(dtype, int(low), int(high)))[()]
-    if low < info.min or high > info.max:
-        at = np.unravel_index(np.argmax((exact < info.min) | (exact > info.max)), exact.shape)
+    if low < lowest or high > highest:
+        at = np.unravel_index(np.argmax((exact < lowest) | (exact > highest)), exact.shape)
         entry = f"[{', '.join(str(int(i)) for i in at)}] " if at else ""
         raise OverflowError(
             f"matmul: a is {a.shape} {a.dtype}, b is {b.shape} {b.dtype}; entry {entry}is {int(exact[at])}, "
-            f"which {dtype} does not hold ({info.min} to {info.max})"
+            f"which {held} does not hold ({lowest} to {highest})"
         )
     result = exact.astype(dtype)
     if out is None:

@@ -21,17 +21,17 @@ _SWITCHES = {"loops": _core.numpy_loops, "operator": _core.numpy_operator}
 def _parts(loops: bool, operator: bool) -> tuple[str, ...]:
     if next(row.isa for row in kernels() if row.chosen) == "generic":
         raise RuntimeError(
-            "patch_numpy: the kernel rows in force are the generic ones, without fused multiply-adds in hardware; "
-            "NumPy's own loops are faster than those"
+            "patch_numpy: the kernel rows in force are the generic ones, for CPUs without fused "
+            "multiply-adds; NumPy's own loops are faster than those"
         )
     return tuple(name for name, wanted in (("loops", loops), ("operator", operator)) if wanted)
 
 
 def _take(parts: tuple[str, ...]) -> None:
     for part in parts:
-        _uses[part] += 1
-        if _uses[part] == 1:
+        if _uses[part] == 0:
             _SWITCHES[part](True)
+        _uses[part] += 1
 
 
 def _give_back(parts: tuple[str, ...]) -> None:
@@ -45,14 +45,15 @@ def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
     """Let NumPy compute its products with fastla, in the whole process.
 
     ``np.matmul``, ``a @ b``, ``np.matvec``, ``np.vecmat``, ``np.vecdot`` and what is built on them
-    (``np.linalg.matrix_power``, ``np.linalg.multi_dot`` in part, most of scikit-learn's products) then have
-    fastla's bits and speed. Everything else about them stays NumPy's: shapes, casting, errors, warnings.
+    (``np.linalg.matrix_power``, most of scikit-learn's products) then have fastla's bits and speed.
+    Everything else about them stays NumPy's: shapes, casting, types of errors, warnings.
 
     Parameters
     ----------
     loops : bool, default True
         Replace the inner loops for float16, float32, float64, complex64, complex128 and integers. Whether a
-        product is fastla's depends on its dtype alone. Left with NumPy are bool, longdouble, object, and
+        product is fastla's depends on its dtype alone (integers of a few rows and columns, whose bits are the
+        same, stay with NumPy's loop, which is sooner done). Left with NumPy are bool, longdouble, object, and
         ``vecmat`` and ``vecdot`` of complex numbers.
     operator : bool, default False
         Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
@@ -69,9 +70,11 @@ def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
 
     Notes
     -----
-    Calls are counted: as many of `unpatch_numpy` end it. Do not patch while other threads are inside of NumPy's
-    products. ``np.dot``, ``np.tensordot`` and ``np.einsum`` without ``optimize`` call BLAS or loops of their own
-    and are not reached. A product of two short float vectors by ``np.vecdot`` takes some 50 ns longer than NumPy's.
+    Calls are counted: as many of `unpatch_numpy` end it. Do not patch while other threads are inside of
+    NumPy's products. ``np.dot``, ``np.tensordot`` and ``np.einsum`` without ``optimize`` call BLAS or loops
+    of their own and are not reached. The dot product of two float vectors, one chain of multiply-adds, takes
+    longer than NumPy's: 55 to 120 ns up to 64 elements, 300 at 256, five times as long at 4096 (Zen 4). A
+    product of 1 x 1 takes 60 ns longer.
 
     Examples
     --------
@@ -162,8 +165,8 @@ def patch_status() -> dict[str, Any]:
     dict
         ``"loops"`` and ``"operator"``, bool: in force. ``"dtypes"``: for the name of each dtype a dict of
         ``"patched"``, ``"calls"`` (of loops, since the process began; one call may compute a stack) and
-        ``"delegated"`` (of them, those that went on to NumPy's loop: tiny ones of integers, which it computes as
-        exactly and sooner; for want of memory; or by somebody who kept ours after it was taken out).
+        ``"delegated"`` (of them, those that went on to NumPy's loop: tiny ones of integers, which it computes
+        as exactly and sooner; for want of memory; or by somebody who kept ours after it was taken out).
 
     Examples
     --------

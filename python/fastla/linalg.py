@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["PackedMatrix", "Plan", "explain", "gemm", "linear", "matmul", "pack"]
 
 
+_FLOATS = ("float16", "float32", "float64", "complex64", "complex128")
+
+
 @dataclass(frozen=True)
 class Plan:
     """How a product will be computed; made by `explain`.
@@ -123,7 +126,7 @@ def explain(
     threads = 0 if num_threads is None else _count(num_threads, "explain")
     x, y = np.asanyarray(a), np.asanyarray(b)
     dtype = np.result_type(x, y)
-    if dtype.name not in ("float32", "float64", "complex64", "complex128") and dtype.kind not in "iu":
+    if dtype.kind not in "iu" and dtype.name not in _FLOATS:
         raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; {dtype} products are NumPy's")
     if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
         raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")

@@ -19,7 +19,7 @@ extern "C" {
 
 /* Of a product. Floating point: of A, B and C. Integers, exact modulo 2^bits: of A, B and C, which are signed or not, the
  * bits being the same; or of A and B, whose C has more bits (S: signed, U: unsigned; first A's, then B's, or both). Only
- * floating point has epilogues, activations and packed operands. */
+ * float32 and float64 have epilogues, activations and packed operands. */
 typedef enum fastla_dtype {
   FASTLA_F32 = 0,
   FASTLA_F64 = 1,
