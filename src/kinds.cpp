@@ -58,7 +58,7 @@ int plain_dtype(int type) {
   }
 }
 
-bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind) {
+bool choose_any_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind) {
   const int at = PyArray_TYPE(a), bt = PyArray_TYPE(b);
   const bool promoted = !asked || asked == Py_None;
   if (promoted && at == bt) {

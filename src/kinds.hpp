@@ -16,7 +16,13 @@ int plain_dtype(int type);
 int64_t type_size(int type);
 
 // By NumPy's promotion, or the dtype asked for (nullptr, None: none is). False with an error set.
-bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind);
+bool choose_any_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind);
+inline bool choose_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *kind) {
+  const int type = PyArray_TYPE(a), dtype = dtype_of(type);
+  if (asked || dtype < 0 || PyArray_TYPE(b) != type) return choose_any_kind(a, b, asked, kind);
+  *kind = {dtype, type, type, type};  // as a rule
+  return true;
+}
 
 // The name of a fastla_dtype: NumPy's, or of A's and B's, and C's where that is another. And back, from any integers'
 // name too; -1: there is none.

@@ -65,15 +65,4 @@ bool widen(PyArrayObject *out, Shapes *s) {
   return true;
 }
 
-fastla_matrix left(PyArrayObject *a, bool vector) {
-  const int n = PyArray_NDIM(a);
-  return {PyArray_DATA(a), vector ? 0 : PyArray_STRIDE(a, n - 2), PyArray_STRIDE(a, n - 1),
-          !PyArray_ISNOTSWAPPED(a)};
-}
-fastla_matrix right(PyArrayObject *b, bool vector) {
-  const int n = PyArray_NDIM(b);
-  return {PyArray_DATA(b), PyArray_STRIDE(b, vector ? 0 : n - 2),
-          vector ? 0 : PyArray_STRIDE(b, n - 1), !PyArray_ISNOTSWAPPED(b)};
-}
-
 }  // namespace fastla_py

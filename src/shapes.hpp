@@ -18,7 +18,15 @@ bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s);
 // shape cannot be had that way.
 bool widen(PyArrayObject *out, Shapes *s);
 
-fastla_matrix left(PyArrayObject *a, bool vector);
-fastla_matrix right(PyArrayObject *b, bool vector);
+inline fastla_matrix left(PyArrayObject *a, bool vector) {
+  const int n = PyArray_NDIM(a);
+  return {PyArray_DATA(a), vector ? 0 : PyArray_STRIDE(a, n - 2), PyArray_STRIDE(a, n - 1),
+          !PyArray_ISNOTSWAPPED(a)};
+}
+inline fastla_matrix right(PyArrayObject *b, bool vector) {
+  const int n = PyArray_NDIM(b);
+  return {PyArray_DATA(b), PyArray_STRIDE(b, vector ? 0 : n - 2),
+          vector ? 0 : PyArray_STRIDE(b, n - 1), !PyArray_ISNOTSWAPPED(b)};
+}
 
 }  // namespace fastla_py

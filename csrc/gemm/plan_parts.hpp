@@ -25,8 +25,8 @@ bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
 bool few_down_columns(const Problem &p, const KernelRow &row) noexcept;
 // The row for the direct paths: the given one or the one it names, or the narrow one of that.
 const KernelRow &direct_row(const Problem &p, const Machine &machine) noexcept;
-// Integers, complex numbers, float16: whether operands could be read in place, whether that pays, and whether it needs no plan;
-// its plan.
+// Integers, complex numbers, float16: whether operands could be read in place, whether that pays, and whether it needs no
+// plan; its plan.
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept;
 bool in_place_pays(const Problem &p, const KernelRow &row) noexcept;
 bool in_place_needs_no_plan(const Problem &p, const KernelRow &row) noexcept;

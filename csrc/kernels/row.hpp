@@ -122,8 +122,7 @@ struct Block {
 };
 
 // Which code is behind a row: floating point has all the paths; integers and complex numbers are packed, or else in loops
-// (integers.hpp) or plain tiles (complex.hpp) over operands in place; float16 is packed,
-// but for tiny products.
+// (integers.hpp) or plain tiles (complex.hpp) over operands in place; float16 is packed, but for tiny products.
 enum class Family { floats, integers, complex, halves };
 
 struct KernelRow {

@@ -94,7 +94,7 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
   }
 
   // Where a step takes a multiplication and an addition: six of these, then six of those. Taking turns they take up to a
-  // fifth longer (Zen 4), or more for want of registers.
+  // fifth longer (Zen 4). It needs six registers, which AVX2 has not.
   template <class At> FASTLA_INLINE void add_products(const At &at, const Vec<T> *bv) {
     constexpr int rows = vectors < 6 ? 6 / vectors : 1;
 #pragma GCC unroll 16
