@@ -37,3 +37,7 @@ Python_add_library(cython_api MODULE WITH_SOABI "${cython_api_c}")
 target_include_directories(cython_api PRIVATE csrc/include src)
 install(TARGETS cython_api LIBRARY DESTINATION fastla)
 install(FILES src/cython_api.pxd DESTINATION fastla)
+
+# What fastla.get_include() names: for C and C++ extension modules, which use the capsule.
+install(FILES csrc/include/fastla/gemm.h csrc/include/fastla/status.h src/capi.h
+        DESTINATION fastla/include/fastla)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from ._config import show_config
+    from ._config import get_include, show_config
     from ._patch import is_patched, patch_numpy, patch_status, patched, unpatch_numpy
     from ._runtime import (
         KernelRow,
@@ -36,6 +36,7 @@ _LAZY = {
     "Plan": "linalg",
     "Roof": "_runtime",
     "explain": "linalg",
+    "get_include": "_config",
     "get_num_threads": "_runtime",
     "is_patched": "_patch",
     "kernels": "_runtime",
@@ -59,6 +60,7 @@ __all__ = [
     "contract_version",
     "explain",
     "gemm",
+    "get_include",
     "get_num_threads",
     "is_patched",
     "kernels",

@@ -9,6 +9,32 @@ from . import __version__, _core, contract_version
 from ._runtime import get_num_threads, kernels
 
 
+def get_include() -> str:
+    """Return the folder that a C compiler must search for ``fastla/capi.h``.
+
+    Returns
+    -------
+    str
+        The folder ``include`` of the installed package, for ``-I`` or ``include_directories``.
+
+    See Also
+    --------
+    numpy.get_include : the same for NumPy's headers.
+
+    Notes
+    -----
+    Nothing is linked: an extension module calls through a table of functions that it finds when it is
+    imported. ``docs/compiled.md`` has a complete one, and what may change between versions.
+
+    Examples
+    --------
+    >>> import os, fastla
+    >>> os.path.basename(fastla.get_include())
+    'include'
+    """
+    return os.path.join(os.path.dirname(_core.__file__), "include")
+
+
 def show_config(mode: str = "stdout") -> dict[str, Any] | None:
     """Show versions, CPU, kernels and thread settings.
 

@@ -1,0 +1,16 @@
+from typing import Final
+
+FASTLA_F32: Final[int]
+FASTLA_F64: Final[int]
+FASTLA_I8: Final[int]
+FASTLA_I16: Final[int]
+FASTLA_I32: Final[int]
+FASTLA_I64: Final[int]
+FASTLA_S8_I32: Final[int]
+FASTLA_U8_I32: Final[int]
+FASTLA_S8U8_I32: Final[int]
+FASTLA_U8S8_I32: Final[int]
+FASTLA_S16_I32: Final[int]
+FASTLA_C64: Final[int]
+FASTLA_C128: Final[int]
+FASTLA_F16: Final[int]
