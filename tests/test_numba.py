@@ -96,14 +96,30 @@ def test_out(rng):
 
 def test_out_beside_and_over_an_operand(rng):
     """Views of one buffer, reversed and shifted: the product of what was there before."""
-    for left, right, target in [(0, 6, 12), (0, 6, 0), (0, 6, 6), (0, 0, 0), (0, 6, 3), (2, 7, 1), (7, 1, 2)]:
-        buffer = random_matrix(rng, (20, 6), np.float64)
-        views = [buffer[start:start + 6] for start in (left, right, target)]
+    n = 60
+    for left, right, target in [(0, n, 2 * n), (0, n, 0), (0, n, n), (0, 0, 0), (0, n, n // 2), (20, 80, 1),
+                                (81, 1, 30)]:
+        buffer = random_matrix(rng, (3 * n, n), np.float64)
+        views = [buffer[start:start + n] for start in (left, right, target)]
         x, y, out = views[0][::-1], views[1][:, ::-1], views[2][::-1]
         want, rest = fastla.matmul(x, y), buffer.copy()
-        rest[target:target + 6] = want[::-1]
+        rest[target:target + n] = want[::-1]
         into(x, y, out)
         assert_same(buffer, rest)
+
+
+def test_where_out_is_written_at_once(rng):
+    """Only where it shares no memory with an operand, by extent, and is aligned."""
+    from fastla.interop._numba_code import is_direct
+    direct = numba.njit(lambda x, y, out: is_direct(x, y, out))
+    raw = np.zeros(3 * 96 + 8, np.uint8)
+    x, y, out = (raw[start:start + 96].view(np.float64).reshape(3, 4)[::-1] for start in (0, 96, 192))
+    assert direct(x, y, out) and direct(y, x, out) and direct(y, out, x)
+    assert not direct(x, y, x) and not direct(x, y, y)
+    for shift, free in [(-8, False), (0, True), (8, True), (1, False), (4, False)]:
+        moved = raw[192 + shift:288 + shift].view(np.float64).reshape(3, 4)[::-1]
+        assert direct(x, y, moved) == direct(y, x, moved) == free, shift
+    assert not direct(x, y[::2], y[1::2]), "between its rows"
 
 
 def test_out_of_other_dimensions(rng):
@@ -204,9 +220,11 @@ def test_threads_without_the_gil(rng):
     """Two threads compute until a third, which needs the GIL for it, tells them to stop."""
     x, told = random_matrix(rng, (8, 8), np.float64), np.zeros(1, np.int64)
     until_told(x, np.zeros((8, 8)), told, 1)
-    outs, most = np.zeros((2, 8, 8)), 2**40
+    outs, most = np.zeros((2, 8, 8)), 20_000_000  # some seconds
     with concurrent.futures.ThreadPoolExecutor() as pool:
         futures = [pool.submit(until_told, x, out, told, most) for out in outs]
+        while not (outs[0].any() and outs[1].any()):
+            time.sleep(0.001)
         told[0] = 1
         assert all(future.result() < most for future in futures)
     for out in outs:
