@@ -4,7 +4,7 @@ Dtypes and numbers of axes are known while a function is compiled: what is wrong
 Sizes are known when it runs, and what is wrong with them is a ValueError. What remains is one call of
 ``fastla.cython_api.gemm_nd``, which needs no GIL.
 
-    matmul(x1, x2, out)  ->  cast to one dtype  ->  shape of the result  ->  _run  ->  result
+    matmul(x1, x2, out)  ->  cast to one dtype  ->  shape of the result  ->  run  ->  result
 
 Compile time is what a user waits for, so what NumPy's functions would take long to compile for
 (broadcast_shapes, broadcast_to, out[...] = c) is a few instructions written here.
