@@ -28,6 +28,13 @@ struct Rectangle {
       run_parts(n * plan.kc, depth_of(n), false, &block);
     }
   }
+  Block one_block() const noexcept {
+    Block block = describe(0, nullptr);
+    block.k = p.k;
+    find_a(0, &block);
+    find_b(0, &block);
+    return block;
+  }
   // Block n of K alone, whose chains then wait in `slot`; and what follows, in the order of the blocks.
   void run_chains(int64_t n, char *slot) const noexcept {
     Block block = describe(n, slot);
@@ -160,8 +167,7 @@ uint32_t run_shared_k(const Plan &plan, const Problem &p, char *scratch) noexcep
 
 }  // namespace
 
-void run_at_once(const Problem &p, const KernelRow &row) noexcept {
-  const bool floats = row.family == Family::floats;
+Block block_at_once(const Problem &p, const KernelRow &row, bool down_columns) noexcept {
   Block block{};
   block.m = p.m;
   block.n = p.n;
@@ -171,11 +177,11 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.a_row_stride = p.a.row_stride;
   block.a_col_stride = p.a.col_stride;
   block.packed = p.panels;
-  block.down_columns = floats && !p.panels && p.b.col_stride != row.element_size;
+  block.down_columns = down_columns;
   block.b = p.panels ? p.panels : p.b.data;
-  block.b_step = p.panels             ? row.nr * row.element_size
-                 : block.down_columns ? p.b.col_stride
-                                      : p.b.row_stride;
+  block.b_step = p.panels       ? row.nr * row.element_size
+                 : down_columns ? p.b.col_stride
+                                : p.b.row_stride;
   block.b_col_stride = p.b.col_stride;
   block.b_panel = p.panels ? p.k * block.b_step : row.nr * p.b.col_stride;
   block.c = p.c;
@@ -183,9 +189,27 @@ void run_at_once(const Problem &p, const KernelRow &row) noexcept {
   block.c_col_stride = p.c_col_stride;
   block.c_size = row.output_size;
   block.finish = p.finish;
-  block.plain = floats && !p.panels && !block.down_columns;
+  return block;
+}
+
+void run_at_once(const Problem &p, const KernelRow &row) noexcept {
+  const bool floats = row.family == Family::floats;
+  const bool down = floats && !p.panels && p.b.col_stride != row.element_size;
+  Block block = block_at_once(p, row, down);
+  block.plain = floats && !p.panels && !down;
   block.panels = block.plain ? 1 : panel_count(p.m, row.mr);
   row.block(block);
+}
+
+bool is_one_block(const Plan &plan, const Problem &p) noexcept {
+  return plan.path != FASTLA_PATH_PACKED && plan.tasks == 1 && plan.scratch == 0 &&
+         plan.nc >= p.n && p.m > 0 && plan.k_blocks(p.k) == 1;
+}
+
+Block one_block_of(const Plan &plan, const Problem &p) noexcept {
+  Rectangle all = rectangle(plan, p, nullptr, {0, p.m});
+  all.cols = p.n;
+  return all.one_block();
 }
 
 uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept {

@@ -135,7 +135,8 @@ template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm 
   task->threads = threads_for(d, p, s.count, row.element_size, warm);
   const Machine machine{&row, cpu().l2, cpu().l3, task->threads,
                         forced_path.load(std::memory_order_relaxed)};
-  const fastla_status status = make_plan(p, machine, &task->plan);
+  const fastla_status status =
+      plan_items(p, s, machine, &task->plan) ? FASTLA_OK : make_plan(p, machine, &task->plan);
   task->plan.transposed = transposed;
   return status;
 }

@@ -9,6 +9,11 @@ uint32_t run_packed(const Plan &plan, const Problem &problem, char *scratch) noe
 uint32_t run_direct(const Plan &plan, const Problem &problem, char *scratch) noexcept;
 // What needs no plan (plan_parts.hpp).
 void run_at_once(const Problem &problem, const KernelRow &row) noexcept;
+// All of it as one block, with operands in place.
+Block block_at_once(const Problem &problem, const KernelRow &row, bool down_columns) noexcept;
+// Whether a product on a direct path is one block and needs no scratch; it.
+bool is_one_block(const Plan &plan, const Problem &problem) noexcept;
+Block one_block_of(const Plan &plan, const Problem &problem) noexcept;
 
 inline uint32_t run(const Plan &plan, const Problem &problem, char *scratch) noexcept {
   return plan.path == FASTLA_PATH_PACKED ? run_packed(plan, problem, scratch)

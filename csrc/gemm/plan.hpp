@@ -59,6 +59,7 @@ struct Plan {
   int64_t scratch;         // bytes of the call
   bool along_rows;         // Block::along_rows
   bool c_near;             // Block::c_near
+  bool items;              // a stack's items by a kernel of their own
 
   // The packed path.
   bool totals_in_c;     // sums of earlier blocks wait in C; otherwise in scratch

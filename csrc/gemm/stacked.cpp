@@ -19,16 +19,41 @@ void drop_axis(Stack *s, int axis) {
   --s->ndim;
 }
 
-Problem item(const Problem &problem, const Stack &s, int64_t index) {
-  Problem p = problem;
-  for (int i = s.ndim - 1; i >= 0; --i) {
-    const int64_t at = index % s.shape[i];
-    index /= s.shape[i];
-    p.a.data += at * s.a[i];
-    p.b.data += at * s.b[i];
-    p.c += at * s.c[i];
+// Items [begin, end) as runs along the innermost axis: body(first, count), first being the problem of the run's first.
+template <class Body>
+void for_runs(const Problem &problem, const Stack &s, int64_t begin, int64_t end, Body &&body) {
+  const int inner = s.ndim - 1;
+  for (int64_t index = begin, count; index < end; index += count) {
+    Problem p = problem;
+    int64_t rest = index;
+    for (int i = inner; i >= 0; --i) {
+      const int64_t at = rest % s.shape[i];
+      rest /= s.shape[i];
+      p.a.data += at * s.a[i];
+      p.b.data += at * s.b[i];
+      p.c += at * s.c[i];
+    }
+    count = smaller(end - index, s.shape[inner] - index % s.shape[inner]);
+    body(p, count);
   }
-  return p;
+}
+
+void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t begin, int64_t end,
+              char *scratch, uint32_t *flags) noexcept {
+  const int inner = s.ndim - 1;
+  const int64_t a = s.a[inner], b = s.b[inner], c = s.c[inner];
+  const bool one_block = !plan.items && is_one_block(plan, problem);
+  for_runs(problem, s, begin, end, [&](Problem p, int64_t count) {
+    if (plan.items) return plan.row->items({block_at_once(p, *plan.row, plan.down_columns), count, a, b, c});
+    if (one_block) {
+      Block block = one_block_of(plan, p);
+      for (int64_t i = 0; i < count; ++i, block.a += a, block.b += b, block.c += c)
+        plan.row->block(block);
+      return;
+    }
+    for (int64_t i = 0; i < count; ++i, p.a.data += a, p.b.data += b, p.c += c)
+      *flags |= run(plan, p, scratch);
+  });
 }
 
 }  // namespace
@@ -48,6 +73,36 @@ void fold_stack(Stack *s, Problem *p) noexcept {
   for (int i = 0; i < s->ndim; ++i) s->count *= s->shape[i];
 }
 
+// The kernels for stacks have tiles for so many rows and columns; and longer items pay for a block of their own.
+constexpr int64_t kItemSide = 16, kItemDepth = 64;
+
+bool plan_items(const Problem &p, const Stack &s, const Machine &machine, Plan *plan) noexcept {
+  const KernelRow &packed = *machine.row, &wide = packed.direct ? *packed.direct : packed;
+  if (!wide.items || s.count < 2 || machine.forced_path || p.panels || p.finish) return false;
+  if (p.m < 1 || p.m > kItemSide || p.n < 1 || p.n > kItemSide || p.k < 1 || p.k > kItemDepth)
+    return false;
+  const int64_t size = wide.element_size;
+  if (p.a.swapped || p.b.swapped || (p.n > 1 && p.c_col_stride != size)) return false;
+  const bool quads = wide.vector_bytes >= 4 * size;
+  const bool down = quads && p.b.row_stride == size && p.a.col_stride == size &&
+                    (p.n == 1 || p.b.col_stride != size);
+  const bool narrow = !down && wide.narrow && p.n * size <= wide.narrow->vector_bytes;
+  const KernelRow &row = narrow ? *wide.narrow : wide;
+  if (!down && ((p.n > 1 && p.b.col_stride != size) || p.n * size > 2 * row.vector_bytes))
+    return false;
+  *plan = {};
+  plan->path = FASTLA_PATH_DIRECT;
+  plan->row = &row;
+  plan->items = true;
+  plan->down_columns = down;
+  plan->threads = 1;
+  plan->kc = kBlockLength;
+  plan->mr = plan->mc = p.m;
+  plan->nc = p.n;
+  plan->tasks = 1;
+  return true;
+}
+
 bool share_items(const Plan &plan, const Problem &p, const Stack &s, int threads) noexcept {
   const double work = double(p.m) * double(p.n) * double(p.k) * double(s.count);
   return threads > 1 && plan.threads == 1 && s.count > 1 && work > kWorkPerTask * 4;
@@ -63,9 +118,8 @@ uint32_t run_stacked(const Plan &plan, const Problem &p, const Stack &s, int thr
   // One task alone stays outside of parallel_for: its items may use the threads themselves.
   const auto run_items = [&](int64_t task, int worker) {
     uint32_t flags = 0;  // of an item's helpers: none where items are shared
-    const int64_t end = smaller(s.count, (task + 1) * per_task);
-    for (int64_t i = task * per_task; i < end; ++i)
-      flags |= run(plan, item(p, s, i), scratch + worker * plan.scratch);
+    run_some(plan, p, s, task * per_task, smaller(s.count, (task + 1) * per_task),
+             scratch + worker * plan.scratch, &flags);
     return flags;
   };
   if (!share) return run_items(0, 0);

@@ -16,6 +16,10 @@ struct Stack {
 // Drops axes of length 1, and folds axes along which only A and C move row by row into m.
 void fold_stack(Stack *stack, Problem *problem) noexcept;
 
+// Whether small products are better computed by a kernel for stacks of them, and its plan.
+bool plan_items(const Problem &problem, const Stack &stack, const Machine &machine,
+                Plan *plan) noexcept;
+
 // Most threads that share a stack: bounds the scratch.
 constexpr int kMaxSharers = 256;
 

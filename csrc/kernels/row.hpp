@@ -121,6 +121,16 @@ struct Block {
   int64_t row0, col0;
 };
 
+// A stack of small products (items.hpp): that of the first one, with operands in place; all the others lie so many
+// bytes further each. Rows of B contiguous, or (down_columns) its columns and rows of A; columns of C contiguous.
+struct Items {
+  Block block;
+  int64_t count;
+  int64_t a_next, b_next, c_next;
+};
+// Rows of A that take B's contiguous columns together.
+static constexpr int64_t kItemColumnRows = 4;
+
 // Which code is behind a row: floating point has all the paths; integers and complex numbers are packed, or else in loops
 // (integers.hpp) or plain tiles (complex.hpp) over operands in place; float16 is packed, but for tiny products.
 enum class Family { floats, integers, complex, halves };
@@ -150,6 +160,7 @@ struct KernelRow {
   // Others: 1 and none.
   int input_size, output_size;  // of an element of A or B, and of C
   int group, a_head;
+  void (*items)(const Items &items);  // float32 and float64
   int64_t panel_steps(int64_t k) const { return group == 1 ? k : (k + group - 1) / group; }
 };
 

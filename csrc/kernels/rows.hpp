@@ -2,6 +2,7 @@
 // ...) sets FASTLA_VECTOR_BYTES and includes this file.
 #pragma once
 #include "kernels/columns.hpp"
+#include "kernels/items.hpp"
 #include "kernels/lines.hpp"
 #include "kernels/pack.hpp"
 #include "kernels/plain.hpp"
@@ -260,7 +261,8 @@ constexpr KernelRow make_row(const char *isa, int dtype, void (*block)(const Blo
                    sizeof(T),
                    sizeof(T),
                    1,
-                   0};
+                   0,
+                   &run_items<T>};
 }
 template <class T, int MR, int NV>
 constexpr KernelRow make_row(const char *isa, int dtype, const KernelRow *narrow = nullptr) {
