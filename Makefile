@@ -21,7 +21,7 @@ compiler := $(if $(filter default,$(origin CXX)),c++,$(CXX))
 
 sources := CMakeLists.txt pyproject.toml \
            $(shell find cmake csrc src python -type f -not -path '*/__pycache__/*' 2>/dev/null)
-cxx_files := $(shell find csrc src tests/native -name '*.[ch]pp' -o -name '*.h' 2>/dev/null)
+cxx_files := $(shell find csrc src tests/native -name '*.[ch]pp' -o -name '*.[ch]' 2>/dev/null)
 
 # --no-build-isolation: the tools in .venv build it, so that the compiled objects stay valid from
 # one run to the next.

@@ -41,3 +41,13 @@ install(FILES src/cython_api.pxd DESTINATION fastla)
 # What fastla.get_include() names: for C and C++ extension modules, which use the capsule.
 install(FILES csrc/include/fastla/gemm.h csrc/include/fastla/status.h src/capi.h
         DESTINATION fastla/include/fastla)
+
+# The library of BLAS routines that `python -m fastla run --blas` loads before NumPy. In C: what it
+# needs comes into the process's global scope with it, so that is libc alone.
+file(GLOB blas_sources CONFIGURE_DEPENDS src/blas/*.c)
+add_library(fastla_blas MODULE ${blas_sources})
+fastla_flags(fastla_blas)
+set_target_properties(fastla_blas PROPERTIES C_STANDARD 11 C_STANDARD_REQUIRED ON C_EXTENSIONS OFF)
+target_include_directories(fastla_blas PRIVATE csrc/include src)
+target_link_libraries(fastla_blas PRIVATE ${CMAKE_DL_LIBS})
+install(TARGETS fastla_blas LIBRARY DESTINATION fastla)

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 ROOT = pathlib.Path(__file__).parents[1]
-CODE = {".py", ".pyi", ".pyx", ".pxd", ".cpp", ".hpp", ".h", ".cmake"}
+CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cpp", ".hpp", ".h", ".cmake"}
 if not (ROOT / "csrc").is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)
 
@@ -39,7 +39,7 @@ def includes(path):
 
 
 def sources(folder):
-    return sorted(p for p in (ROOT / folder).rglob("*") if p.suffix in {".cpp", ".hpp", ".h"})
+    return sorted(p for p in (ROOT / folder).rglob("*") if p.suffix in {".c", ".cpp", ".hpp", ".h"})
 
 
 @pytest.mark.parametrize("layer", LAYERS)

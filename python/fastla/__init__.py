@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -98,4 +99,8 @@ if "threadpoolctl" in sys.modules:
 else:
     from .interop import _on_import
 
-    _on_import.call("threadpoolctl", f"{__name__}.interop.threadpoolctl")
+    _on_import.call("threadpoolctl", lambda: importlib.import_module(".interop.threadpoolctl", __name__))
+
+# Under python -m fastla run.
+if "FASTLA_RUN" in os.environ:
+    importlib.import_module("._run", __name__).patch()

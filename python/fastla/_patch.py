@@ -6,25 +6,28 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from . import _core
+from . import _blas, _core
 from ._runtime import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.Lock()
-_uses = {"loops": 0, "operator": 0}
+_uses = {"loops": 0, "operator": 0, "blas": 0}
 _explicit: list[tuple[str, ...]] = []  # what each patch_numpy() that is not undone has patched
-_SWITCHES = {"loops": _core.numpy_loops, "operator": _core.numpy_operator}
+_SWITCHES = {"loops": _core.numpy_loops, "operator": _core.numpy_operator, "blas": _blas.switch}
 
 
-def _parts(loops: bool, operator: bool) -> tuple[str, ...]:
+def _parts(loops: bool, operator: bool, blas: bool) -> tuple[str, ...]:
     if next(row.isa for row in kernels() if row.chosen) == "generic":
         raise RuntimeError(
             "patch_numpy: the kernel rows in force are the generic ones, for CPUs without fused "
             "multiply-adds; NumPy's own loops are faster than those"
         )
-    return tuple(name for name, wanted in (("loops", loops), ("operator", operator)) if wanted)
+    if blas:
+        _blas.check()
+    wanted = {"loops": loops, "operator": operator, "blas": blas}
+    return tuple(name for name in wanted if wanted[name])
 
 
 def _take(parts: tuple[str, ...]) -> None:
@@ -41,7 +44,7 @@ def _give_back(parts: tuple[str, ...]) -> None:
             _SWITCHES[part](False)
 
 
-def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
+def patch_numpy(*, loops: bool = True, operator: bool = False, blas: bool = False) -> None:
     """Let NumPy compute its products with fastla, in the whole process.
 
     ``np.matmul``, ``a @ b``, ``np.matvec``, ``np.vecmat``, ``np.vecdot`` and what is built on them
@@ -58,11 +61,16 @@ def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
     operator : bool, default False
         Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
         product more than the product itself. It relies on a slot of NumPy's type that is not part of its API.
+    blas : bool, default False
+        Compute the GEMM, GEMV and SYRK routines of BLAS that NumPy and SciPy call, for ``np.dot``,
+        ``np.inner``, ``np.tensordot``, ``scipy.linalg.blas`` and others. Only in a process that
+        ``python -m fastla run --blas`` started.
 
     Raises
     ------
     RuntimeError
-        If the CPU, or `use_isa`, leaves only the generic kernels.
+        If the CPU, or `use_isa`, leaves only the generic kernels. With ``blas=True``: in any other process,
+        and where NumPy's BLAS is not that of its wheels.
 
     See Also
     --------
@@ -71,10 +79,10 @@ def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
     Notes
     -----
     Calls are counted: as many of `unpatch_numpy` end it. Do not patch while other threads are inside of
-    NumPy's products. ``np.dot``, ``np.tensordot`` and ``np.einsum`` without ``optimize`` call BLAS or loops
-    of their own and are not reached. The dot product of two float vectors, one chain of multiply-adds, takes
-    longer than NumPy's: 55 to 120 ns up to 64 elements, 300 at 256, five times as long at 4096 (Zen 4). A
-    product of 1 x 1 takes 60 ns longer.
+    NumPy's products. ``np.dot`` and ``np.tensordot`` call BLAS and are reached with ``blas=True`` alone,
+    ``np.einsum`` without ``optimize`` has loops of its own and is not reached. The dot product of two
+    float vectors, one chain of multiply-adds, takes longer than NumPy's: 55 to 120 ns up to 64 elements, 300
+    at 256, five times as long at 4096 (Zen 4). A product of 1 x 1 takes 60 ns longer.
 
     Examples
     --------
@@ -90,7 +98,7 @@ def patch_numpy(*, loops: bool = True, operator: bool = False) -> None:
     False
     """
     with _lock:
-        parts = _parts(loops, operator)
+        parts = _parts(loops, operator, blas)
         _take(parts)
         _explicit.append(parts)
 
@@ -111,12 +119,12 @@ def unpatch_numpy() -> None:
 
 
 @contextmanager
-def patched(*, loops: bool = True, operator: bool = False) -> Iterator[None]:
+def patched(*, loops: bool = True, operator: bool = False, blas: bool = False) -> Iterator[None]:
     """NumPy patched as by `patch_numpy`, for a ``with`` block. The whole process is: all its threads.
 
     Parameters
     ----------
-    loops, operator : bool
+    loops, operator, blas : bool
         As of `patch_numpy`.
 
     Raises
@@ -132,7 +140,7 @@ def patched(*, loops: bool = True, operator: bool = False) -> Iterator[None]:
     True
     """
     with _lock:
-        parts = _parts(loops, operator)
+        parts = _parts(loops, operator, blas)
         _take(parts)
     try:
         yield
@@ -163,16 +171,20 @@ def patch_status() -> dict[str, Any]:
     Returns
     -------
     dict
-        ``"loops"`` and ``"operator"``, bool: in force. ``"dtypes"``: for the name of each dtype a dict of
-        ``"patched"``, ``"calls"`` (of loops, since the process began; one call may compute a stack) and
-        ``"delegated"`` (of them, those that went on to NumPy's loop: tiny ones of integers, which it computes
-        as exactly and sooner; for want of memory; or by somebody who kept ours after it was taken out).
+        ``"loops"``, ``"operator"`` and ``"blas"``, bool: in force. ``"dtypes"``: for the name of each dtype
+        a dict of ``"patched"``, ``"calls"`` (of loops, since the process began; one call may compute a stack)
+        and ``"delegated"`` (of them, those that went on to NumPy's loop: tiny ones of integers, which it
+        computes as exactly and sooner; for want of memory; or by somebody who kept ours after it was taken
+        out).
+        ``"routines"``: for the name of each BLAS routine (``"dgemm"``) its ``"calls"`` while ``"blas"`` was
+        in force and ``"delegated"``, those of them that the old BLAS computed; empty in a process that
+        ``python -m fastla run --blas`` has not started.
 
     Examples
     --------
     >>> import fastla
     >>> sorted(fastla.patch_status())
-    ['dtypes', 'loops', 'operator']
+    ['blas', 'dtypes', 'loops', 'operator', 'routines']
     """
     dtypes: dict[str, dict[str, Any]] = {}
     for _, dtype, on, calls, delegated in _core.numpy_loop_status():
@@ -180,4 +192,4 @@ def patch_status() -> dict[str, Any]:
         entry["patched"] |= on
         entry["calls"] += calls
         entry["delegated"] += delegated
-    return {"loops": _uses["loops"] > 0, "operator": _uses["operator"] > 0, "dtypes": dtypes}
+    return {**{part: uses > 0 for part, uses in _uses.items()}, "dtypes": dtypes, "routines": _blas.counts()}

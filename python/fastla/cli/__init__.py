@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from .. import __version__
@@ -10,13 +11,19 @@ from .. import __version__
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return the exit status."""
+    words = sys.argv[1:] if argv is None else argv
+    if words[:1] == ["run"]:  # what it runs has arguments of its own
+        from .run import run
+
+        run(words[1:])
     parser = argparse.ArgumentParser(prog="python -m fastla", description="Fast, exact-by-contract products.")
     parser.add_argument("--version", action="version", version=f"fastla {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="versions, CPU, kernels, thread settings")
+    commands.add_parser("run", help="run a program with NumPy patched", add_help=False)
     roof = commands.add_parser("roof", help="measure peak multiply-add rate and memory bandwidth")
     roof.add_argument("--threads", type=int, default=None)
-    args = parser.parse_args(argv)
+    args = parser.parse_args(words)
     if args.command == "info":
         from .._config import show_config
 
