@@ -30,8 +30,8 @@ def check() -> None:
         )
     if not library.fastla_blas_reaches():
         raise RuntimeError(
-            "patch_numpy: blas=True reaches nothing here: NumPy has not the OpenBLAS of its wheels "
-            "(numpy.show_config() says which BLAS it has), so that nothing is interposed"
+            "patch_numpy: blas=True reaches nothing here: this NumPy does not call the OpenBLAS of NumPy's "
+            "wheels (numpy.show_config() says which BLAS it calls), so that nothing is interposed"
         )
 
 

@@ -54,5 +54,4 @@ def run(words: Sequence[str]) -> NoReturn:
     if sys.flags.ignore_environment or sys.flags.no_site:
         parser.error("takes PYTHONPATH and sitecustomize, which Python leaves out with -E, -I and -S")
     parts = [name for name in ("loops", "operator", "blas") if getattr(options, name)]
-    sys.stdout.flush()
     os.execve(sys.executable, [sys.executable, *_options_of_python(), *program], _environment(parts))
