@@ -104,10 +104,12 @@ def test_scipy(tmp_path):
                 assert np.allclose(got, want + 2 * keep(c), atol=1e-2)
         a, b = draw((20, 300), "D"), draw((300, 30), "D")
         before = count("zgemm")[1]
-        for got, want in [(blas.zgemm(2j, a, b), 2j * (a @ b)), (blas.zgemm(1, a.T, b, trans_a=1), a @ b),
+        for got, want in [(blas.zgemm(1 + 2j, a, b), (1 + 2j) * (a @ b)), (blas.zgemm(2, a, b), 2 * (a @ b)),
+                          (blas.zgemm(1, a, b, 1j, a[:, :30]), a @ b + 1j * a[:, :30]),
+                          (blas.zgemm(1, a.T, b, trans_a=1), a @ b),
                           (blas.zgemm(1, a.conj().T, b, trans_a=2), a @ b)]:
             assert np.allclose(got, want)
-        assert count("zgemm")[1] == before + 2 * ours
+        assert count("zgemm")[1] == before + 4 * ours
     """)
 
 
