@@ -1,7 +1,7 @@
 // The hot calls' table entries with their docstrings (numpydoc). Included once, by core.cpp.
 FASTLA_HOT(
     matmul,
-    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', overflow='wrap', num_threads=None, **kwargs)
+    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', overflow='wrap', semiring='or', num_threads=None, **kwargs)
 --
 
 Matrix product with the semantics of `numpy.matmul` and bits that never change.
@@ -10,8 +10,8 @@ Parameters
 ----------
 x1, x2 : array_like
     Operands, (..., m, k) and (..., k, n); one-dimensional ones as in NumPy. float16, float32,
-    float64, complex64, complex128 and integers of 8 to 64 bits (also of mixed types that promote to them) are
-    computed here; every other dtype, subclasses and objects with ``__array_ufunc__`` go to
+    float64, complex64, complex128, bool, integers of 8 to 64 bits (also of mixed types that promote to them) and
+    ml_dtypes' bfloat16 are computed here; every other dtype, subclasses and objects with ``__array_ufunc__`` go to
     `numpy.matmul`. x2 may be a `PackedMatrix`.
 out : ndarray, optional
     Where to put the result: of its shape, and of a dtype it can be cast to ('same_kind'). It may
@@ -25,6 +25,9 @@ overflow : {'wrap', 'raise', 'widen'}, default 'wrap'
     Where an integer of the result does not fit its dtype: keep the lowest bits, as NumPy does; raise
     an error that names the first such entry; or return the narrowest wider dtype of the same kind that
     holds all entries, in the end Python's integers (`object`). Floating point has infinities instead.
+semiring : {'or', 'xor', 'count'}, default 'or'
+    What is made of the ANDs of bool: their OR, as NumPy has it; their exclusive OR; or how many are true,
+    as `numpy.intp`. Only for arrays of bool.
 num_threads : int, optional
     Threads to use at most, instead of `get_num_threads()`.
 **kwargs
@@ -53,7 +56,8 @@ Notes
 blocks of 512, the block sums added in order; so its bits do not depend on
 threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
 gamma(k) abs(x1) @ abs(x2). float16 is summed in
-float32; complex numbers have four chains. Integers are exact modulo 2^bits. Scratch memory is at most some tens of
+float32; so is bfloat16, with subnormal numbers taken for 0 and without floating-point warnings, and its products
+are float32, as NumPy's are, unless ``dtype`` says otherwise; complex numbers have four chains. Integers are exact modulo 2^bits. Scratch memory is at most some tens of
 megabytes.
 
 'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing

@@ -11,9 +11,10 @@
 namespace fastla_py {
 namespace {
 
-enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kOverflow, kThreads, kSlots };
+enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kOverflow, kSemiring, kThreads, kSlots };
 const char *const kNames[kSlots] = {"x1",        "x2",       "out",        "dtype",
-                                    "precision", "overflow", "num_threads"};
+                                    "precision", "overflow", "semiring",
+                                    "num_threads"};
 
 // What only the ufunc machinery understands.
 bool is_ufunc_keyword(const char *name) {
@@ -40,7 +41,7 @@ PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, i);
     const int slot = kSignature.names.find(name);
-    if (slot == kPrecision || slot == kOverflow || slot == kThreads) continue;
+    if (slot == kPrecision || slot == kOverflow || slot == kSemiring || slot == kThreads) continue;
     if (PyDict_SetItem(keywords.get(), name, args[nargs + i]) < 0) return nullptr;
   }
   return PyObject_Call(numpy_matmul(), positional.get(), keywords.get());
@@ -88,49 +89,6 @@ OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int type, S
   return castable ? kOurs : kNumPys;
 }
 
-bool multiply(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes &s, int dtype,
-              int threads) {
-  fastla_gemm_desc desc;
-  fastla_gemm_desc_init(&desc);
-  desc.dtype = dtype;
-  desc.m = s.m;
-  desc.n = s.n;
-  desc.k = s.k;
-  desc.a = left(a, s.a_vector);
-  desc.b = right(b, s.b_vector);
-  desc.c = PyArray_DATA(c);
-  int axis = s.batch_ndim;
-  const int64_t size = PyArray_ITEMSIZE(c);
-  desc.c_row_stride = s.a_vector ? size * s.n : PyArray_STRIDE(c, axis++);
-  desc.c_col_stride = s.b_vector ? size : PyArray_STRIDE(c, axis);
-  desc.num_threads = threads;
-  int64_t shape[NPY_MAXDIMS], as[NPY_MAXDIMS], bs[NPY_MAXDIMS], cs[NPY_MAXDIMS];
-  double count = 1;
-  for (int i = 0; i < s.batch_ndim; ++i) {
-    shape[i] = s.dims[i];
-    as[i] = s.a_strides[i];
-    bs[i] = s.b_strides[i];
-    cs[i] = PyArray_STRIDE(c, i);
-    count *= static_cast<double>(shape[i]);
-  }
-  desc.batch_ndim = s.batch_ndim;
-  desc.batch_shape = shape;
-  desc.a_batch_strides = as;
-  desc.b_batch_strides = bs;
-  desc.c_batch_strides = cs;
-  const double work =
-      static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * count;
-  uint32_t flags = 0;
-  const fastla_status status = run_gemm(desc, work, &flags);
-  if (status == FASTLA_OK) return report_flags(flags);
-  const Ref x = shape_text(a), y = shape_text(b);
-  if (x && y) {
-    Ref text(PyUnicode_FromFormat("a is %U, b is %U", x.get(), y.get()));
-    if (text) set_status_error(status, "matmul", text.get());
-  }
-  return false;
-}
-
 // -1 with an error set.
 int parse_overflow(PyObject *value) {
   static const char *const text[] = {"wrap", "raise", "widen"};
@@ -140,6 +98,30 @@ int parse_overflow(PyObject *value) {
     PyErr_Format(PyExc_ValueError, "matmul: overflow is %R; it must be 'wrap', 'raise' or 'widen'",
                  value);
   return i;
+}
+
+// The sum of products of bool; -1 with an error set.
+enum Semiring { kOr, kXor, kCount };
+int parse_semiring(PyObject *value) {
+  static const char *const text[] = {"or", "xor", "count"};
+  static const Names names(text);
+  const int i = value ? names.find(value) : kOr;
+  if (i < 0)
+    PyErr_Format(PyExc_ValueError, "matmul: semiring is %R; it must be 'or', 'xor' or 'count'",
+                 value);
+  return i;
+}
+
+// Counts are exact products of bytes, with 32 bits; in the end they have NumPy's type for counts.
+bool choose_semiring(int semiring, PyArrayObject *a, PyArrayObject *b, Kind *kind) {
+  if (kind->dtype != FASTLA_BOOL_OR) {
+    PyErr_Format(PyExc_TypeError, "matmul: semiring= is for arrays of bool; x1 is %R, x2 is %R",
+                 PyArray_DESCR(a), PyArray_DESCR(b));
+    return false;
+  }
+  if (semiring == kXor) kind->dtype = FASTLA_BOOL_XOR;
+  if (semiring == kCount) *kind = {FASTLA_U8_I32, NPY_BOOL, NPY_BOOL, NPY_INT32};
+  return true;
 }
 
 // Integers that must not wrap: fastla._integers has what that takes beside products.
@@ -171,7 +153,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   const int threads = parse_threads("matmul", slot[kThreads]);
   if (threads < 0) return nullptr;
   const int overflow = parse_overflow(slot[kOverflow]);
-  if (overflow < 0) return nullptr;
+  const int semiring = overflow < 0 ? -1 : parse_semiring(slot[kSemiring]);
+  if (semiring < 0) return nullptr;
   PyObject *out = slot[kOut];
   // As a keyword, out may be a tuple of one.
   if (out && nargs <= kOut && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1)
@@ -184,6 +167,13 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   }
   // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc, but not what may not wrap.
   const auto to_numpy = [&](bool may_wrap) -> PyObject * {
+    if (slot[kSemiring]) {
+      PyErr_Format(PyExc_TypeError,
+                   "matmul: semiring= takes exact arrays of bool and no ufunc keywords; x1 is "
+                   "%.100s, x2 is %.100s",
+                   Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
+      return nullptr;
+    }
     if (overflow == kWrap || !may_wrap) return delegate(args, nargs, kwnames);
     PyErr_Format(PyExc_TypeError,
                  "matmul: overflow=%R takes exact arrays in native byte order and no ufunc "
@@ -202,14 +192,16 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   Kind kind;
   if (!choose_kind(a.array(), b.array(), slot[kDtype], &kind)) return nullptr;
   if (kind.dtype < 0) return to_numpy(PyTypeNum_ISINTEGER(kind.c));
+  if (slot[kSemiring] && !choose_semiring(semiring, a.array(), b.array(), &kind)) return nullptr;
+  const bool counts = semiring == kCount;
   Shapes shapes;
   if (!resolve(a.array(), b.array(), &shapes)) return nullptr;
   if (out) {
-    const OutKind whose = check_out(a.array(), b.array(), out, kind.c, &shapes);
+    const OutKind whose = check_out(a.array(), b.array(), out, counts ? NPY_INTP : kind.c, &shapes);
     if (whose == kError) return nullptr;
-    if (whose == kNumPys) return delegate(args, nargs, kwnames);
+    if (whose == kNumPys) return to_numpy(true);
   }
-  if (overflow != kWrap && PyTypeNum_ISINTEGER(kind.c))
+  if (overflow != kWrap && PyTypeNum_ISINTEGER(kind.c) && !counts)
     return multiply_checked(a.get(), b.get(), out, kind.c, slot[kOverflow], threads);
   auto *given = reinterpret_cast<PyArrayObject *>(out);
   const bool direct = out && is_direct(given, kind.c) && !may_overlap(given, a.array()) &&
@@ -223,8 +215,10 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   Target target{
       direct ? Ref::borrow(out) : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, kind.c)), out};
   if (!target.array) return nullptr;
-  if (!multiply(a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads))
+  if (!multiply("matmul", a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads))
     return nullptr;
+  if (counts && !out) target.array = as_type(target.array.array(), NPY_INTP);
+  if (!target.array) return nullptr;
   return finish(target);
 }
 

@@ -1,11 +1,12 @@
 #include "kinds.hpp"
 
+#include <atomic>
 #include <cstring>
 
 namespace fastla_py {
 namespace {
 
-const char *const kNames[FASTLA_DTYPES] = {"float32",
+const char *const kNames[FASTLA_ALL_DTYPES] = {"float32",
                                            "float64",
                                            "int8",
                                            "int16",
@@ -18,7 +19,28 @@ const char *const kNames[FASTLA_DTYPES] = {"float32",
                                            "int16->int32",
                                            "complex64",
                                            "complex128",
-                                           "float16"};
+                                           "float16",
+                                           "bfloat16",
+                                           "bfloat16->float32",
+                                           "bool",
+                                           "bool xor"};
+
+// ml_dtypes' bfloat16 has a number of its own in each process.
+bool is_bfloat16(int type) {
+  static std::atomic<int> known{-1};  // the last one seen to be it
+  if (type < NPY_USERDEF) return false;
+  if (type == known.load(std::memory_order_relaxed)) return true;
+  PyArray_Descr *descr = PyArray_DescrFromType(type);
+  if (!descr) {
+    PyErr_Clear();
+    return false;
+  }
+  const char *name = descr->typeobj->tp_name, *dot = std::strrchr(name, '.');
+  const bool is = std::strcmp(dot ? dot + 1 : name, "bfloat16") == 0 && PyDataType_ELSIZE(descr) == 2;
+  Py_DECREF(descr);
+  if (is) known.store(type, std::memory_order_relaxed);
+  return is;
+}
 
 bool is_8_bits(int type) { return type == NPY_BYTE || type == NPY_UBYTE; }
 
@@ -44,6 +66,8 @@ int plain_dtype(int type) {
   if (type == NPY_CFLOAT) return FASTLA_C64;
   if (type == NPY_CDOUBLE) return FASTLA_C128;
   if (type == NPY_HALF) return FASTLA_F16;
+  if (type == NPY_BOOL) return FASTLA_BOOL_OR;
+  if (is_bfloat16(type)) return FASTLA_BF16;
   const int dtype = dtype_of(type);
   if (dtype >= 0 || !PyTypeNum_ISINTEGER(type)) return dtype;
   switch (type_size(type)) {
@@ -62,7 +86,9 @@ bool choose_any_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *
   const int at = PyArray_TYPE(a), bt = PyArray_TYPE(b);
   const bool promoted = !asked || asked == Py_None;
   if (promoted && at == bt) {
-    *kind = {plain_dtype(at), at, at, at};
+    const int dtype = plain_dtype(at);
+    *kind = dtype == FASTLA_BF16 ? Kind{FASTLA_BF16_F32, at, at, NPY_FLOAT}  // as NumPy has it
+                                 : Kind{dtype, at, at, at};
     return true;
   }
   PyArray_Descr *descr = nullptr;
@@ -78,7 +104,8 @@ bool choose_any_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *
     return false;
   }
   const int c = descr->type_num;
-  if (PyArray_ISNBO(descr->byteorder) && PyTypeNum_ISNUMBER(c) &&
+  const bool ours = PyTypeNum_ISNUMBER(c) || plain_dtype(c) >= 0;
+  if (PyArray_ISNBO(descr->byteorder) && ours &&
       (promoted || (PyArray_CanCastArrayTo(a, descr, NPY_SAME_KIND_CASTING) &&
                     PyArray_CanCastArrayTo(b, descr, NPY_SAME_KIND_CASTING)))) {
     const int widening = promoted ? -1 : widening_dtype(at, bt, c);
@@ -94,7 +121,7 @@ const char *dtype_name(int dtype) { return kNames[dtype]; }
 
 int dtype_named(const char *name) {
   if (std::strncmp(name, "uint", 4) == 0 && !std::strchr(name, '>')) ++name;
-  for (int i = 0; i < FASTLA_DTYPES; ++i)
+  for (int i = 0; i < FASTLA_ALL_DTYPES; ++i)
     if (std::strcmp(name, kNames[i]) == 0) return i;
   return -1;
 }

@@ -18,9 +18,9 @@ namespace {
 
 enum Function { kMatmul, kMatvec, kVecmat, kVecdot, kFunctions };
 const char *const kFunctionNames[kFunctions] = {"matmul", "matvec", "vecmat", "vecdot"};
-constexpr int kTypes[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE, NPY_CFLOAT,   NPY_CDOUBLE,
-                          NPY_BYTE, NPY_UBYTE, NPY_SHORT,  NPY_USHORT,   NPY_INT,
-                          NPY_UINT, NPY_LONG,  NPY_ULONG,  NPY_LONGLONG, NPY_ULONGLONG};
+constexpr int kTypes[] = {NPY_HALF,  NPY_FLOAT, NPY_DOUBLE,   NPY_CFLOAT,   NPY_CDOUBLE, NPY_BOOL,
+                          NPY_BYTE,  NPY_UBYTE, NPY_SHORT,    NPY_USHORT,   NPY_INT,     NPY_UINT,
+                          NPY_LONG,  NPY_ULONG, NPY_LONGLONG, NPY_ULONGLONG};
 constexpr int kTypeCount = sizeof(kTypes) / sizeof(kTypes[0]);
 
 // Who puts a loop of his own in ours' place may go on to ours, so ours never goes on to any but the first it found.
@@ -86,10 +86,14 @@ void describe(Function function, char **args, const npy_intp *dims, const npy_in
   d->c = args[2];
 }
 
-// Integers have the same bits either way, and a call of the core takes longer than NumPy's loop for so few of them.
+// vecmat and vecdot conjugate their first operand.
+bool is_complex(int dtype) { return dtype == FASTLA_C64 || dtype == FASTLA_C128; }
+
+// Integers and bool have the same bits either way, and a call of the core takes longer than NumPy's loop for so few of them.
 template <Function function> bool is_tiny(const npy_intp *dims, int dtype) {
   constexpr npy_intp most = 6;
-  if (dtype < FASTLA_I8 || dtype >= FASTLA_C64 || dims[1] > most) return false;
+  const bool exact = (dtype >= FASTLA_I8 && dtype < FASTLA_C64) || dtype == FASTLA_BOOL_OR;
+  if (!exact || dims[1] > most) return false;
   return function == kVecdot || (dims[2] <= most && (function != kMatmul || dims[3] <= most));
 }
 
@@ -102,6 +106,7 @@ template <Function function, int type> struct Ours {
       fastla_gemm_desc_init(&desc);
       desc.dtype = dtypes[type];
       describe(function, args, dims, steps, sizes[type], &desc);
+      if (function >= kVecmat && is_complex(desc.dtype)) desc.flags = FASTLA_CONJ_A;
       const int64_t count = dims[0], a = steps[0], b = steps[1], c = steps[2];
       desc.batch_ndim = count != 1;
       desc.batch_shape = &count;
@@ -129,11 +134,6 @@ struct Table {
   constexpr Table() : of{} { fill<kFunctions - 1, kTypeCount - 1>(); }
 };
 constexpr Table ours;
-
-// vecmat and vecdot conjugate their first operand, which the core does not.
-bool has_loop(int function, int type) {
-  return !(function >= kVecmat && PyTypeNum_ISCOMPLEX(kTypes[type]));
-}
 
 py::object ufunc(int function) {
   const py::module_ numpy = py::module_::import("numpy");
@@ -164,7 +164,7 @@ void set_loops(bool on) {
     const py::object function = ufunc(f);
     if (function.is_none()) continue;
     for (int t = 0; t < kTypeCount; ++t)
-      if (has_loop(f, t) && (on || loops[f][t].under)) set_loop(function, f, t, on);
+      if (on || loops[f][t].under) set_loop(function, f, t, on);
   }
 }
 

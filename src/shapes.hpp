@@ -18,6 +18,10 @@ bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s);
 // shape cannot be had that way.
 bool widen(PyArrayObject *out, Shapes *s);
 
+// The product into c, of whose dtype and shape it is; flags: FASTLA_CONJ_A and so on. False with an error set.
+bool multiply(const char *function, PyArrayObject *a, PyArrayObject *b, PyArrayObject *c,
+              const Shapes &shapes, int dtype, int threads, uint32_t flags = 0);
+
 inline fastla_matrix left(PyArrayObject *a, bool vector) {
   const int n = PyArray_NDIM(a);
   return {PyArray_DATA(a), vector ? 0 : PyArray_STRIDE(a, n - 2), PyArray_STRIDE(a, n - 1),

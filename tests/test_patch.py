@@ -8,7 +8,7 @@ from process import run_python
 
 import fastla
 
-CODES = "efdFDbBhHiIlLqQ"
+CODES = "efdFD?bBhHiIlLqQ"
 needs_fma = pytest.mark.skipif(not any(r.usable for r in fastla.kernels() if r.isa != "generic"),
                                reason="needs hardware with fused multiply-adds")
 pytestmark = [needs_fma, pytest.mark.filterwarnings("ignore::PendingDeprecationWarning")]  # numpy.matrix
@@ -16,6 +16,8 @@ pytestmark = [needs_fma, pytest.mark.filterwarnings("ignore::PendingDeprecationW
 
 def draw(rng, shape, code):
     dtype = np.dtype(code)
+    if code == "?":
+        return rng.random(shape) < 0.1
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
         return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)

@@ -189,6 +189,8 @@ Block block_at_once(const Problem &p, const KernelRow &row, bool down_columns) n
   block.c_col_stride = p.c_col_stride;
   block.c_size = row.output_size;
   block.finish = p.finish;
+  block.conj_a = p.conj_a;
+  block.conj_b = p.conj_b;
   return block;
 }
 

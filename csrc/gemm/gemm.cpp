@@ -4,6 +4,7 @@
 #include "fastla/gemm.h"
 
 #include "fastla/runtime.h"
+#include "gemm/bits.hpp"
 #include "gemm/paths.hpp"
 #include "gemm/plan_parts.hpp"
 #include "gemm/prepack.hpp"
@@ -64,6 +65,7 @@ void transpose(Task *task) {
   Problem &p = task->problem;
   exchange(p.m, p.n);
   exchange(p.a, p.b);
+  exchange(p.conj_a, p.conj_b);
   transpose(p.a);
   transpose(p.b);
   exchange(p.c_row_stride, p.c_col_stride);
@@ -78,7 +80,7 @@ void transpose(Task *task) {
 }
 
 bool valid(const GemmDesc &d) {
-  if (d.struct_size < sizeof(GemmDesc) || d.dtype < 0 || d.dtype >= FASTLA_DTYPES) return false;
+  if (d.struct_size < sizeof(GemmDesc) || d.dtype < 0 || d.dtype >= FASTLA_ALL_DTYPES) return false;
   if (d.m < 0 || d.n < 0 || d.k < 0 || d.num_threads < 0) return false;
   if (d.batch_ndim < 0 || d.batch_ndim > kMaxBatchDims) return false;
   for (int i = 0; i < d.batch_ndim; ++i)
@@ -86,7 +88,13 @@ bool valid(const GemmDesc &d) {
   if (d.packed_b && (d.packed_b->k != d.k || d.packed_b->n != d.n ||
                      d.packed_b->row->dtype != d.dtype || !fastla_packed_current(d.packed_b)))
     return false;
+  if (d.flags > (FASTLA_CONJ_A | FASTLA_CONJ_B | FASTLA_SYMMETRIC)) return false;
+  const bool conjugates = d.flags & (FASTLA_CONJ_A | FASTLA_CONJ_B);
+  if (conjugates && d.dtype != FASTLA_C64 && d.dtype != FASTLA_C128) return false;
+  if (d.flags & FASTLA_SYMMETRIC && (d.m != d.n || d.epilogue || d.batch_ndim || d.packed_b))
+    return false;
   const Epilogue *e = d.epilogue;
+  if (d.dtype >= FASTLA_DTYPES && (d.packed_b || d.flags)) return false;
   if (!e) return true;
   return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 &&
          e->activation >= 0 && e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
@@ -103,7 +111,10 @@ void describe(const GemmDesc &d, Task *task) {
        d.c_row_stride,
        d.c_col_stride,
        d.packed_b ? d.packed_b->panels : nullptr,
-       nullptr};
+       nullptr,
+       (d.flags & FASTLA_CONJ_A) != 0,
+       (d.flags & FASTLA_CONJ_B) != 0,
+       (d.flags & FASTLA_SYMMETRIC) != 0};
   if (!d.epilogue) return;
   make_finish(*d.epilogue, &task->finish);
   p.finish = &task->finish;
@@ -150,11 +161,12 @@ fastla_status compute(const Task &task, uint32_t *raised) {
   if (__builtin_mul_overflow(task.plan.scratch, sharers, &bytes)) return FASTLA_NO_MEMORY;
   if (bytes == 0) {
     *raised = run_stacked(task.plan, p, task.stack, task.threads, nullptr);
-    return FASTLA_OK;
+  } else {
+    const Workspace scratch{size_t(bytes)};
+    if (!scratch.data()) return FASTLA_NO_MEMORY;
+    *raised = run_stacked(task.plan, p, task.stack, task.threads, scratch.data());
   }
-  const Workspace scratch{size_t(bytes)};
-  if (!scratch.data()) return FASTLA_NO_MEMORY;
-  *raised = run_stacked(task.plan, p, task.stack, task.threads, scratch.data());
+  if (task.plan.upper) *raised |= mirror(task.plan, p);
   return FASTLA_OK;
 }
 
@@ -182,7 +194,9 @@ fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   FpScope scope;
   Task task;
   fastla_status status = desc && valid(*desc) ? FASTLA_OK : FASTLA_INVALID;
-  if (status == FASTLA_OK) {
+  if (status == FASTLA_OK && desc->dtype >= FASTLA_DTYPES) {
+    status = run_bits(*desc);
+  } else if (status == FASTLA_OK) {
     describe(*desc, &task);
     if (!compute_at_once(*desc, task.problem)) {
       status = prepare(*desc, &task, parallel_warm);
@@ -226,7 +240,9 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
 
 fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
   const FpScope scope;
-  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc)) return FASTLA_INVALID;
+  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc) ||
+      desc->dtype >= FASTLA_DTYPES)
+    return FASTLA_INVALID;
   Task task;
   describe(*desc, &task);
   const fastla_status status = prepare(*desc, &task, [] { return true; });

@@ -7,6 +7,8 @@ namespace fastla {
 // The caller is in an FpScope; each returns the floating-point exceptions that helpers raised (FASTLA_FP_*).
 uint32_t run_packed(const Plan &plan, const Problem &problem, char *scratch) noexcept;
 uint32_t run_direct(const Plan &plan, const Problem &problem, char *scratch) noexcept;
+// Fills the lower triangle of C from the upper one.
+uint32_t mirror(const Plan &plan, const Problem &problem) noexcept;
 // What needs no plan (plan_parts.hpp).
 void run_at_once(const Problem &problem, const KernelRow &row) noexcept;
 // All of it as one block, with operands in place.
@@ -32,6 +34,9 @@ inline Block make_block(const Plan &plan, const Problem &p, int64_t k, bool firs
   block.c_col_stride = p.c_col_stride;
   block.c_size = plan.row->output_size;
   block.finish = p.finish;
+  block.conj_a = p.conj_a;
+  block.conj_b = p.conj_b;
+  block.upper = plan.upper;
   return block;
 }
 

@@ -112,6 +112,14 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->scratch = plan->strips * plan->strip_scratch + plan->threads * plan->worker_scratch;
 }
 
+// Below so many rows the tiles on the diagonal are most of them.
+constexpr int64_t kSymmetricRows = 64;
+// Whether tiles below the diagonal are left out. Those of plain products and of one row are not asked.
+bool halves_work(const Problem &p, const Plan &plan) {
+  const bool tiles = plan.path == FASTLA_PATH_PACKED || plan.row->family == Family::floats;
+  return p.symmetric && tiles && !plan.plain && !plan.copy_a && p.m >= kSymmetricRows;
+}
+
 }  // namespace
 
 // Compute at the roof plus what packing moves: a model for explain(), no more.
@@ -171,6 +179,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
     block_in_place(p, plan);
   else
     block_direct(p, machine, plan);
+  plan->upper = halves_work(p, *plan);
   return FASTLA_OK;
 }
 

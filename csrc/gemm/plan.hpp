@@ -37,6 +37,8 @@ struct Problem {
   int64_t c_row_stride, c_col_stride;
   const char *panels;    // B packed beforehand, or nullptr
   const Finish *finish;  // nullptr: the plain product
+  bool conj_a, conj_b;
+  bool symmetric;  // FASTLA_SYMMETRIC
 };
 
 // What the planner may know about the machine and the call.
@@ -60,6 +62,7 @@ struct Plan {
   bool along_rows;         // Block::along_rows
   bool c_near;             // Block::c_near
   bool items;              // a stack's items by a kernel of their own
+  bool upper;              // Block::upper: the rest is copied
 
   // The packed path.
   bool totals_in_c;     // sums of earlier blocks wait in C; otherwise in scratch

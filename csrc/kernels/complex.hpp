@@ -3,7 +3,7 @@
 //
 //   re(a) b:  rr, ri, rr, ri, ...      im(a) b:  ir, ii, ir, ii, ...
 //
-// and a block of K ends with (rr - ii, ri + ir). From there on C is a matrix of reals too.
+// and a block of K ends with (rr - ii, ri + ir), or other signs for conjugates. From there on C is a matrix of reals too.
 #pragma once
 #include "kernels/pack.hpp"
 #include "kernels/rows.hpp"
@@ -55,15 +55,25 @@ template <class T, int MR, int V, bool whole> struct ComplexAt {
   }
 };
 
-// (rr, ri), (ir, ii) -> (rr - ii, ri + ir)
-template <class T> FASTLA_INLINE Vec<T> join(Vec<T> re, Vec<T> im) {
-  IVec<T> other, sign;
-  for (int i = 0; i < Simd<T>::lanes; ++i) {
-    other[i] = i ^ 1;
-    sign[i] = i % 2 ? 0 : typename Simd<T>::Int(1) << (8 * sizeof(T) - 1);
+// (rr, ri), (ir, ii) -> (rr - ii, ri + ir). Conjugates turn signs: of what has im(a), of what has im(b).
+template <class T> struct Join {
+  IVec<T> of_re, of_im;
+  FASTLA_INLINE explicit Join(const Block &block) {
+    constexpr auto minus = typename Simd<T>::Int(typename Simd<T>::Int(1) << (8 * sizeof(T) - 1));
+    const auto ri = block.conj_b ? minus : 0, ir = block.conj_a ? minus : 0,
+               ii = block.conj_a == block.conj_b ? minus : 0;
+    for (int i = 0; i < Simd<T>::lanes; ++i) {
+      of_re[i] = i % 2 ? ri : 0;
+      of_im[i] = i % 2 ? ir : ii;
+    }
   }
-  return re + from_bits<T>(bits<T>(__builtin_shuffle(im, other)) ^ sign);
-}
+  FASTLA_INLINE Vec<T> operator()(Vec<T> re, Vec<T> im) const {
+    IVec<T> other;
+    for (int i = 0; i < Simd<T>::lanes; ++i) other[i] = i ^ 1;
+    return from_bits<T>(bits<T>(re) ^ of_re) +
+           from_bits<T>(bits<T>(__builtin_shuffle(im, other)) ^ of_im);
+  }
+};
 
 // C's numbers are apart: `sums`, `width` reals to a row.
 template <class T, int width>
@@ -84,11 +94,12 @@ template <class T, int MR, int V>
 FASTLA_INLINE void finish_parts(const Block &block, const Tile<T, 2 * MR, V> &parts, int64_t i0,
                                 int64_t j0, int64_t n) {
   Tile<T, MR, V> sums;
+  const Join<T> join(block);
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
     for (int j = 0; j < V; ++j)
-      sums.acc[i][j] = join<T>(parts.acc[2 * i][j], parts.acc[2 * i + 1][j]);
+      sums.acc[i][j] = join(parts.acc[2 * i][j], parts.acc[2 * i + 1][j]);
   if (!block.last || block.c_col_stride == sizeof(T)) return sums.finish(block, i0, j0, n);
   constexpr int width = V * Simd<T>::lanes;
   T buffer[MR * width];
@@ -217,6 +228,7 @@ template <class T, int MR, int NV> void run_complex(const Block &block) {
   constexpr int64_t size = 2 * sizeof(T);
   Block reals = block;
   reals.n *= 2;
+  reals.upper *= 2;
   reals.down_columns = !block.packed && block.b_col_stride != size;
   if (reals.down_columns) reals.b_panel = NV * Simd<T>::lanes / 2 * block.b_col_stride;
   if (block.c_col_stride == size) reals.c_col_stride = sizeof(T);

@@ -101,7 +101,7 @@ FASTLA_INLINE void apply_layer(const char *bias, char *c, int64_t row_stride, co
   });
 }
 
-#ifdef FASTLA_STORES_HALVES  // halves.hpp
+#ifdef FASTLA_STORES_HALVES  // halves.hpp, bfloats.hpp
 constexpr bool kStoresHalves = true;
 #else
 constexpr bool kStoresHalves = false;
@@ -139,7 +139,7 @@ template <class T> __attribute__((noinline)) void finish_rows(const Block &block
   if constexpr (!kFloat<T>) {
     if (block.last && block.c_size != sizeof(T)) return put_lower<T>(block, c, here);
   } else if constexpr (kStoresHalves) {
-    if (block.last) {
+    if (block.last && block.c_size != sizeof(T)) {
       for (int i = 0; i < rows; ++i)
         put_halves(sums + i * width, c + i * block.c_row_stride, block.c_col_stride, n);
       return;

@@ -75,8 +75,9 @@ FASTLA_INLINE void round_some(const char *p, char *out) {
 #endif
 
 // Contiguous ones, nothing beyond them being read or written.
-template <class T> struct Halves;
-template <> struct Halves<float> {
+using Half16 = uint16_t;
+template <class In> struct Halves;
+template <> struct Halves<uint16_t> {
   static FASTLA_INLINE uint32_t bits(uint16_t h) { return bits_of_half(h); }
   static FASTLA_INLINE void widen(const char *p, int64_t n, uint32_t *out) {
     int64_t i = 0;
@@ -99,5 +100,10 @@ FASTLA_INLINE void put_halves(const float *from, char *to, int64_t stride, int64
     __builtin_memcpy(to + i * stride, &h, 2);
   }
 }
+
+struct Environment {  // as it is
+  FASTLA_INLINE Environment() {}
+  FASTLA_INLINE ~Environment() {}
+};
 
 }  // namespace

@@ -1,7 +1,11 @@
-// The generic source of the rows for float16: packed tiles of float32.
+// The generic source of the rows for float16, or (FASTLA_BFLOATS) bfloat16: packed tiles of float32.
 #pragma once
 #define FASTLA_STORES_HALVES
+#ifdef FASTLA_BFLOATS
+#include "kernels/bfloats.hpp"
+#else
 #include "kernels/halves.hpp"
+#endif
 
 #include "kernels/pack_words.hpp"
 #include "kernels/rows.hpp"
@@ -22,7 +26,7 @@ inline void run_tiny_halves(const Block &block) {
     uint16_t h;
     float x;
     __builtin_memcpy(&h, p, 2);
-    const uint32_t u = bits_of_half(h);
+    const uint32_t u = Halves<Half16>::bits(h);
     __builtin_memcpy(&x, &u, 4);
     return x;
   };
@@ -40,31 +44,44 @@ inline void run_tiny_halves(const Block &block) {
         }
         sum += s;
       }
-      put_halves(&sum, block.c + i * block.c_row_stride + j * block.c_col_stride, 0, 1);
+      char *const c = block.c + i * block.c_row_stride + j * block.c_col_stride;
+      if (block.c_size == sizeof(sum))
+        store_scalar<float>(c, sum);
+      else
+        put_halves(&sum, c, 0, 1);
     }
 }
 
 template <int MR, int NV> void run_halves(const Block &block) {
+  const Environment environment;
   block.packed ? run_packed<float, MR, NV>(block) : run_tiny_halves(block);
 }
 
-template <int MR, int NV> constexpr KernelRow make_half_row(const char *isa) {
+template <int MR, int NV>
+constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int output_size = 2) {
   KernelRow row{};
   row.isa = isa;
-  row.dtype = FASTLA_F16;
+  row.dtype = dtype;
   row.element_size = sizeof(float);
-  row.input_size = row.output_size = 2;
+  row.input_size = 2;
+  row.output_size = output_size;
   row.group = 1;
   row.mr = MR;
   row.nr = NV * Simd<float>::lanes;
   row.vector_bytes = FASTLA_VECTOR_BYTES;
-  row.pack_a = &pack_words_a<uint16_t, float, MR, 0>;
-  row.pack_b = &pack_words_b<uint16_t, float, 0, NV>;
+  row.pack_a = &pack_words_a<Half16, float, MR, 0>;
+  row.pack_b = &pack_words_b<Half16, float, 0, NV>;
   row.block = &run_halves<MR, NV>;
   row.fma_loop = &fma_loop<float, 12>;
   row.fma_loop_flops = 2.0 * 12 * Simd<float>::lanes;
   row.family = fastla::Family::halves;
   return row;
 }
+
+#ifdef FASTLA_BFLOATS
+template <int MR, int NV> constexpr fastla::BfloatRows make_bfloat_rows(const char *isa) {
+  return {{make_half_row<MR, NV>(isa, FASTLA_BF16), make_half_row<MR, NV>(isa, FASTLA_BF16_F32, 4)}};
+}
+#endif
 
 }  // namespace

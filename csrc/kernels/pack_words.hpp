@@ -1,4 +1,4 @@
-// Packing words of integers (words.hpp), and float16 as float32: panels as in pack.hpp, whose steps are words. What is missing of the last word
+// Packing words of integers (words.hpp), and float16 and bfloat16 as float32: panels as in pack.hpp, whose steps are words. What is missing of the last word
 // of a row or column is 0.
 #pragma once
 #include "kernels/pack.hpp"
@@ -6,7 +6,7 @@
 
 namespace {
 
-template <class T> struct Halves;  // halves.hpp
+template <class In> struct Halves;  // halves.hpp, bfloats.hpp
 template <class T> struct LaneOfT {
   using U = typename Simd<T>::Int;
 };
@@ -37,7 +37,7 @@ template <int D, bool second> FASTLA_INLINE Bytes zip(Bytes a, Bytes b) {
 
 // Elements of type In as words of T, with the bits of `flip` turned over.
 template <class In, class T, uint32_t flip> struct WordsOf {
-  static constexpr bool half = kFloat<T>;  // of float16 (halves.hpp)
+  static constexpr bool half = kFloat<T>;  // of float16 or bfloat16
   static constexpr int group = kGroup<T>, size = sizeof(In), bits = 8 * sizeof(T) / group;
   // Consecutive elements in memory are words.
   static constexpr bool as_they_are_but_flipped = size * group == sizeof(T);
@@ -46,7 +46,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
   typedef In Loose __attribute__((aligned(1), may_alias));
 
   static FASTLA_INLINE Unsigned place(In x, int at) {
-    if constexpr (half) return Halves<T>::bits(x);
+    if constexpr (half) return Halves<In>::bits(x);
     return (Unsigned(x) & (~Unsigned(0) >> (8 * sizeof(T) - bits))) << (at * bits);
   }
   static FASTLA_INLINE In get(const char *p, bool swapped) {
@@ -65,7 +65,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
   }
   // Words of one line, whose steps are contiguous.
   static __attribute__((noinline)) void along(const char *p, int64_t words, Unsigned *out) {
-    if constexpr (half) return Halves<T>::widen(p, words, out);
+    if constexpr (half) return Halves<In>::widen(p, words, out);
     for (int64_t s = 0; s < words; ++s) {
       Unsigned w = 0;
 #pragma GCC unroll 4
@@ -76,7 +76,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
   }
   // One word of each of some lines, which are contiguous: `group` rows are interleaved.
   static FASTLA_INLINE void across(const char *p, int64_t step, int lines, Unsigned *out) {
-    if constexpr (half) return Halves<T>::widen(p, lines, out);
+    if constexpr (half) return Halves<In>::widen(p, lines, out);
     const char *const r0 = p, *const r1 = p + 1 % group * step, *const r2 = p + 2 % group * step,
                       *const r3 = p + 3 % group * step;
     int j = 0;

@@ -15,6 +15,7 @@ struct Isa {
   const IntegerRows *integers, *vnni;
   const ComplexRows *complex;
   const KernelRow *half;
+  const BfloatRows *bfloats;
   bool (*usable)(const Cpu &);
   bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
 };
@@ -28,22 +29,25 @@ bool always(const Cpu &) { return true; }
 const Isa kIsas[] = {
 #if defined(__x86_64__)
     {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex, &zen4_half,
+     &zen4_bfloats,
      [](const Cpu &c) { return c.avx512; }, is_zen4},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
+     &avx512_bfloats,
      [](const Cpu &c) { return c.avx512; }, always},
-    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half,
+    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats,
      [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half,
+    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half, &neon_bfloats,
      [](const Cpu &c) { return c.neon; }, always},
 #endif
-    {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half, always,
-     always},
+    {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half,
+     &generic_bfloats, always, always},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 
 const KernelRow &row_of(const Isa &isa, int dtype) {
   if (dtype < FASTLA_FLOATS) return isa.floats[dtype];
+  if (dtype >= FASTLA_BF16) return isa.bfloats->of[dtype - FASTLA_BF16];
   if (dtype == FASTLA_F16) return *isa.half;
   if (dtype >= FASTLA_C64) return isa.complex->of[dtype - FASTLA_C64];
   const bool vnni = isa.vnni && cpu().avx512_vnni;

@@ -112,6 +112,10 @@ struct Block {
   // C is in L2, so that its lines need not be asked for. And plain (plain.hpp): so are A and B, in place; K is one block,
   // no chain is cut, and C's columns are contiguous unless there is an epilogue.
   bool c_near, plain;
+  // Of complex numbers, which operands are conjugated.
+  bool conj_a, conj_b;
+  // C is symmetric, and tiles strictly below the diagonal are left out: columns to a row of it (complex: 2), or 0.
+  int upper;
   // The output and its epilogue (nullptr: none), used when `last`. row0, col0: position of the rectangle
   // in C, for the epilogue's operands.
   char *c;

@@ -149,6 +149,7 @@ FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_r
   const fastla::Panels panels(block.m, block.panels);
   const auto panel_rows = [&](int64_t panel, int64_t j, int64_t n) {
     const int64_t i = panels.start(panel), rows = panels.height + (panel < panels.taller);
+    if (block.upper && block.upper * (block.row0 + i - block.col0) >= j + n) return;
     tiles.choose(block, rows, n)(block, block.a + i * a_row, block.b + j / nr * block.b_panel, i, j,
                                  n);
   };

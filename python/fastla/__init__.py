@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         threads,
         use_isa,
     )
-    from .linalg import Plan, explain
+    from .linalg import Plan, explain, gram
 
 __version__ = "0.1.0"
 contract_version = 1
@@ -37,6 +37,7 @@ _LAZY = {
     "Plan": "linalg",
     "Roof": "_runtime",
     "explain": "linalg",
+    "gram": "linalg",
     "get_include": "_config",
     "get_num_threads": "_runtime",
     "is_patched": "_patch",
@@ -63,6 +64,7 @@ __all__ = [
     "gemm",
     "get_include",
     "get_num_threads",
+    "gram",
     "is_patched",
     "kernels",
     "linear",

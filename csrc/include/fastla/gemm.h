@@ -35,8 +35,13 @@ typedef enum fastla_dtype {
   FASTLA_S16_I32,
   FASTLA_C64, /* complex numbers of two float32, and of two float64 */
   FASTLA_C128,
-  FASTLA_F16, /* summed as float32 */
-  FASTLA_DTYPES
+  FASTLA_F16,       /* summed as float32 */
+  FASTLA_BF16,      /* bfloat16: summed as float32, with subnormal numbers taken for 0 and made 0 */
+  FASTLA_BF16_F32,  /* the same, C float32 */
+  FASTLA_DTYPES,    /* those that kernel rows compute */
+  FASTLA_BOOL_OR = FASTLA_DTYPES, /* bytes, true where they are not 0: C is the OR of ANDs */
+  FASTLA_BOOL_XOR,  /* or the exclusive OR */
+  FASTLA_ALL_DTYPES
 } fastla_dtype;
 
 typedef enum fastla_activation {
@@ -64,6 +69,15 @@ enum {
   FASTLA_FP_DIVIDE = 2,
   FASTLA_FP_OVERFLOW = 4,
   FASTLA_FP_UNDERFLOW = 8
+};
+
+/* What a product is beside its operands, as bits. */
+enum {
+  FASTLA_CONJ_A = 1, /* of complex numbers: A, or B, is conjugated */
+  FASTLA_CONJ_B = 2,
+  /* C is known to equal its transpose, or conjugate transpose where one operand is conjugated (B is A transposed), so
+   * that half of it may be computed and the other half copied. No epilogue, no stack. */
+  FASTLA_SYMMETRIC = 4
 };
 
 typedef struct fastla_matrix {
@@ -107,6 +121,7 @@ typedef struct fastla_gemm_desc {
   int32_t batch_ndim;
   const int64_t *batch_shape, *a_batch_strides, *b_batch_strides, *c_batch_strides;
   int32_t num_threads; /* 0: fastla_get_num_threads() */
+  uint32_t flags;      /* FASTLA_CONJ_A, ... */
 } fastla_gemm_desc;
 
 void fastla_epilogue_init(fastla_epilogue *epilogue);
