@@ -5,32 +5,17 @@ TestMatmulInplace writes ``a @ b`` or ``a @= b``, the calls stand that NumPy mak
 """
 
 import ast
-import importlib.util
-import pathlib
 
 import numpy as np
 import pytest
+from upstream import NumPyWith, compiled, source
 
 import fastla
-
-SPEC = importlib.util.find_spec("numpy._core")
-SOURCE = pathlib.Path(SPEC.origin).parent / "tests" / "test_multiarray.py" if SPEC else None
-if SOURCE is None or not SOURCE.exists():
-    pytest.skip("needs NumPy 2 installed with its tests", allow_module_level=True)
 
 CLASSES = ("MatmulCommon", "TestMatmul", "TestMatmulOperator", "TestMatmulInplace")
 # Tests of matmul that stand among those of other functions.
 FUNCTIONS = ("test_dot_matmul_out", "test_dot_matmul_inner_array_casting_fails", "test_matmul_out",
              "test_matmul_axes")
-
-
-class NumPyWithFastla:
-    """The numpy module, but for matmul."""
-
-    matmul = staticmethod(fastla.matmul)
-
-    def __getattr__(self, name):
-        return getattr(np, name)
 
 
 def inplace(a, b):
@@ -60,30 +45,19 @@ class CallsForOperators(ast.NodeTransformer):
         return ast.copy_location(ast.Call(callee, [left, right], []), node)
 
 
-def upstream():
-    """NumPy's tests of the matmul family, by name."""
-    imports, tests = [], []
-    for node in ast.parse(SOURCE.read_text()).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            imports.append(node)
-        elif isinstance(node, ast.ClassDef) and node.name in CLASSES:
-            inplace_class = node.name == "TestMatmulInplace"
-            tests.append(CallsForOperators().visit(node) if inplace_class else node)
-        elif isinstance(node, ast.ClassDef) and node.name == "TestMethods":
-            node.name = "TestOthers"
-            node.body = [n for n in node.body if getattr(n, "name", None) in FUNCTIONS]
-            tests.append(node)
-        elif isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS:
-            tests.append(node)
-    scope = {"__name__": "numpy._core.tests.test_multiarray", "inplace": inplace}
-    for nodes in (imports, tests):
-        tree = ast.fix_missing_locations(ast.Module(nodes, []))
-        exec(compile(tree, str(SOURCE), "exec"), scope)
-        scope["np"] = NumPyWithFastla()
-    return scope
+def choose(node):
+    """NumPy's tests of the matmul family."""
+    if isinstance(node, ast.ClassDef) and node.name in CLASSES:
+        return CallsForOperators().visit(node) if node.name == "TestMatmulInplace" else node
+    if isinstance(node, ast.ClassDef) and node.name == "TestMethods":
+        node.name = "TestOthers"
+        node.body = [n for n in node.body if getattr(n, "name", None) in FUNCTIONS]
+        return node
+    return node if isinstance(node, ast.FunctionDef) and node.name in FUNCTIONS else None
 
 
-found = upstream()
+found = compiled(source("numpy._core", "test_multiarray"), choose, NumPyWith(matmul=fastla.matmul),
+                 inplace=inplace)
 TestMatmul = found["TestMatmul"]
 TestMatmulInplace = found["TestMatmulInplace"]
 TestOthers = found["TestOthers"]
