@@ -14,7 +14,10 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, linear, matmul, pack
 
 if TYPE_CHECKING:
+    from . import array_api
     from ._config import get_include, show_config
+    from ._einsum import einsum, tensordot
+    from ._matrices import matrix_power, matrix_transpose, multi_dot
     from ._patch import is_patched, patch_numpy, patch_status, patched, unpatch_numpy
     from ._runtime import (
         KernelRow,
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
         threads,
         use_isa,
     )
+    from ._vectors import matvec, vecdot, vecmat
     from .linalg import Plan, explain, gram
 
 __version__ = "0.1.0"
@@ -36,12 +40,18 @@ _LAZY = {
     "KernelRow": "_runtime",
     "Plan": "linalg",
     "Roof": "_runtime",
+    "array_api": "array_api",
+    "einsum": "_einsum",
     "explain": "linalg",
     "gram": "linalg",
     "get_include": "_config",
     "get_num_threads": "_runtime",
     "is_patched": "_patch",
     "kernels": "_runtime",
+    "matrix_power": "_matrices",
+    "matrix_transpose": "_matrices",
+    "matvec": "_vectors",
+    "multi_dot": "_matrices",
     "patch_numpy": "_patch",
     "patch_status": "_patch",
     "patched": "_patch",
@@ -49,9 +59,12 @@ _LAZY = {
     "roof": "_runtime",
     "set_num_threads": "_runtime",
     "show_config": "_config",
+    "tensordot": "_einsum",
     "threads": "_runtime",
     "unpatch_numpy": "_patch",
     "use_isa": "_runtime",
+    "vecdot": "_vectors",
+    "vecmat": "_vectors",
 }
 
 __all__ = [
@@ -59,7 +72,9 @@ __all__ = [
     "PackedMatrix",
     "Plan",
     "Roof",
+    "array_api",
     "contract_version",
+    "einsum",
     "explain",
     "gemm",
     "get_include",
@@ -69,6 +84,10 @@ __all__ = [
     "kernels",
     "linear",
     "matmul",
+    "matrix_power",
+    "matrix_transpose",
+    "matvec",
+    "multi_dot",
     "pack",
     "patch_numpy",
     "patch_status",
@@ -77,15 +96,19 @@ __all__ = [
     "roof",
     "set_num_threads",
     "show_config",
+    "tensordot",
     "threads",
     "unpatch_numpy",
     "use_isa",
+    "vecdot",
+    "vecmat",
 ]
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        value = getattr(importlib.import_module(f".{_LAZY[name]}", __name__), name)
+        module = importlib.import_module(f".{_LAZY[name]}", __name__)
+        value = module if _LAZY[name] == name else getattr(module, name)
         globals()[name] = value
         return value
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

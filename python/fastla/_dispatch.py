@@ -1,0 +1,23 @@
+"""Operands that bring products of their own (units, arrays of other libraries): NumPy finds these."""
+
+from __future__ import annotations
+
+import operator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def overridden(name: str, protocol: str, operands: Iterable[Any]) -> Any:
+    """NumPy's function of that name if an operand's type overrides it by the protocol, else None.
+
+    Other subclasses of ndarray (memmap, matrix, MaskedArray) are taken for what they hold.
+    """
+    usual = getattr(np.ndarray, protocol)
+    for x in operands:
+        if type(x) is not np.ndarray and getattr(type(x), protocol, None) not in (None, usual):
+            return operator.attrgetter(name)(np)
+    return None
