@@ -325,7 +325,8 @@ def test_explicit_paths():
                  np.einsum_path("ab,bc,cd->ad", a, b, c)[0], None):
         assert_same(fastla.einsum("ab,bc,cd->ad", a, b, c, optimize=path), want)
     for path, error in ((["einsum_path", (0, 1)], RuntimeError), ("fast", KeyError), ([], TypeError),
-                        (3, TypeError), (["einsum_path", (0, 1), (0, 5)], IndexError)):
+                        (3, TypeError), (["einsum_path", (0, 1), (0, 5)], IndexError),
+                        (["einsum_path", (0, 1), (0,)], RuntimeError)):
         with pytest.raises(error):
             fastla.einsum("ab,bc,cd->ad", a, b, c, optimize=path)
 
@@ -359,6 +360,20 @@ def test_types_with_functions_of_their_own():
     assert fastla.einsum("ab,bc", x, x, dtype="f4", optimize=False) == ("einsum", 3,
                                                                         {"optimize": False, "dtype": "f4"})
     assert fastla.tensordot(x, np.eye(2), 1) == ("tensordot", 3, {})
+
+
+def test_memory_maps_are_arrays(rng):
+    """Operands and results in files, whose type matmul leaves to NumPy, get the same bits."""
+    x = rng.standard_normal((30, 600))
+    held, out = x.view(np.memmap), np.empty((30, 30)).view(np.memmap)
+    want = fastla.matmul(x, x.T)
+    assert type(fastla.einsum("ij,kj", held, held)) is np.ndarray
+    for call in (lambda: fastla.einsum("ij,kj->ik", held, held, out=out),
+                 lambda: fastla.matvec(held, held, out=out),
+                 lambda: fastla.multi_dot([held, held.T], out=out)):
+        out[...] = 0
+        assert call() is out
+        assert np.asarray(out).tobytes() == want.tobytes()
 
 
 # --- The bits ---------------------------------------------------------------------------------

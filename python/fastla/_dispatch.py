@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from numpy.typing import NDArray
+
 
 def overridden(name: str, protocol: str, operands: Iterable[Any]) -> Any:
     """NumPy's function of that name if an operand's type overrides it by the protocol, else None.
@@ -21,3 +23,10 @@ def overridden(name: str, protocol: str, operands: Iterable[Any]) -> Any:
         if type(x) is not np.ndarray and getattr(type(x), protocol, None) not in (None, usual):
             return operator.attrgetter(name)(np)
     return None
+
+
+def base(name: str, out: Any) -> NDArray[Any] | None:
+    """What the argument `out` of a function of that name holds, as an array without a subclass."""
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
+    return None if out is None else np.asarray(out)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._dispatch import overridden
-from ._subscripts import Pair, Recipe, Reduction, labelled, recipe, summed, written
+from ._dispatch import base, overridden
+from ._subscripts import Pair, Recipe, Reduction, labelled, recipe, tensor_pair, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -171,12 +171,10 @@ def einsum(
     if theirs is not None:
         return theirs(subscripts, *operands, optimize=optimize, **options)
     text, given = written(subscripts, operands)
-    arrays = [np.asarray(x) for x in given]
-    if not (out is None or isinstance(out, np.ndarray)):
-        raise TypeError(f"einsum: out must be an array, not {type(out).__name__}")
+    arrays, held = [np.asarray(x) for x in given], base("einsum", out)
     shapes = tuple(x.shape for x in arrays)
     labelled(text, shapes)  # complains if they do not fit
-    promoted = arrays if out is None else [*arrays, out]
+    promoted = arrays if held is None else [*arrays, held]
     kind = np.result_type(*promoted) if dtype is None else np.dtype(dtype).newbyteorder("=")
     if kind.kind not in "biufcO" and len(arrays) > 1:
         given_dtypes = ", ".join(str(x.dtype) for x in arrays)
@@ -184,11 +182,11 @@ def einsum(
     if len(arrays) == 1 or kind.kind == "O":
         return np.einsum(subscripts, *operands, **options)
     steps = recipe(text, shapes, _frozen(optimize))
-    if out is not None:
-        _check_out(out, steps.shape)
-    _check_casts(arrays, kind, out, casting)
+    if held is not None:
+        _check_out(held, steps.shape)
+    _check_casts(arrays, kind, held, casting)
     layout = _order(order, arrays)
-    result = _computed(steps, arrays, kind, out)
+    result = _computed(steps, arrays, kind, held)
     if out is not None:
         return out
     return result[()] if result.ndim == 0 else np.asarray(result, order=None if layout == "K" else layout)
@@ -272,4 +270,4 @@ def tensordot(a: ArrayLike, b: ArrayLike, axes: Any = 2) -> NDArray[Any]:
     if theirs is not None:
         return theirs(a, b, axes)  # type: ignore[no-any-return]
     x, y = np.asarray(a), np.asarray(b)
-    return _contract(x, y, summed(x.shape, y.shape, *_axes(axes)), np.result_type(x, y))
+    return _contract(x, y, tensor_pair(x.shape, y.shape, *_axes(axes)), np.result_type(x, y))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._dispatch import overridden
+from ._dispatch import base, overridden
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,7 +115,8 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: NDArray[Any] | None = None) -
         k = splits[i, j]
         return _core.matmul(product(i, k), product(k + 1, j), out, dtype=dtype)
 
-    return product(0, len(matrices) - 1, out)
+    result = product(0, len(matrices) - 1, base("multi_dot", out))
+    return result if out is None else out
 
 
 def _splits(sizes: Sequence[int]) -> dict[tuple[int, int], int]:

@@ -232,8 +232,7 @@ def recipe(text: str, shapes: tuple[Shape, ...], optimize: Any) -> Recipe:
         live.append((i, tuple(kept)))
     steps: list[Step] = []
     for group in _path(["".join(term) for _, term in live], output, sizes, optimize):
-        members = [live[i] for i in sorted(group)]
-        live = [entry for entry in live if entry not in members]
+        members = [live.pop(i) for i in sorted(group, reverse=True)][::-1]
         left, labels = members.pop(0)
         while members:
             right, other = members.pop(0)
@@ -248,7 +247,7 @@ def recipe(text: str, shapes: tuple[Shape, ...], optimize: Any) -> Recipe:
 
 
 @lru_cache(maxsize=1024)
-def summed(a: Shape, b: Shape, axes_a: Shape, axes_b: Shape) -> Pair:
+def tensor_pair(a: Shape, b: Shape, axes_a: Shape, axes_b: Shape) -> Pair:
     """The product of arrays of these shapes, summed over these axes of both; tensordot's arguments."""
     counted = []
     for shape, axes in ((a, axes_a), (b, axes_b)):

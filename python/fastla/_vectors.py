@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._dispatch import overridden
+from ._dispatch import base, overridden
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -36,9 +36,8 @@ def _inserted(name: str, out: Any, axes: tuple[int, ...]) -> NDArray[Any] | None
         if len(out) != 1:
             raise ValueError(f"{name}: out must be one array, or a tuple of one")
         out = out[0]
-    if out is not None and not isinstance(out, np.ndarray):
-        raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
-    return None if out is None else np.expand_dims(out, axes)
+    held = base(name, out)
+    return None if held is None else np.expand_dims(held, axes)
 
 
 def _product(
