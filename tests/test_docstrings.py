@@ -67,7 +67,8 @@ def test_attributes_are_described(name):
         assert re.search(rf"\b{attribute}\b", listed), attribute
 
 
-@pytest.mark.parametrize("name", ["matmul", "linear", "gemm"])
+@pytest.mark.parametrize("name", ["matmul", "linear", "gemm", "einsum", "tensordot", "vecdot", "matvec",
+                                  "vecmat", "multi_dot"])
 def test_products_state_cost_and_guarantee(name):
     found = sections(OBJECTS[name].__doc__)
     assert "operations" in found["Notes"]

@@ -75,10 +75,11 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: NDArray[Any] | None = None) -
 
     Notes
     -----
-    The order is found by dynamic programming, in O(n^3) for n arrays, from the shapes alone; of orders that
-    cost the same, the one that splits earlier is taken, as in NumPy. The bits are those of `matmul` of the
-    pairs. All products are computed in the dtype of the result: where NumPy first multiplies narrow integers
-    among wider ones, it wraps. Types with an ``__array_function__`` of their own go to NumPy.
+    A product of p x q and q x r counts as 2 p q r operations. The order is found by dynamic programming, in
+    O(n^3) for n arrays, from the shapes alone; of orders that cost the same, the one that splits earlier is
+    taken, as in NumPy. The bits are those of `matmul` of the pairs. All products are computed in the dtype of
+    the result; NumPy wraps where it first multiplies narrow integers among wider ones. Types with an
+    ``__array_function__`` of their own go to NumPy.
 
     References
     ----------
