@@ -10,7 +10,6 @@ namespace fastla_py {
 void bind_runtime(py::module_ &module);
 void bind_packed(py::module_ &module);
 void bind_explain(py::module_ &module);
-void bind_gram(py::module_ &module);
 void bind_capi(py::module_ &module);
 void bind_numpy_patch(py::module_ &module);
 }  // namespace fastla_py
@@ -38,7 +37,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_runtime(module);
   fastla_py::bind_packed(module);
   fastla_py::bind_explain(module);
-  fastla_py::bind_gram(module);
   fastla_py::bind_capi(module);
   fastla_py::bind_numpy_patch(module);
 }

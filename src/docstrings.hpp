@@ -226,3 +226,54 @@ Examples
 >>> fastla.matmul(np.ones((1, 3)), w)
 array([[1., 1., 1.]])
 )"},
+FASTLA_HOT(
+    gram,
+    R"(gram($module, /, a, *, side='left', out=None, dtype=None, num_threads=None)
+--
+
+A matrix times its own conjugate transpose, exactly symmetric (Hermitian), at half the work.
+
+Parameters
+----------
+a : array_like, shape (..., m, n)
+    The matrix, of any dtype that `matmul` computes.
+side : {'left', 'right'}, default 'left'
+    On which side of it the transpose is: ``a^H a``, (n, n), or ``a a^H``, (m, m).
+out : ndarray, optional
+    Where to put the result: of its shape and dtype. It may overlap `a`.
+dtype : dtype, optional
+    Convert `a` to this dtype first.
+num_threads : int, optional
+    Threads to use at most, instead of `get_num_threads()`.
+
+Returns
+-------
+ndarray, shape (..., n, n) or (..., m, m)
+
+Raises
+------
+ValueError
+    If `a` has fewer than two dimensions, `side` is unknown, or `out` has another shape or is read-only.
+TypeError
+    If there are no products of the dtype here, `a` cannot be converted to `dtype` ('same_kind'), or `out`
+    has another dtype than the result.
+
+See Also
+--------
+matmul
+
+Notes
+-----
+The bits are those of ``matmul(a.conj().T, a)`` or ``matmul(a, a.conj().T)``, whose two halves have the
+same ones. Tiles below the diagonal are copied from those above it: about m n (n + 40) operations for
+'left', 4 times as many if complex. Neither the transpose nor the conjugate is made. Stacks, and matrices
+with fewer than 64 columns (rows), are computed in full.
+
+Examples
+--------
+>>> import numpy as np
+>>> import fastla
+>>> fastla.gram(np.array([[1.0, 2.0], [3.0, 4.0]]))
+array([[10., 14.],
+       [14., 20.]])
+)"),

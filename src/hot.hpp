@@ -7,6 +7,7 @@ namespace fastla_py {
 PyObject *matmul(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *linear(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *gemm(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
+PyObject *gram(PyObject *module, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames);
 PyObject *pack(PyObject *module, PyObject *w);
 
 // matmul with a PackedMatrix on the right: linear's machinery, matmul's rules for x.

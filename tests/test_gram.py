@@ -7,7 +7,7 @@ from shapes import random_matrix
 import fastla
 
 CODES = ["float32", "float64", "complex64", "complex128", "float16", "int8", "int16", "int32", "uint64", "bool"]
-SHAPES = [(3, 2), (1, 70), (70, 1), (600, 64), (30, 65), (1100, 100), (64, 300), (5, 131), (0, 70), (70, 0)]
+SHAPES = [(3, 2), (1, 70), (70, 1), (520, 64), (30, 65), (64, 150), (5, 131), (0, 70), (70, 0)]
 
 
 def draw(rng, shape, code):
@@ -45,8 +45,8 @@ def test_bits_of_the_product(isa, path, code, rng):
 
 @pytest.mark.parametrize("code", ["float32", "float64", "complex64", "complex128", "int8", "int32"])
 @pytest.mark.parametrize("side", ["left", "right"])
-def test_threads_share_the_upper_half(isa, threads, code, side, rng):
-    for shape in [(700, 200), (3000, 90), (90, 500), (20000, 70), (257, 259)]:
+def test_threads_share_the_upper_half(threads, code, side, rng):
+    for shape in [(700, 200), (3000, 90), (90, 300), (9000, 70), (257, 259)]:
         a = draw(rng, shape, code)
         if side == "right":
             a = np.ascontiguousarray(a.T)

@@ -11,9 +11,9 @@ namespace fastla {
 namespace {
 
 constexpr uint64_t kOnes = 0x0101010101010101;
-// Words of a row of B that stay in registers while its rows go by; columns to one strip of B, and steps at a time, which
+// Words of a row of B that stay in registers while its rows go by, or of a short row; columns to one strip of B, and steps at a time, which
 // together stay in L2.
-constexpr int64_t kWords = 16, kStripWords = 64, kSteps = 512;
+constexpr int64_t kWords = 16, kShortWords = 4, kStripWords = 64, kSteps = 512;
 // An OR is looked at, whether it is finished, after so many rows.
 constexpr int64_t kLook = 32;
 // So few rows of C take B's bytes as they are; so few columns are ANDed with A's rows instead.
@@ -64,7 +64,10 @@ struct Bools {
   const char *a_row(int64_t i) const { return a + i * d.a.row_stride; }
 
   // B as bits, strip after strip, each of d.k rows.
-  int64_t words() const { return ceil_div(d.n, 64 * kWords) * kWords; }
+  int64_t words() const {
+    const int64_t words = ceil_div(d.n, 64);
+    return words <= kShortWords ? (words > 1 ? kShortWords : words) : round_up(words, kWords);
+  }
   int64_t strip_words(int64_t strip) const {
     return smaller(kStripWords, words() - strip * kStripWords);
   }
@@ -75,7 +78,10 @@ struct Bools {
       auto *const to = reinterpret_cast<uint8_t *>(packed + d.k * kStripWords * strip);
       for (int64_t k = steps.begin, count; k < steps.end; k += count) {
         count = down ? smaller(8, steps.end - k) : 1;
-        for (int64_t byte = 0; byte < width; ++byte) {
+        const int64_t used = clamp(ceil_div(d.n - j0, 8), 0, width);
+        for (int64_t i = 0; i < count && used < width; ++i)
+          __builtin_memset(to + (k + i) * width + used, 0, size_t(width - used));
+        for (int64_t byte = 0; byte < used; ++byte) {
           const int64_t j = j0 + 8 * byte;
           const char *from = b + k * d.b.row_stride + j * d.b.col_stride;
           if (!down) {
@@ -103,17 +109,17 @@ struct Bools {
     return found;
   }
 
-  // Rows of B, `width` words each, where `steps` say.
-  template <bool xors>
+  // Of rows of B, `width` words each, some words, where `steps` say.
+  template <bool xors, int some>
   static void gather(const uint64_t *rows, int64_t width, const uint16_t *steps, int64_t count,
                      uint64_t *sums) {
-    uint64_t acc[kWords];
-    for (int w = 0; w < kWords; ++w) acc[w] = sums[w];
+    uint64_t acc[some];
+    for (int w = 0; w < some; ++w) acc[w] = sums[w];
     for (int64_t first = 0; first < count; first += kLook) {
       const int64_t end = smaller(count, first + kLook);
       for (int64_t s = first; s < end; ++s) {
         const uint64_t *row = rows + steps[s] * width;
-        for (int w = 0; w < kWords; ++w) {
+        for (int w = 0; w < some; ++w) {
           if constexpr (xors)
             acc[w] ^= row[w];
           else
@@ -121,10 +127,17 @@ struct Bools {
         }
       }
       uint64_t all = ~uint64_t(0);
-      for (int w = 0; !xors && w < kWords; ++w) all &= acc[w];
+      for (int w = 0; !xors && w < some; ++w) all &= acc[w];
       if (!xors && all == ~uint64_t(0)) break;
     }
-    for (int w = 0; w < kWords; ++w) sums[w] = acc[w];
+    for (int w = 0; w < some; ++w) sums[w] = acc[w];
+  }
+
+  template <int some>
+  void gather_some(const uint64_t *rows, int64_t width, const uint16_t *steps, int64_t count,
+                   uint64_t *sums) const {
+    exclusive ? gather<true, some>(rows, width, steps, count, sums)
+              : gather<false, some>(rows, width, steps, count, sums);
   }
 
   void rows_of_bits(const uint64_t *packed, Range rows, uint64_t *sums) const {
@@ -138,11 +151,16 @@ struct Bools {
       for (int64_t k = 0; k < d.k; k += kSteps) {
         const int64_t count = find(i, k, smaller(kSteps, d.k - k), steps);
         if (!count) continue;
-        for (int64_t w = 0; w < all; w += kWords) {
-          const int64_t strip = w / kStripWords, width = strip_words(strip);
-          const uint64_t *block = packed + d.k * kStripWords * strip + k * width + w % kStripWords;
-          exclusive ? gather<true>(block, width, steps, count, sums + w)
-                    : gather<false>(block, width, steps, count, sums + w);
+        if (all == 1) {
+          gather_some<1>(packed + k, 1, steps, count, sums);
+        } else if (all == kShortWords) {
+          gather_some<kShortWords>(packed + k * all, all, steps, count, sums);
+        } else {
+          for (int64_t w = 0; w < all; w += kWords) {
+            const int64_t strip = w / kStripWords, width = strip_words(strip);
+            const uint64_t *block = packed + d.k * kStripWords * strip + k * width;
+            gather_some<kWords>(block + w % kStripWords, width, steps, count, sums + w);
+          }
         }
       }
       const auto *bytes = reinterpret_cast<const uint8_t *>(sums);

@@ -39,6 +39,9 @@ bool totals_fit_c(const Problem &p, const KernelRow &row) {
          !overlaps(f->bias[1], p, size);
 }
 
+// Symmetric products are packed from so many rows on: plain ones, in place, would be computed in full.
+constexpr int64_t kPackedSymmetric = 160;
+
 int choose_path(const Problem &p, const Machine &machine) {
   const bool one_row = p.m == 1;
   if (p.panels && !one_row) return FASTLA_PATH_PACKED;
@@ -55,6 +58,7 @@ int choose_path(const Problem &p, const Machine &machine) {
       break;
   }
   if (!floats && !in_place_pays(p, *machine.row)) return FASTLA_PATH_PACKED;
+  if (p.symmetric && p.m >= kPackedSymmetric) return FASTLA_PATH_PACKED;
   if (one_row) return FASTLA_PATH_VECTOR;
   if (!floats) return FASTLA_PATH_DIRECT;
   return direct_pays(p, machine) ? FASTLA_PATH_DIRECT : FASTLA_PATH_PACKED;

@@ -232,6 +232,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                     : together && not_near                   ? kLine
                                                              : 0;
     if (p.k > plan->kc) plan->nc = plan->deal;  // as far down a panel's columns as they go
+  } else if (here && !plan->copy_b && p.k > plan->kc && b_bytes(p, size) > double(machine.l2)) {
+    plan->b_ahead = plan->kc * p.b.row_stride;  // the next block of K, while this one is computed
   } else if (p.m <= kCopyRows && !here && p.b.row_stride == size && !p.b.swapped) {
     // Down B's columns: some at a time, copied (transposed) to L1 in parts.
     plan->steps = kColumnBytes / size;

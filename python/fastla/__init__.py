@@ -11,7 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ._core import PackedMatrix, gemm, linear, matmul, pack
+from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
     from . import array_api
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         use_isa,
     )
     from ._vectors import matvec, vecdot, vecmat
-    from .linalg import Plan, explain, gram
+    from .linalg import Plan, explain
 
 __version__ = "0.1.0"
 contract_version = 1
@@ -43,7 +43,6 @@ _LAZY = {
     "array_api": "array_api",
     "einsum": "_einsum",
     "explain": "linalg",
-    "gram": "linalg",
     "get_include": "_config",
     "get_num_threads": "_runtime",
     "is_patched": "_patch",

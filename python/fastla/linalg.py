@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import _core
-from ._core import PackedMatrix, gemm, linear, matmul, pack
+from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 from ._runtime import _count
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, DTypeLike, NDArray
+    from numpy.typing import ArrayLike, NDArray
 
 __all__ = ["PackedMatrix", "Plan", "explain", "gemm", "gram", "linear", "matmul", "pack"]
 
@@ -144,83 +144,3 @@ def explain(
     return Plan(
         **_core.explain(m, n, k, dtype.name, _strides(left), _strides(right), c, threads)
     )
-
-
-def gram(
-    a: ArrayLike,
-    *,
-    side: str = "left",
-    out: NDArray[Any] | None = None,
-    dtype: DTypeLike | None = None,
-    num_threads: int | None = None,
-) -> NDArray[Any]:
-    """A matrix times its own conjugate transpose, exactly symmetric (Hermitian), at half the work.
-
-    Parameters
-    ----------
-    a : array_like, shape (..., m, n)
-        The matrix, of any dtype that `matmul` computes.
-    side : {'left', 'right'}, default 'left'
-        On which side of it the transpose is: ``a^H a``, (n, n), or ``a a^H``, (m, m).
-    out : ndarray, optional
-        Where to put the result: of its shape and dtype. It may overlap `a`.
-    dtype : dtype, optional
-        Convert `a` to this dtype first.
-    num_threads : int, optional
-        Threads to use at most, instead of `get_num_threads()`.
-
-    Returns
-    -------
-    ndarray, shape (..., n, n) or (..., m, m)
-
-    Raises
-    ------
-    ValueError
-        If `a` has fewer than two dimensions, `side` is unknown, or `out` has another shape or is read-only.
-    TypeError
-        If the core has no products of the dtype, `a` cannot be converted to `dtype` ('same_kind'), or `out`
-        has another dtype than the result.
-
-    See Also
-    --------
-    matmul
-
-    Notes
-    -----
-    The bits are those of ``matmul(a.conj().T, a)`` or ``matmul(a, a.conj().T)``, whose two halves have the
-    same ones. Tiles below the diagonal are copied from those above it: about m n (n + 40) operations for
-    'left', 4 times as many if complex. Neither the transpose nor the conjugate is made. Stacks, and matrices
-    with fewer than 64 columns (rows), are computed in full.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> import fastla
-    >>> fastla.gram(np.array([[1.0, 2.0], [3.0, 4.0]]))
-    array([[10., 14.],
-           [14., 20.]])
-    """
-    threads = 0 if num_threads is None else _count(num_threads, "gram")
-    if side not in ("left", "right"):
-        raise ValueError(f"gram: side is {side!r}; it must be 'left' or 'right'")
-    x = np.asarray(a)
-    if dtype is not None:
-        wanted = np.dtype(dtype)
-        if not np.can_cast(x.dtype, wanted, "same_kind"):
-            raise TypeError(f"gram: a is {x.dtype}, which cannot be cast to {wanted} by 'same_kind'")
-        x = x.astype(wanted, copy=False)
-    if x.ndim < 2:
-        raise ValueError(f"gram: a is {x.shape}; it must have two dimensions at least")
-    if x.dtype.kind not in "iub" and x.dtype.name not in _FLOATS:
-        raise TypeError(f"gram: a is {x.dtype}; there are no products of it here")
-    if out is not None:
-        size = x.shape[-1 if side == "left" else -2]
-        shape = (*x.shape[:-2], size, size)
-        made = np.dtype(np.float32) if x.dtype.name == "bfloat16" else x.dtype.newbyteorder("=")
-        if type(out) is not np.ndarray:
-            raise TypeError(f"gram: out is {type(out).__name__}; it must be an array")
-        if out.shape != shape or not out.flags.writeable:
-            raise ValueError(f"gram: out is {out.shape}; it must be {shape}, and writeable")
-        if out.dtype != made:
-            raise TypeError(f"gram: out is {out.dtype}; the result is {made}")
-    return _core.gram(x, side == "right", out, threads)
