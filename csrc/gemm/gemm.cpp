@@ -9,6 +9,7 @@
 #include "gemm/plan_parts.hpp"
 #include "gemm/prepack.hpp"
 #include "gemm/stacked.hpp"
+#include "gemm/through_floats.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
@@ -188,20 +189,26 @@ bool compute_at_once(const GemmDesc &d, const Problem &p) {
   return true;
 }
 
+fastla_status run_task(const GemmDesc &desc, uint32_t *raised) {
+  Task task;
+  describe(desc, &task);
+  if (compute_at_once(desc, task.problem)) return FASTLA_OK;
+  const fastla_status status = prepare(desc, &task, parallel_warm);
+  return status == FASTLA_OK ? compute(task, raised) : status;
+}
+
 // Planning computes with doubles too: neither the caller's rounding nor its traps may meet them, and it raises nothing
 // but inexact.
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   FpScope scope;
-  Task task;
   fastla_status status = desc && valid(*desc) ? FASTLA_OK : FASTLA_INVALID;
-  if (status == FASTLA_OK && desc->dtype >= FASTLA_DTYPES) {
-    status = run_bits(*desc);
-  } else if (status == FASTLA_OK) {
-    describe(*desc, &task);
-    if (!compute_at_once(*desc, task.problem)) {
-      status = prepare(*desc, &task, parallel_warm);
-      if (status == FASTLA_OK) status = compute(task, raised);
-    }
+  if (status == FASTLA_OK) {
+    const bool forced = forced_path.load(std::memory_order_relaxed);
+    if (desc->dtype >= FASTLA_DTYPES)
+      status = run_bits(*desc);
+    else if (!are_wide(desc->dtype) || forced ||
+             !compute_through_floats(*desc, chosen_row(desc->dtype), run_task, raised))
+      status = run_task(*desc, raised);
   }
   *raised |= scope.close();
   return status;

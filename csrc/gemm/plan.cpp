@@ -58,7 +58,8 @@ int choose_path(const Problem &p, const Machine &machine) {
       break;
   }
   if (!floats && !in_place_pays(p, *machine.row)) return FASTLA_PATH_PACKED;
-  if (p.symmetric && p.m >= kPackedSymmetric) return FASTLA_PATH_PACKED;
+  if (p.symmetric && p.m >= kPackedSymmetric && !is_deep(p, *machine.row))
+    return FASTLA_PATH_PACKED;
   if (one_row) return FASTLA_PATH_VECTOR;
   if (!floats) return FASTLA_PATH_DIRECT;
   return direct_pays(p, machine) ? FASTLA_PATH_DIRECT : FASTLA_PATH_PACKED;

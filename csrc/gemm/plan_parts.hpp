@@ -18,6 +18,8 @@ constexpr int64_t kShallow = 64;
 
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
+// Whether C is symmetric and small, and B's rows, contiguous, are very many.
+bool is_deep(const Problem &p, const KernelRow &row) noexcept;
 // Whether on one thread a product is so small and so simple that planning it would show: on the direct path, by one task,
 // at once, with operands where they are.
 bool needs_no_plan(const Problem &p, const KernelRow &row) noexcept;
