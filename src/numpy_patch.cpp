@@ -7,6 +7,7 @@
 #include "fastla/runtime.h"
 #include "hot.hpp"
 #include "kinds.hpp"
+#include "numpy_patch.hpp"
 
 #define PY_UFUNC_UNIQUE_SYMBOL fastla_ufunc_api
 #include <numpy/ufuncobject.h>
@@ -16,8 +17,6 @@ namespace py = pybind11;
 namespace fastla_py {
 namespace {
 
-enum Function { kMatmul, kMatvec, kVecmat, kVecdot, kFunctions };
-const char *const kFunctionNames[kFunctions] = {"matmul", "matvec", "vecmat", "vecdot"};
 constexpr int kTypes[] = {NPY_HALF,  NPY_FLOAT, NPY_DOUBLE,   NPY_CFLOAT,   NPY_CDOUBLE, NPY_BOOL,
                           NPY_BYTE,  NPY_UBYTE, NPY_SHORT,    NPY_USHORT,   NPY_INT,     NPY_UINT,
                           NPY_LONG,  NPY_ULONG, NPY_LONGLONG, NPY_ULONGLONG};
@@ -34,64 +33,12 @@ Loop loops[kFunctions][kTypeCount];
 int dtypes[kTypeCount];  // fastla_dtype
 int64_t sizes[kTypeCount];
 
-// What NumPy hands a loop: the length of the stack and the core dimensions; the strides of the stack, and of the operands'
-// axes in the order of the function's signature.
-void describe(Function function, char **args, const npy_intp *dims, const npy_intp *steps,
-              int64_t size, fastla_gemm_desc *d) {
-  const npy_intp *axes = steps + 3;
-  d->m = d->n = 1;
-  int64_t a_row = 0, b_col = 0;
-  d->c_row_stride = d->c_col_stride = size;
-  switch (function) {
-    case kMatmul:  // (m,k),(k,n)->(m,n)
-      d->m = dims[1];
-      d->k = dims[2];
-      d->n = dims[3];
-      a_row = axes[0];
-      d->a.col_stride = axes[1];
-      d->b.row_stride = axes[2];
-      b_col = axes[3];
-      d->c_row_stride = axes[4];
-      d->c_col_stride = axes[5];
-      break;
-    case kMatvec:  // (m,k),(k)->(m)
-      d->m = dims[1];
-      d->k = dims[2];
-      a_row = axes[0];
-      d->a.col_stride = axes[1];
-      d->b.row_stride = axes[2];
-      d->c_row_stride = axes[3];
-      break;
-    case kVecmat:  // (k),(k,n)->(n)
-      d->k = dims[1];
-      d->n = dims[2];
-      d->a.col_stride = axes[0];
-      d->b.row_stride = axes[1];
-      b_col = axes[2];
-      d->c_col_stride = axes[3];
-      break;
-    default:  // (k),(k)->()
-      d->k = dims[1];
-      d->a.col_stride = axes[0];
-      d->b.row_stride = axes[1];
-      break;
-  }
-  // The stride of an axis of one is whatever it is; the core's fast paths ask for contiguous ones.
-  d->a.row_stride = d->m == 1 ? 0 : a_row;
-  d->b.col_stride = d->n == 1 ? size : b_col;
-  if (d->m == 1) d->c_row_stride = d->n * size;
-  if (d->n == 1) d->c_col_stride = size;
-  d->a.data = args[0];
-  d->b.data = args[1];
-  d->c = args[2];
-}
-
 // vecmat and vecdot conjugate their first operand.
 bool is_complex(int dtype) { return dtype == FASTLA_C64 || dtype == FASTLA_C128; }
 
 // Integers and bool have the same bits either way, and a call of the core takes longer than NumPy's loop for so few of them.
 template <Function function> bool is_tiny(const npy_intp *dims, int dtype) {
-  constexpr npy_intp most = 6;
+  constexpr npy_intp most = 8;
   const bool exact = (dtype >= FASTLA_I8 && dtype < FASTLA_C64) || dtype == FASTLA_BOOL_OR;
   if (!exact || dims[1] > most) return false;
   return function == kVecdot || (dims[2] <= most && (function != kMatmul || dims[3] <= most));
@@ -105,7 +52,7 @@ template <Function function, int type> struct Ours {
       fastla_gemm_desc desc;
       fastla_gemm_desc_init(&desc);
       desc.dtype = dtypes[type];
-      describe(function, args, dims, steps, sizes[type], &desc);
+      describe_loop(function, args, dims, steps, sizes[type], sizes[type], &desc);
       if (function >= kVecmat && is_complex(desc.dtype)) desc.flags = FASTLA_CONJ_A;
       const int64_t count = dims[0], a = steps[0], b = steps[1], c = steps[2];
       desc.batch_ndim = count != 1;
@@ -160,12 +107,24 @@ void set_loop(const py::object &function, int f, int t, bool on) {
 }
 
 void set_loops(bool on) {
+  PyObject *functions[kFunctions] = {};
+  NumpyLoop under[kFunctions] = {};
+  py::object held[kFunctions];
   for (int f = 0; f < kFunctions; ++f) {
-    const py::object function = ufunc(f);
-    if (function.is_none()) continue;
-    for (int t = 0; t < kTypeCount; ++t)
-      if (on || loops[f][t].under) set_loop(function, f, t, on);
+    held[f] = ufunc(f);
+    if (held[f].is_none()) continue;
+    functions[f] = held[f].ptr();
+    for (int t = 0; t < kTypeCount; ++t) {
+      if (on || loops[f][t].under) set_loop(held[f], f, t, on);
+      if (kTypes[t] == NPY_FLOAT) under[f] = loops[f][t].first.load();
+    }
   }
+  if (on && !register_bfloat16_loops(functions, under)) throw py::error_already_set();
+  set_bfloat16_loops(on);
+}
+
+py::object bfloat16_dtype() {
+  return py::module_::import("numpy").attr("dtype")(py::module_::import("ml_dtypes").attr("bfloat16"));
 }
 
 py::list loop_status() {
@@ -178,6 +137,12 @@ py::list loop_status() {
       all.append(py::make_tuple(kFunctionNames[f], dtype, loop.on.load(), loop.calls.load(),
                                 loop.delegated.load()));
     }
+  for (int f = 0; f < kFunctions; ++f) {
+    bool on;
+    int64_t calls, delegated;
+    if (bfloat16_status(f, &on, &calls, &delegated))
+      all.append(py::make_tuple(kFunctionNames[f], bfloat16_dtype(), on, calls, delegated));
+  }
   return all;
 }
 

@@ -6,6 +6,7 @@ import ml_dtypes
 import numpy as np
 import oracle
 import pytest
+from process import run_python
 from shapes import row_of
 
 import fastla
@@ -128,3 +129,51 @@ def test_nan_and_infinity(isa, rng):
     b[6, 9] = 0
     with np.errstate(all="ignore"):
         assert same(both(a, b), expected(a, b))
+
+
+PATCHED = """
+    import ml_dtypes
+    import numpy as np
+    import fastla
+
+    rng = np.random.default_rng(3)
+    bf16 = ml_dtypes.bfloat16
+    shapes = {"matmul": ((3, 20, 700), (3, 700, 30)), "matvec": ((5, 7, 300), (5, 300)), "vecmat": ((5, 300), (5, 300, 7)),
+              "vecdot": ((5, 300), (5, 300))}
+    def same(x, y):
+        return x.dtype == y.dtype and np.array_equal(x, y)
+    for name, (left, right) in shapes.items():
+        function = getattr(np, name, None)
+        if function is None:
+            continue
+        a, b = rng.standard_normal(left).astype(bf16), rng.standard_normal(right).astype(bf16)
+        wide = function(a.astype(np.float32), b.astype(np.float32))
+        for _ in range(2):
+            with fastla.patched():
+                got = function(a, b)
+                assert got.dtype == np.float32
+                if name == "matmul":
+                    assert same(got, fastla.matmul(a, b)) and same(a @ b, got)
+                    assert same(np.matmul(a[..., ::2], b[:, ::-2][:, ::-1][:, :350]), fastla.matmul(a[..., ::2], b[:, ::-2][:, ::-1][:, :350]))
+                elif name == "matvec":
+                    assert same(got[2], fastla.matmul(a[2], b[2]))
+                elif name == "vecmat":
+                    assert same(got[2], fastla.matmul(a[2], b[2]))
+                else:
+                    assert got[2] == fastla.matmul(a[2], b[2])
+                status = fastla.patch_status()["dtypes"]["bfloat16"]
+                assert status["patched"] and status["calls"] > 0
+            assert same(function(a, b), wide), name
+            assert not fastla.patch_status()["dtypes"]["bfloat16"]["patched"]
+    x = np.full((2, 2), 1e30, bf16)
+    with fastla.patched():
+        assert same(np.matmul(x, x), np.full((2, 2), np.inf, np.float32))
+        out = np.empty((2, 2), np.float64)
+        assert np.matmul(x, x, out=out) is out
+    print("ok")
+"""
+
+
+def test_numpys_functions():
+    """NumPy's result type and, while patched, fastla's bits; afterwards NumPy's again, by a loop that stays."""
+    assert run_python(PATCHED) == "ok"

@@ -10,6 +10,7 @@ import shapes
 from shapes import Guarded, assert_same_bits, poisoned, random_matrix
 
 import fastla
+from fastla import _core
 
 
 def ragged(row):
@@ -183,3 +184,30 @@ def test_overflow_inside_a_block_and_between_blocks(isa, dtype, path):
         a = np.zeros((m, 2 * kb), dtype)
         a[:, 0], a[:, kb], a[:, kb + 1] = big, -big, 1
         assert_same_bits(product(a, b), oracle.matmul2(a, b), "between")
+
+
+@pytest.mark.parametrize("code", "fdFD")
+def test_one_product_of_two_numbers(code, rng):
+    """It has a way of its own: the bits, and the flags, of any other path."""
+    real = np.dtype(code.lower())
+    info = np.finfo(real)
+    special = [0.0, -0.0, 1.5, -3.0, info.max, info.tiny, info.smallest_subnormal, -info.smallest_subnormal, np.inf, -np.inf, np.nan,
+               *rng.standard_normal(6)]
+    numbers = np.array(special, real)
+    if code in "FD":
+        pairs = np.empty((numbers.size, numbers.size), code)
+        pairs.real, pairs.imag = numbers[:, None], numbers
+        numbers = pairs.ravel()[::5]
+
+    def product(x, y, path):
+        _core.force_path(path)
+        seen = []
+        with np.errstate(all="call"), np.errstate(call=lambda kind, _: seen.append(kind)):
+            return fastla.matmul(x.reshape(1, 1), y.reshape(1, 1)), sorted(seen)
+
+    for x in numbers:
+        for y in numbers:
+            want, flags = product(x, y, "direct")
+            got, raised = product(x, y, "auto")
+            assert_same_bits(got.view(real), want.view(real), f"{x} {y}")
+            assert raised == flags, (x, y)

@@ -5,6 +5,7 @@
 
 #include "fastla/runtime.h"
 #include "gemm/bits.hpp"
+#include "gemm/one_product.hpp"
 #include "gemm/paths.hpp"
 #include "gemm/plan_parts.hpp"
 #include "gemm/prepack.hpp"
@@ -206,6 +207,8 @@ fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
     const bool forced = forced_path.load(std::memory_order_relaxed);
     if (desc->dtype >= FASTLA_DTYPES)
       status = run_bits(*desc);
+    else if (!forced && compute_one_product(*desc))
+      status = FASTLA_OK;
     else if (!are_wide(desc->dtype) || forced ||
              !compute_through_floats(*desc, chosen_row(desc->dtype), run_task, raised))
       status = run_task(*desc, raised);
