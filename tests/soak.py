@@ -14,6 +14,7 @@ import sys
 import time
 import traceback
 
+import ml_dtypes
 import numpy as np
 import oracle
 import shapes
@@ -27,6 +28,9 @@ ACTIVATIONS = (None, "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
 ORACLE_WORK = 400  # multiply-adds
 FLAT = 4 << 20  # bytes the process may grow after the warm-up: 42 for each of 100000 calls
 LAYOUTS = len(list(shapes.layouts(np.ones((2, 2)))))
+BF16 = np.dtype(ml_dtypes.bfloat16)
+OTHERS = [np.dtype(code) for code in "?bBhHiIlLFDe"] + [BF16]
+ANY = [*OTHERS, np.dtype("f"), np.dtype("d")]
 ISAS = [name for name in shapes.isa_names() if shapes.usable(name)]
 
 
@@ -139,9 +143,13 @@ def matmul_call(rng, dtype):
 
 
 def draw_other(rng, shape, dtype):
-    """Integers over their whole range; of complex numbers and float16 what rounds."""
+    """Integers over their whole range, or small ones; of complex numbers, float16 and bfloat16 what rounds."""
+    if dtype.kind == "b":
+        return rng.random(shape) < rng.choice([0.02, 0.5])
     if dtype.kind in "iu":
         info = np.iinfo(dtype)
+        if rng.random() < 0.3:
+            return rng.integers(0, min(info.max, 2 ** int(rng.integers(1, 25))), shape).astype(dtype)
         return rng.integers(info.min, info.max, shape, dtype=dtype, endpoint=True)
     x = shapes.random_matrix(rng, (*shape, 2), np.float64)
     return (x[..., 0] + 1j * x[..., 1] if dtype.kind == "c" else x[..., 0] / 8).astype(dtype)
@@ -152,7 +160,7 @@ def store_other(rng, x):
     kind = rng.integers(0, 5)
     if kind == 0:
         return np.asfortranarray(x)
-    if kind == 1:
+    if kind == 1 and x.dtype != BF16:
         return x.astype(x.dtype.newbyteorder())
     if kind == 2:
         big = np.full(tuple(2 * n + 3 for n in x.shape), 7, x.dtype)
@@ -167,44 +175,91 @@ def store_other(rng, x):
 
 def expected_other(a, b, way):
     """By numpy.matmul for integers, which is exact; by the oracle, or another way if that takes too long."""
-    if a.dtype.kind in "iu" and a.size * b.shape[1] < 1_000_000:
+    if a.dtype.kind in "biu" and a.size * b.shape[1] < 1_000_000:
         return np.matmul(a, b)
     if a.size * b.shape[1] > ORACLE_WORK:
         return go(way, fastla.matmul, a.copy(), b.copy())
     if a.dtype.kind == "c":
         return oracle.complex2(a, b)
+    if a.dtype == BF16:
+        return go(way, fastla.matmul, a.copy(), b.copy())
     with np.errstate(all="ignore"):
         return oracle.matmul2(a.astype(np.float32), b.astype(np.float32)).astype(np.float16)
 
 
+def compare_other(got, want, context):
+    # A complex number is two of its parts.
+    pairs = [(x.real, x.imag) if x.dtype.kind == "c" else (x,) for x in (got, want)]
+    for x, y in zip(*pairs, strict=True):
+        same = np.array_equal(x, y) and x.dtype == y.dtype if x.dtype.kind in "biu" else None
+        assert same is not False, context
+        if same is None:
+            shapes.assert_same_bits(np.ascontiguousarray(x), np.ascontiguousarray(y), context)
+
+
 def other_call(rng):
     """The dtypes without epilogues."""
-    dtype = np.dtype("bBhHiIlLFDe"[rng.integers(0, 11)])
+    dtype = OTHERS[rng.integers(0, len(OTHERS))]
     m, n, k = (int(x) for x in draw_sizes(rng, np.float32))
     a, b = draw_other(rng, (m, k), dtype), draw_other(rng, (k, n), dtype)
     ways = draw_way(rng), draw_way(rng)
     context = f"matmul {m}x{n}x{k} {dtype.name} {ways}"
     step = int(rng.integers(1, 3))
     buffer = np.full((step * m + 2, step * n + 2), 7, dtype)
+    if dtype == BF16:
+        buffer = buffer.astype(np.float32)  # NumPy's result type
     out = buffer[1:step * m + 1:step, 1:step * n + 1:step]
     go(ways[0], fastla.matmul, store_other(rng, a), store_other(rng, b), out=out)
     want = expected_other(a, b, ways[1])
     got = np.ascontiguousarray(out)
-    # A complex number is two of its parts.
-    pairs = [(x.real, x.imag) if dtype.kind == "c" else (x,) for x in (got, want)]
-    for x, y in zip(*pairs, strict=True):
-        same = np.array_equal(x, y) if dtype.kind in "iu" else None
-        assert same is not False, context
-        if same is None:
-            shapes.assert_same_bits(np.ascontiguousarray(x), np.ascontiguousarray(y), context)
+    compare_other(got, want, context)
     out[...] = 7
-    assert (buffer == 7).all(), f"{context}: written outside out"
+    assert (buffer == buffer.dtype.type(7)).all(), f"{context}: written outside out"
+
+
+def draw_any(rng, shape, dtype):
+    return shapes.random_matrix(rng, shape, dtype) if dtype in (np.float32, np.float64) else draw_other(rng, shape, dtype)
+
+
+def stack_call(rng):
+    """Long stacks of small products of any dtype, one of them computed alone."""
+    dtype = ANY[rng.integers(0, len(ANY))]
+    m, n, k = (int(x) for x in rng.integers(1, 18, 3))
+    stack = [int(x) for x in rng.integers(1, 30, rng.integers(1, 3))]
+    a_stack, b_stack = ([1 if rng.random() < 0.2 else x for x in stack] for _ in range(2))
+    a, b = draw_any(rng, (*a_stack, m, k), dtype), draw_any(rng, (*b_stack, k, n), dtype)
+    if rng.random() < 0.3:
+        b = np.ascontiguousarray(b.swapaxes(-1, -2)).swapaxes(-1, -2)
+    if rng.random() < 0.3:
+        a = np.ascontiguousarray(a.swapaxes(-1, -2)).swapaxes(-1, -2)
+    ways = draw_way(rng), draw_way(rng)
+    context = f"stack {a.shape} @ {b.shape} {dtype.name} {ways}"
+    got = go(ways[0], fastla.matmul, a, b)
+    at = tuple(int(rng.integers(0, s)) for s in got.shape[:-2])
+    left, right = (np.broadcast_to(x, (*got.shape[:-2], *x.shape[-2:]))[at] for x in (a, b))
+    compare_other(got[at], np.asarray(go(ways[1], fastla.matmul, left.copy(), right.copy())), context)
+
+
+def gram_call(rng):
+    """A matrix times its own transpose, against the product."""
+    dtype = ANY[rng.integers(0, len(ANY))]
+    m, n, _ = (int(x) for x in draw_sizes(rng, np.float32))
+    a = draw_any(rng, (m, n), dtype)
+    side = ("left", "right")[rng.integers(0, 2)]
+    ways = draw_way(rng), draw_way(rng)
+    turned = a.conj().T
+    operands = (turned, a) if side == "left" else (a, turned)
+    got = go(ways[0], fastla.gram, store_other(rng, a) if a.dtype != BF16 else a, side=side)
+    compare_other(got, go(ways[1], fastla.matmul, *(x.copy() for x in operands)), f"gram {m}x{n} {side} {dtype.name} {ways}")
 
 
 def one(seed, index):
     rng = np.random.default_rng([seed, index])
-    if rng.random() < 0.3:
+    kind = rng.random()
+    if kind < 0.3:
         return other_call(rng)
+    if kind < 0.4:
+        return (stack_call if kind < 0.36 else gram_call)(rng)
     dtype = shapes.DTYPES[rng.integers(0, 2)]
     return (gemm_call if rng.random() < 0.6 else matmul_call)(rng, dtype)
 
