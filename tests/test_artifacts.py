@@ -94,7 +94,7 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    kinds = ("", "_integers", "_complex", "_halves")
+    kinds = ("", "_integers", "_complex", "_halves", "_bfloats")
     sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in kinds}
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 
