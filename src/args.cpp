@@ -127,10 +127,7 @@ Ref as_type(PyArrayObject *array, int type) {
 }
 
 Ref as_native(PyArrayObject *array, int type) {
-  if (is_direct(array, type)) return Ref::borrow(reinterpret_cast<PyObject *>(array));
-  // Behaved but for being writeable also counts: nothing is written to it.
-  if (PyArray_TYPE(array) == type && PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array))
-    return Ref::borrow(reinterpret_cast<PyObject *>(array));
+  if (is_native(array, type)) return Ref::borrow(reinterpret_cast<PyObject *>(array));
   return Ref(PyArray_Cast(array, type));
 }
 

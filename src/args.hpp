@@ -105,6 +105,10 @@ bool may_overlap(PyArrayObject *a, PyArrayObject *b);
 inline bool is_direct(PyArrayObject *out, int type) {
   return PyArray_TYPE(out) == type && PyArray_ISBEHAVED(out);
 }
+// Behaved but for being writeable: what nothing is written to may be read where it is.
+inline bool is_native(PyArrayObject *array, int type) {
+  return PyArray_TYPE(array) == type && PyArray_ISALIGNED(array) && PyArray_ISNOTSWAPPED(array);
+}
 
 // Sets the exception for a status other than FASTLA_OK; text describes the operands.
 void set_status_error(fastla_status status, const char *function, PyObject *text);

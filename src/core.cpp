@@ -12,6 +12,7 @@ void bind_packed(py::module_ &module);
 void bind_explain(py::module_ &module);
 void bind_capi(py::module_ &module);
 void bind_numpy_patch(py::module_ &module);
+void bind_verify(py::module_ &module);
 }  // namespace fastla_py
 
 namespace {
@@ -39,4 +40,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_explain(module);
   fastla_py::bind_capi(module);
   fastla_py::bind_numpy_patch(module);
+  fastla_py::bind_verify(module);
 }

@@ -1,7 +1,7 @@
 // The hot calls' table entries with their docstrings (numpydoc). Included once, by core.cpp.
 FASTLA_HOT(
     matmul,
-    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', overflow='wrap', semiring='or', num_threads=None, **kwargs)
+    R"(matmul(x1, x2, /, out=None, *, dtype=None, precision='highest', overflow='wrap', semiring='or', verify=False, num_threads=None, **kwargs)
 --
 
 Matrix product with the semantics of `numpy.matmul` and bits that never change.
@@ -28,6 +28,10 @@ overflow : {'wrap', 'raise', 'widen'}, default 'wrap'
 semiring : {'or', 'xor', 'count'}, default 'or'
     What is made of the ANDs of bool: their OR, as NumPy has it; their exclusive OR; or how many are true,
     as `numpy.intp`. Only for arrays of bool.
+verify : bool, default False
+    Check the product before it is handed out, by a random test of every row that shares no code with the
+    kernels: an integer that is wrong is always found, another number if it is wrong by more than twice a bound
+    of the size of rounding errors (docs/verify.md). A correct product never fails.
 num_threads : int, optional
     Threads to use at most, instead of `get_num_threads()`.
 **kwargs
@@ -44,7 +48,11 @@ Raises
 ValueError
     If the shapes do not fit, `out` is read-only, or an option is unknown.
 TypeError
-    If `out` is not an array, or the result cannot be cast to its dtype.
+    If `out` is not an array, or the result cannot be cast to its dtype; with `verify`, if the product is
+    `numpy.matmul`'s or x2 a `PackedMatrix`.
+VerificationError
+    With `verify`, if the product is wrong; it names the entry. `out` then holds the wrong product, or what it
+    held before.
 OverflowError
     With ``overflow='raise'``, if an entry does not fit.
 MemoryError
@@ -63,11 +71,15 @@ megabytes.
 'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing
 can overflow; else a product in 64 bits; and nine of them where 64 bits may not hold it.
 
+`verify` reads both operands and the result once, O(m k + k n + m n); rows of which the test is not sure, those with
+infinities and NaN among them, are computed again by plain loops, some nanoseconds a multiply-add.
+
 References
 ----------
 .. [1] K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34
        (2008).
 .. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapter 3.
+.. [3] R. Freivalds, "Probabilistic Machines Can Use Less Running Time", IFIP Congress (1977).
 
 Examples
 --------

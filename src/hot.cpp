@@ -11,10 +11,9 @@
 namespace fastla_py {
 namespace {
 
-enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kOverflow, kSemiring, kThreads, kSlots };
-const char *const kNames[kSlots] = {"x1",        "x2",       "out",        "dtype",
-                                    "precision", "overflow", "semiring",
-                                    "num_threads"};
+enum Slot { kX1, kX2, kOut, kDtype, kPrecision, kOverflow, kSemiring, kVerify, kThreads, kSlots };
+const char *const kNames[kSlots] = {"x1",       "x2",       "out",    "dtype",      "precision",
+                                    "overflow", "semiring", "verify", "num_threads"};
 
 // What only the ufunc machinery understands.
 bool is_ufunc_keyword(const char *name) {
@@ -41,7 +40,9 @@ PyObject *delegate(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames) {
   for (Py_ssize_t i = 0; i < count; ++i) {
     PyObject *name = PyTuple_GET_ITEM(kwnames, i);
     const int slot = kSignature.names.find(name);
-    if (slot == kPrecision || slot == kOverflow || slot == kSemiring || slot == kThreads) continue;
+    if (slot == kPrecision || slot == kOverflow || slot == kSemiring || slot == kVerify ||
+        slot == kThreads)
+      continue;
     if (PyDict_SetItem(keywords.get(), name, args[nargs + i]) < 0) return nullptr;
   }
   return PyObject_Call(numpy_matmul(), positional.get(), keywords.get());
@@ -89,6 +90,13 @@ OutKind check_out(PyArrayObject *a, PyArrayObject *b, PyObject *out, int type, S
   return castable ? kOurs : kNumPys;
 }
 
+// A product that is not the right one is an error: fastla._verify.
+bool verify_product(const Ref &a, const Ref &b, const Ref &c, int threads) {
+  const Ref module(PyImport_ImportModule("fastla._verify"));
+  return module && Ref(PyObject_CallMethod(module.get(), "check", "OOOi", a.get(), b.get(), c.get(),
+                                           threads));
+}
+
 // -1 with an error set.
 int parse_overflow(PyObject *value) {
   static const char *const text[] = {"wrap", "raise", "widen"};
@@ -126,12 +134,12 @@ bool choose_semiring(int semiring, PyArrayObject *a, PyArrayObject *b, Kind *kin
 
 // Integers that must not wrap: fastla._integers has what that takes beside products.
 PyObject *multiply_checked(PyObject *a, PyObject *b, PyObject *out, int type, PyObject *overflow,
-                           int threads) {
+                           bool verify, int threads) {
   const Ref module(PyImport_ImportModule("fastla._integers"));
   const Ref dtype(reinterpret_cast<PyObject *>(PyArray_DescrFromType(type)));
   if (!module || !dtype) return nullptr;
-  return PyObject_CallMethod(module.get(), "matmul_checked", "OOOOOi", a, b, out ? out : Py_None,
-                             dtype.get(), overflow, threads);
+  return PyObject_CallMethod(module.get(), "matmul_checked", "OOOOOOi", a, b, out ? out : Py_None,
+                             dtype.get(), overflow, verify ? Py_True : Py_False, threads);
 }
 
 }  // namespace
@@ -155,17 +163,26 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   const int overflow = parse_overflow(slot[kOverflow]);
   const int semiring = overflow < 0 ? -1 : parse_semiring(slot[kSemiring]);
   if (semiring < 0) return nullptr;
+  const int verify = slot[kVerify] ? PyObject_IsTrue(slot[kVerify]) : 0;
+  if (verify < 0) return nullptr;
   PyObject *out = slot[kOut];
   // As a keyword, out may be a tuple of one.
   if (out && nargs <= kOut && PyTuple_CheckExact(out) && PyTuple_GET_SIZE(out) == 1)
     out = PyTuple_GET_ITEM(out, 0);
   if (out == Py_None) out = nullptr;
   if (as_packed(slot[kX2])) {
+    if (verify) {
+      PyErr_SetString(
+          PyExc_TypeError,
+          "matmul: verify=True takes no PackedMatrix (numpy.asarray makes an array of it)");
+      return nullptr;
+    }
     if (!extras) return matmul_packed(slot[kX1], slot[kX2], out, slot[kDtype], threads);
     PyErr_SetString(PyExc_TypeError, "matmul: a PackedMatrix takes no ufunc keywords");
     return nullptr;
   }
-  // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc, but not what may not wrap.
+  // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc, but not what may not wrap or has
+  // to be verified.
   const auto to_numpy = [&](bool may_wrap) -> PyObject * {
     if (slot[kSemiring]) {
       PyErr_Format(PyExc_TypeError,
@@ -174,12 +191,14 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
                    Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
       return nullptr;
     }
-    if (overflow == kWrap || !may_wrap) return delegate(args, nargs, kwnames);
+    const bool checked = overflow != kWrap && may_wrap;
+    if (!checked && !verify) return delegate(args, nargs, kwnames);
     PyErr_Format(PyExc_TypeError,
-                 "matmul: overflow=%R takes exact arrays in native byte order and no ufunc "
-                 "keywords (numpy.asarray "
-                 "makes an array of a subclass); x1 is %.100s, x2 is %.100s",
-                 slot[kOverflow], Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
+                 "matmul: %s=%R takes exact arrays %s and no ufunc keywords (numpy.asarray makes "
+                 "an array of a subclass); x1 is %.100s, x2 is %.100s",
+                 checked ? "overflow" : "verify", checked ? slot[kOverflow] : slot[kVerify],
+                 checked ? "in native byte order" : "of dtypes that are computed here",
+                 Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
     return nullptr;
   };
   if (extras || (out && !PyArray_CheckExact(out))) return to_numpy(true);
@@ -194,6 +213,10 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   if (kind.dtype < 0) return to_numpy(PyTypeNum_ISINTEGER(kind.c));
   if (slot[kSemiring] && !choose_semiring(semiring, a.array(), b.array(), &kind)) return nullptr;
   const bool counts = semiring == kCount;
+  if (verify && PyTypeNum_ISBOOL(kind.a)) {
+    PyErr_SetString(PyExc_TypeError, "matmul: verify= is for numbers; x1 and x2 are bool");
+    return nullptr;
+  }
   Shapes shapes;
   if (!resolve(a.array(), b.array(), &shapes)) return nullptr;
   if (out) {
@@ -202,7 +225,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     if (whose == kNumPys) return to_numpy(true);
   }
   if (overflow != kWrap && PyTypeNum_ISINTEGER(kind.c) && !counts)
-    return multiply_checked(a.get(), b.get(), out, kind.c, slot[kOverflow], threads);
+    return multiply_checked(a.get(), b.get(), out, kind.c, slot[kOverflow], verify, threads);
   auto *given = reinterpret_cast<PyArrayObject *>(out);
   const bool direct = out && is_direct(given, kind.c) && !may_overlap(given, a.array()) &&
                       !may_overlap(given, b.array());
@@ -217,6 +240,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   if (!target.array) return nullptr;
   if (!multiply("matmul", a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads))
     return nullptr;
+  if (verify && !verify_product(a, b, target.array, threads)) return nullptr;
   if (counts && !out) target.array = as_type(target.array.array(), NPY_INTP);
   if (!target.array) return nullptr;
   return finish(target);

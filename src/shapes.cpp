@@ -65,12 +65,11 @@ bool widen(PyArrayObject *out, Shapes *s) {
   return true;
 }
 
-bool multiply(const char *function, PyArrayObject *a, PyArrayObject *b, PyArrayObject *c,
-              const Shapes &s, int dtype, int threads, uint32_t flags) {
-  fastla_gemm_desc desc;
+void describe(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes &s, int dtype,
+              int threads, Product *product) {
+  fastla_gemm_desc &desc = product->desc;
   fastla_gemm_desc_init(&desc);
   desc.dtype = dtype;
-  desc.flags = flags;
   desc.m = s.m;
   desc.n = s.n;
   desc.k = s.k;
@@ -82,24 +81,30 @@ bool multiply(const char *function, PyArrayObject *a, PyArrayObject *b, PyArrayO
   desc.c_row_stride = s.a_vector ? size * s.n : PyArray_STRIDE(c, axis++);
   desc.c_col_stride = s.b_vector ? size : PyArray_STRIDE(c, axis);
   desc.num_threads = threads;
-  int64_t shape[NPY_MAXDIMS], as[NPY_MAXDIMS], bs[NPY_MAXDIMS], cs[NPY_MAXDIMS];
   double count = 1;
   for (int i = 0; i < s.batch_ndim; ++i) {
-    shape[i] = s.dims[i];
-    as[i] = s.a_strides[i];
-    bs[i] = s.b_strides[i];
-    cs[i] = PyArray_STRIDE(c, i);
-    count *= static_cast<double>(shape[i]);
+    product->shape[i] = s.dims[i];
+    product->a_strides[i] = s.a_strides[i];
+    product->b_strides[i] = s.b_strides[i];
+    product->c_strides[i] = PyArray_STRIDE(c, i);
+    count *= static_cast<double>(product->shape[i]);
   }
   desc.batch_ndim = s.batch_ndim;
-  desc.batch_shape = shape;
-  desc.a_batch_strides = as;
-  desc.b_batch_strides = bs;
-  desc.c_batch_strides = cs;
-  const double work =
+  desc.batch_shape = product->shape;
+  desc.a_batch_strides = product->a_strides;
+  desc.b_batch_strides = product->b_strides;
+  desc.c_batch_strides = product->c_strides;
+  product->work =
       static_cast<double>(s.m) * static_cast<double>(s.n) * static_cast<double>(s.k) * count;
+}
+
+bool multiply(const char *function, PyArrayObject *a, PyArrayObject *b, PyArrayObject *c,
+              const Shapes &s, int dtype, int threads, uint32_t flags) {
+  Product product;
+  describe(a, b, c, s, dtype, threads, &product);
+  product.desc.flags = flags;
   uint32_t raised = 0;
-  const fastla_status status = run_gemm(desc, work, &raised);
+  const fastla_status status = run_gemm(product.desc, product.work, &raised);
   if (status == FASTLA_OK) return report_flags(raised);
   const Ref x = shape_text(a), y = shape_text(b);
   if (x && y) {

@@ -18,6 +18,17 @@ bool resolve(PyArrayObject *a, PyArrayObject *b, Shapes *s);
 // shape cannot be had that way.
 bool widen(PyArrayObject *out, Shapes *s);
 
+// What the core is asked for, and how much work it is, in multiply-adds.
+struct Product {
+  Product() {}  // leaves everything as it is
+  fastla_gemm_desc desc;
+  int64_t shape[NPY_MAXDIMS], a_strides[NPY_MAXDIMS], b_strides[NPY_MAXDIMS],
+      c_strides[NPY_MAXDIMS];
+  double work;
+};
+// c: of the shape that was resolved.
+void describe(PyArrayObject *a, PyArrayObject *b, PyArrayObject *c, const Shapes &s, int dtype,
+              int threads, Product *product);
 // The product into c, of whose dtype and shape it is; flags: FASTLA_CONJ_A and so on. False with an error set.
 bool multiply(const char *function, PyArrayObject *a, PyArrayObject *b, PyArrayObject *c,
               const Shapes &shapes, int dtype, int threads, uint32_t flags = 0);

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         threads,
         use_isa,
     )
+    from ._selftest import SelfTestReport, SelfTestRow, selftest
+    from ._verify import VerificationError
     from ._vectors import matvec, vecdot, vecmat
     from .linalg import Plan, explain
 
@@ -40,6 +42,9 @@ _LAZY = {
     "KernelRow": "_runtime",
     "Plan": "linalg",
     "Roof": "_runtime",
+    "SelfTestReport": "_selftest",
+    "SelfTestRow": "_selftest",
+    "VerificationError": "_verify",
     "array_api": "array_api",
     "einsum": "_einsum",
     "explain": "linalg",
@@ -56,6 +61,7 @@ _LAZY = {
     "patched": "_patch",
     "release_workspace": "_runtime",
     "roof": "_runtime",
+    "selftest": "_selftest",
     "set_num_threads": "_runtime",
     "show_config": "_config",
     "tensordot": "_einsum",
@@ -71,6 +77,9 @@ __all__ = [
     "PackedMatrix",
     "Plan",
     "Roof",
+    "SelfTestReport",
+    "SelfTestRow",
+    "VerificationError",
     "array_api",
     "contract_version",
     "einsum",
@@ -93,6 +102,7 @@ __all__ = [
     "patched",
     "release_workspace",
     "roof",
+    "selftest",
     "set_num_threads",
     "show_config",
     "tensordot",

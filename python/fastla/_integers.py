@@ -21,18 +21,19 @@ def matmul_checked(
     out: NDArray[Any] | None,
     dtype: np.dtype[Any],
     overflow: str,
+    verify: bool,
     num_threads: int,
 ) -> Any:
     """The product in `dtype`, of integers; called by `matmul`, which has checked its arguments."""
-    threads = num_threads or None
+    options: dict[str, Any] = {"verify": verify, "num_threads": num_threads or None}
     if overflow == "widen" and out is not None:
         raise ValueError("matmul: overflow='widen' chooses the dtype of the result; it cannot go to out=")
     held = out.dtype if out is not None and out.dtype.kind in "iu" else dtype
     lowest = max(np.iinfo(dtype).min, np.iinfo(held).min)
     highest = min(np.iinfo(dtype).max, np.iinfo(held).max)
     if _fits(a, b, highest):
-        return _core.matmul(a, b, out, dtype=dtype, num_threads=threads)
-    exact = _exact(a, b, threads)
+        return _core.matmul(a, b, out, dtype=dtype, **options)
+    exact = _exact(a, b, options)
     low, high = (exact.min(), exact.max()) if exact.size else (0, 0)
     if overflow == "widen":
         return exact.astype(_narrowest(dtype, int(low), int(high)))[()]
@@ -73,11 +74,11 @@ def _bound(a: NDArray[Any], b: NDArray[Any]) -> float:
     return min(row * other, column * each) * (1 + 1e-9)
 
 
-def _exact(a: NDArray[Any], b: NDArray[Any], threads: int | None) -> NDArray[Any]:
+def _exact(a: NDArray[Any], b: NDArray[Any], options: dict[str, Any]) -> NDArray[Any]:
     """The exact product: of int64 where that must hold it, else of Python's integers where it does not."""
     if _fits(a, b, 2**63 - 1):
         wide = [x.astype(np.int64) if x.dtype == np.uint64 else x for x in (a, b)]
-        return np.asarray(_core.matmul(*wide, dtype=np.int64, num_threads=threads))
+        return np.asarray(_core.matmul(*wide, dtype=np.int64, **options))
     total: Any = 0
     for start in range(0, a.shape[-1], _MOST):
         some = slice(start, start + _MOST)
@@ -85,7 +86,7 @@ def _exact(a: NDArray[Any], b: NDArray[Any], threads: int | None) -> NDArray[Any
         right = _limbs(b[..., some, :] if b.ndim > 1 else b[some])
         for i, x in enumerate(left):
             for j, y in enumerate(right):
-                part = np.asarray(_core.matmul(x, y, num_threads=threads)).astype(object)
+                part = np.asarray(_core.matmul(x, y, **options)).astype(object)
                 total = total + part * 2 ** (_LIMB * (i + j))
     exact = np.asarray(total, object)
     if exact.size and -(2**63) <= exact.min() and exact.max() < 2**63:
