@@ -6,7 +6,7 @@ namespace {
 
 // Fills what all functions share; false with an error set.
 bool common(Call *call, PyObject *precision, PyObject *threads) {
-  if (!parse_precision(call->function, precision)) return false;
+  if (parse_precision(call->function, precision) < 0) return false;
   call->threads = parse_threads(call->function, threads);
   return call->threads >= 0;
 }

@@ -80,14 +80,15 @@ int parse_threads(const char *function, PyObject *value) {
   return static_cast<int>(n);
 }
 
-bool parse_precision(const char *function, PyObject *value) {
+int parse_precision(const char *function, PyObject *value) {
   static const char *const text[] = {"highest", "exact", "high", "tf32", "fast"};
   static const Names names(text);
-  if (!value || names.find(value) >= 0) return true;
+  const int i = value ? names.find(value) : 0;
+  if (i >= 0) return i == 4 ? FASTLA_FAST : 0;
   PyErr_Format(PyExc_ValueError,
                "%s: precision is %R; it must be 'exact', 'highest', 'high', 'tf32' or 'fast'",
                function, value);
-  return false;
+  return -1;
 }
 
 int parse_activation(const char *function, PyObject *value) {

@@ -82,7 +82,8 @@ bool sort_arguments(const Signature &signature, PyObject *const *args, Py_ssize_
 
 // 0 for None; -1 with an error set.
 int parse_threads(const char *function, PyObject *value);
-bool parse_precision(const char *function, PyObject *value);
+// FASTLA_FAST or 0; -1 with an error set.
+int parse_precision(const char *function, PyObject *value);
 int parse_activation(const char *function, PyObject *value);
 
 // "(2, 3)", for messages.

@@ -13,7 +13,7 @@ namespace {
 
 // Sizes and byte strides only: nothing is computed, so no data is needed.
 py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, const py::tuple &a,
-                 const py::tuple &b, const py::tuple &c, int threads) {
+                 const py::tuple &b, const py::tuple &c, int threads, const py::object &precision) {
   fastla_gemm_desc desc;
   fastla_gemm_desc_init(&desc);
   desc.dtype = dtype_named(dtype.c_str());
@@ -25,6 +25,9 @@ py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, cons
   desc.c_row_stride = c[0].cast<int64_t>();
   desc.c_col_stride = c[1].cast<int64_t>();
   desc.num_threads = threads;
+  const int flags = parse_precision("explain", precision.ptr());
+  if (flags < 0) throw py::error_already_set();
+  desc.flags = static_cast<uint32_t>(flags);
   fastla_plan_info info;
   fastla_plan_info_init(&info);
   if (fastla_explain(&desc, &info) != FASTLA_OK)
@@ -43,6 +46,7 @@ py::dict explain(int64_t m, int64_t n, int64_t k, const std::string &dtype, cons
   plan["tasks"] = info.tasks;
   plan["scratch_bytes"] = info.scratch_bytes;
   plan["predicted_roof_share"] = info.predicted_roof_share;
+  plan["levels"] = info.levels;
   return plan;
 }
 
@@ -69,7 +73,7 @@ py::object activate(const py::object &name, const py::object &x) {
 
 void bind_explain(py::module_ &m) {
   m.def("explain", &explain, py::arg("m"), py::arg("n"), py::arg("k"), py::arg("dtype"),
-        py::arg("a"), py::arg("b"), py::arg("c"), py::arg("threads"));
+        py::arg("a"), py::arg("b"), py::arg("c"), py::arg("threads"), py::arg("precision"));
   m.def("activate", &activate, py::arg("name"), py::arg("x"));
 }
 

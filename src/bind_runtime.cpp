@@ -94,6 +94,7 @@ void bind_runtime(py::module_ &m) {
   m.def("kernels", &kernels);
   m.def("use_isa", &use_isa, py::arg("name"));
   m.def("force_path", &force_path, py::arg("name"));
+  m.def("force_strassen", &fastla_force_strassen, py::arg("least"));
   m.def("get_num_threads", &fastla_get_num_threads);
   m.def("set_num_threads", &fastla_set_num_threads, py::arg("n"));
   m.def("thread_context", &fastla_thread_context, py::arg("n"));

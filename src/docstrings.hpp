@@ -20,7 +20,8 @@ dtype : dtype, optional
     Compute and return this dtype instead of the promoted one. A wider one of integers is computed
     from the narrow operands as they are: ``dtype=np.int32`` of int8 costs no more than int8.
 precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
-    On CPUs all of them are exact in the sense of the contract.
+    'fast': large products of float32 and float64 may have other rounding errors, see the notes. On CPUs all
+    others are exact in the sense of the contract.
 overflow : {'wrap', 'raise', 'widen'}, default 'wrap'
     Where an integer of the result does not fit its dtype: keep the lowest bits, as NumPy does; raise
     an error that names the first such entry; or return the narrowest wider dtype of the same kind that
@@ -65,8 +66,16 @@ blocks of 512, the block sums added in order; so its bits do not depend on
 threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
 gamma(k) abs(x1) @ abs(x2). float16 is summed in
 float32; so is bfloat16, with subnormal numbers taken for 0 and without floating-point warnings, and its products
-are float32, as NumPy's are, unless ``dtype`` says otherwise; complex numbers have four chains. Integers are exact modulo 2^bits. Scratch memory is at most some tens of
-megabytes.
+are float32, as NumPy's are, unless ``dtype`` says otherwise; complex numbers have four chains. Integers are exact
+modulo 2^bits. Scratch memory is at most some tens of megabytes, but where Strassen-Winograd is used (there a third of
+the operands and the result, and that) or small integers are converted (as much as they take).
+
+Large products of integers whose result is no wider than they are, and with ``precision='fast'`` of float32 and float64,
+take l levels of Strassen's multiplication in Winograd's form [4]_, (7/8)^l of the multiplications; `explain` says how
+many. Integers are exact all the same. In floating point the error has a norm-wise bound only: with k0 = k / 2^l,
+``max abs(C - x1 @ x2) <= 18^l (k0^2 + 6 k0) u max abs(x1) max abs(x2)`` ([2]_, theorem 23.3). The bits depend on the sizes
+and the dtype, not on threads, strides or the instruction set. Complex numbers, float16, bfloat16, byte-swapped and packed operands
+are computed as ever. Products of a stack are taken one by one.
 
 'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing
 can overflow; else a product in 64 bits; and nine of them where 64 bits may not hold it.
@@ -78,8 +87,10 @@ References
 ----------
 .. [1] K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34
        (2008).
-.. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapter 3.
+.. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapters 3
+       and 23.
 .. [3] R. Freivalds, "Probabilistic Machines Can Use Less Running Time", IFIP Congress (1977).
+.. [4] J. Huang, T. Smith, G. Henry and R. van de Geijn, "Strassen's Algorithm Reloaded", SC16 (2016).
 
 Examples
 --------
@@ -116,7 +127,7 @@ gate, residual : array_like, optional
 out : ndarray, optional
     Where to put the result; may be `gate` or `residual` itself. It is untouched if the call fails.
 precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
-    On CPUs all of them are exact in the sense of the contract.
+    On CPUs all of them are exact in the sense of the contract, 'fast' too.
 num_threads : int, optional
     Threads to use at most, instead of `get_num_threads()`.
 
@@ -173,7 +184,7 @@ gate, residual : array_like, optional
 out : ndarray, optional
     Where to put the result; may be `c`, `gate` or `residual` itself. It is untouched if the call fails.
 precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
-    On CPUs all of them are exact in the sense of the contract.
+    On CPUs all of them are exact in the sense of the contract, 'fast' too.
 num_threads : int, optional
     Threads to use at most, instead of `get_num_threads()`.
 

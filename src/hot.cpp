@@ -157,7 +157,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(kSignature, args, nargs, kwnames, slot, &extras)) return nullptr;
-  if (!parse_precision("matmul", slot[kPrecision])) return nullptr;
+  const int precision = parse_precision("matmul", slot[kPrecision]);
+  if (precision < 0) return nullptr;
   const int threads = parse_threads("matmul", slot[kThreads]);
   if (threads < 0) return nullptr;
   const int overflow = parse_overflow(slot[kOverflow]);
@@ -213,8 +214,14 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   if (kind.dtype < 0) return to_numpy(PyTypeNum_ISINTEGER(kind.c));
   if (slot[kSemiring] && !choose_semiring(semiring, a.array(), b.array(), &kind)) return nullptr;
   const bool counts = semiring == kCount;
+  const uint32_t fast = kind.dtype < FASTLA_FLOATS ? static_cast<uint32_t>(precision) : 0;
   if (verify && PyTypeNum_ISBOOL(kind.a)) {
     PyErr_SetString(PyExc_TypeError, "matmul: verify= is for numbers; x1 and x2 are bool");
+    return nullptr;
+  }
+  if (verify && fast) {
+    PyErr_SetString(PyExc_ValueError,
+                    "matmul: verify= is for the bits of docs/contract.md; precision='fast' has others");
     return nullptr;
   }
   Shapes shapes;
@@ -238,7 +245,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   Target target{
       direct ? Ref::borrow(out) : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, kind.c)), out};
   if (!target.array) return nullptr;
-  if (!multiply("matmul", a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads))
+  if (!multiply("matmul", a.array(), b.array(), target.array.array(), shapes, kind.dtype, threads,
+                fast))
     return nullptr;
   if (verify && !verify_product(a, b, target.array, threads)) return nullptr;
   if (counts && !out) target.array = as_type(target.array.array(), NPY_INTP);

@@ -1,5 +1,8 @@
 // The C ABI of the product: checks the description, plans, gets the scratch, runs.
+#include <stddef.h>
+
 #include <atomic>
+#include <utility>
 
 #include "fastla/gemm.h"
 
@@ -10,7 +13,9 @@
 #include "gemm/plan_parts.hpp"
 #include "gemm/prepack.hpp"
 #include "gemm/stacked.hpp"
+#include "gemm/strassen.hpp"
 #include "gemm/through_floats.hpp"
+#include "gemm/valid.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
@@ -26,7 +31,8 @@ struct Task {
   Finish finish;
   Stack stack;
   Plan plan;
-  int threads;
+  StrassenPlan strassen;  // levels 0: not so
+  Machine machine;
 };
 
 Operand operand(const Matrix &m) {
@@ -54,52 +60,16 @@ void make_finish(const Epilogue &e, Finish *finish) {
   f.residual = operand(e.residual);
 }
 
-template <class T> void exchange(T &a, T &b) {
-  const T t = a;
-  a = b;
-  b = t;
-}
-
-void transpose(Operand &x) { exchange(x.row_stride, x.col_stride); }
-void transpose(Source &x) { exchange(x.row_stride, x.col_stride); }
-
 void transpose(Task *task) {
-  Problem &p = task->problem;
-  exchange(p.m, p.n);
-  exchange(p.a, p.b);
-  exchange(p.conj_a, p.conj_b);
-  transpose(p.a);
-  transpose(p.b);
-  exchange(p.c_row_stride, p.c_col_stride);
-  if (p.finish) {
+  transpose(&task->problem);
+  if (task->problem.finish) {
     Finish &f = task->finish;
     for (Operand *x :
          {&f.scale[0], &f.scale[1], &f.c, &f.bias[0], &f.bias[1], &f.gate, &f.residual})
-      transpose(*x);
+      std::swap(x->row_stride, x->col_stride);
   }
   Stack &s = task->stack;
-  for (int i = 0; i < s.ndim; ++i) exchange(s.a[i], s.b[i]);
-}
-
-bool valid(const GemmDesc &d) {
-  if (d.struct_size < sizeof(GemmDesc) || d.dtype < 0 || d.dtype >= FASTLA_ALL_DTYPES) return false;
-  if (d.m < 0 || d.n < 0 || d.k < 0 || d.num_threads < 0) return false;
-  if (d.batch_ndim < 0 || d.batch_ndim > kMaxBatchDims) return false;
-  for (int i = 0; i < d.batch_ndim; ++i)
-    if (d.batch_shape[i] < 0) return false;
-  if (d.packed_b && (d.packed_b->k != d.k || d.packed_b->n != d.n ||
-                     d.packed_b->row->dtype != d.dtype || !fastla_packed_current(d.packed_b)))
-    return false;
-  if (d.flags > (FASTLA_CONJ_A | FASTLA_CONJ_B | FASTLA_SYMMETRIC)) return false;
-  const bool conjugates = d.flags & (FASTLA_CONJ_A | FASTLA_CONJ_B);
-  if (conjugates && d.dtype != FASTLA_C64 && d.dtype != FASTLA_C128) return false;
-  if (d.flags & FASTLA_SYMMETRIC && (d.m != d.n || d.epilogue || d.batch_ndim || d.packed_b))
-    return false;
-  const Epilogue *e = d.epilogue;
-  if (d.dtype >= FASTLA_DTYPES && (d.packed_b || d.flags)) return false;
-  if (!e) return true;
-  return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 &&
-         e->activation >= 0 && e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
+  for (int i = 0; i < s.ndim; ++i) std::swap(s.a[i], s.b[i]);
 }
 
 void describe(const GemmDesc &d, Task *task) {
@@ -131,7 +101,8 @@ int threads_for(const GemmDesc &d, const Problem &p, int64_t count, int64_t size
   return alone ? 1 : fastla_get_num_threads();
 }
 
-template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm) {
+template <class Warm>
+fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm, bool plain = false) {
   Problem &p = task->problem;
   Stack &s = task->stack;
   s.ndim = d.batch_ndim;
@@ -141,39 +112,55 @@ template <class Warm> fastla_status prepare(const GemmDesc &d, Task *task, Warm 
     s.b[i] = d.b_batch_strides[i];
     s.c[i] = d.c_batch_strides[i];
   }
-  fold_stack(&s, &p);
   const KernelRow &row = chosen_row(d.dtype);
-  const bool transposed = should_transpose(p, row);
+  const bool fast = d.flags & FASTLA_FAST, exact = row.family == Family::integers;
+  const int path = forced_path.load(std::memory_order_relaxed);
+  plain = plain || path || p.symmetric;
+  // Other bits of floating point must not depend on what the strides of a stack permit, nor on the transpose's.
+  int levels = plain ? 0 : strassen_levels(p, d.dtype, fast);
+  fold_stack(&s, &p, exact || levels == 0);
+  if (exact && !plain) levels = strassen_levels(p, d.dtype, fast);
+  task->strassen.levels = levels;
+  const bool transposed = levels == 0 && should_transpose(p, row);
   if (transposed) transpose(task);
-  task->threads = threads_for(d, p, s.count, row.element_size, warm);
-  const Machine machine{&row, cpu().l2, cpu().l3, task->threads,
-                        forced_path.load(std::memory_order_relaxed)};
-  const fastla_status status =
-      plan_items(p, s, machine, &task->plan) ? FASTLA_OK : make_plan(p, machine, &task->plan);
+  const int threads = threads_for(d, p, s.count, row.element_size, warm);
+  task->machine = {&row, cpu().l2, cpu().l3, threads, path};
+  if (levels > 0) return plan_strassen(p, task->machine, levels, &task->strassen);
+  const fastla_status status = plan_items(p, s, task->machine, &task->plan)
+                                   ? FASTLA_OK
+                                   : make_plan(p, task->machine, &task->plan);
   task->plan.transposed = transposed;
   return status;
 }
 
 fastla_status compute(const Task &task, uint32_t *raised) {
   const Problem &p = task.problem;
+  const int threads = task.machine.threads;
   if (p.m == 0 || p.n == 0 || task.stack.count == 0) return FASTLA_OK;
-  const bool share = share_items(task.plan, p, task.stack, task.threads);
-  const int64_t sharers = share ? smaller(task.threads, kMaxSharers) : 1;
+  if (task.strassen.levels > 0) {
+    const Workspace scratch{size_t(task.strassen.scratch)};
+    if (!scratch.data()) return FASTLA_NO_MEMORY;
+    *raised = run_strassen(task.strassen, p, task.stack, task.machine, scratch.data());
+    return FASTLA_OK;
+  }
+  const bool share = share_items(task.plan, p, task.stack, threads);
+  const int64_t sharers = share ? smaller(threads, kMaxSharers) : 1;
   int64_t bytes = 0;
   if (__builtin_mul_overflow(task.plan.scratch, sharers, &bytes)) return FASTLA_NO_MEMORY;
   if (bytes == 0) {
-    *raised = run_stacked(task.plan, p, task.stack, task.threads, nullptr);
+    *raised = run_stacked(task.plan, p, task.stack, threads, nullptr);
   } else {
     const Workspace scratch{size_t(bytes)};
     if (!scratch.data()) return FASTLA_NO_MEMORY;
-    *raised = run_stacked(task.plan, p, task.stack, task.threads, scratch.data());
+    *raised = run_stacked(task.plan, p, task.stack, threads, scratch.data());
   }
   if (task.plan.upper) *raised |= mirror(task.plan, p);
   return FASTLA_OK;
 }
 
 bool compute_at_once(const GemmDesc &d, const Problem &p) {
-  if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed)) return false;
+  if (d.batch_ndim > 0 || forced_path.load(std::memory_order_relaxed) || strassen_forced())
+    return false;
   const KernelRow &chosen = chosen_row(d.dtype);
   if (chosen.family != Family::floats) {
     if (!in_place_needs_no_plan(p, chosen)) return false;
@@ -194,8 +181,13 @@ fastla_status run_task(const GemmDesc &desc, uint32_t *raised) {
   Task task;
   describe(desc, &task);
   if (compute_at_once(desc, task.problem)) return FASTLA_OK;
-  const fastla_status status = prepare(desc, &task, parallel_warm);
-  return status == FASTLA_OK ? compute(task, raised) : status;
+  fastla_status status = prepare(desc, &task, parallel_warm);
+  if (status == FASTLA_OK) status = compute(task, raised);
+  if (status != FASTLA_NO_MEMORY || !task.strassen.levels || desc.flags & FASTLA_FAST) return status;
+  Task plain;  // integers, whose bits are the same
+  describe(desc, &plain);
+  status = prepare(desc, &plain, parallel_warm, true);
+  return status == FASTLA_OK ? compute(plain, raised) : status;
 }
 
 // Planning computes with doubles too: neither the caller's rounding nor its traps may meet them, and it raises nothing
@@ -250,27 +242,31 @@ fastla_status fastla_gemm(const fastla_gemm_desc *desc, uint32_t *fp_flags) {
 
 fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *info) {
   const FpScope scope;
-  if (!desc || !info || info->struct_size < sizeof(*info) || !valid(*desc) ||
-      desc->dtype >= FASTLA_DTYPES)
-    return FASTLA_INVALID;
+  constexpr size_t first =
+      offsetof(fastla_plan_info, levels);  // of the struct that had no levels yet
+  if (!desc || !info || info->struct_size < first || !valid(*desc) ||
+      desc->dtype >= FASTLA_DTYPES) return FASTLA_INVALID;
   Task task;
   describe(*desc, &task);
   const fastla_status status = prepare(*desc, &task, [] { return true; });
   if (status != FASTLA_OK) return status;
-  const Plan &plan = task.plan;
-  const bool share = share_items(plan, task.problem, task.stack, task.threads);
+  const int levels = task.strassen.levels, threads = task.machine.threads;
+  const Plan &plan = levels ? task.strassen.rest : task.plan;
+  const bool share = !levels && share_items(plan, task.problem, task.stack, threads);
   info->path = plan.path;
   info->isa = plan.row->family == Family::floats ? plan.row->isa : chosen_isa();
   info->transposed = plan.transposed;
-  info->threads = share ? task.threads : plan.threads;
+  info->threads = share ? threads : plan.threads;
   info->mr = plan.mr;
   info->nr = plan.row->nr;
   info->mc = plan.mc;
   info->nc = plan.nc;
   info->kc = plan.kc;
   info->tasks = plan.tasks;
-  info->scratch_bytes = plan.scratch * (share ? smaller(task.threads, kMaxSharers) : 1);
+  info->scratch_bytes =
+      levels ? task.strassen.scratch : plan.scratch * (share ? smaller(threads, kMaxSharers) : 1);
   info->predicted_roof_share = predicted_roof_share(task.problem, plan);
+  if (info->struct_size > first) info->levels = levels;
   return FASTLA_OK;
 }
 

@@ -9,16 +9,24 @@
 #include <atomic>
 #include <new>
 
+#include "gemm/additions.hpp"
 #include "gemm/paths.hpp"
+#include "gemm/plan_parts.hpp"
 #include "runtime/parallel.hpp"
 
 namespace fastla {
 namespace {
 
-// B is packed in pieces: about so many bytes of whole rows, a few at least, where they are contiguous, otherwise some
-// panels.
-// A few: a multiple of any row's group.
-constexpr int64_t kPieceBytes = int64_t{128} << 10, kPieceSteps = 4, kPiecePanels = 8;
+// A part of an operand that is a sum.
+Source sum_up(const Summed &sum, int64_t i, int64_t j, int64_t rows, int64_t cols, int64_t size,
+              char *to) noexcept {
+  const Rect d = laid_out(to, rows, cols, size, sum.factor.x[0]);
+  Rect x[4];
+  for (int t = 0; t < 4; ++t) x[t] = part(sum.factor.x[t], i, j);
+  uint32_t none = 0;  // this thread has its flags itself
+  sum.additions->sum({rows, cols, 1, &none}, d, sum.factor.how, x);
+  return {d.data, d.row_stride, d.col_stride, false};
+}
 
 // One block of K of one chunk of C. Its tasks: pieces of B to pack, then blocks of rows to compute.
 struct Step {
@@ -41,7 +49,7 @@ struct Step {
     return few > kPieceSteps ? few : kPieceSteps;
   }
   int64_t pack_tasks() const { return p.panels ? 0 : panel_count(b_length(), piece_length()); }
-  void pack_b(int64_t task) const noexcept {
+  void pack_b(int64_t task, int worker) const noexcept {
     const int64_t begin = task * piece_length(),
                   count = smaller(piece_length(), b_length() - begin);
     const bool along = b_along_rows();
@@ -49,10 +57,15 @@ struct Step {
     Source b = p.b;
     b.data += (k0 + s) * b.row_stride + (j0 + j) * b.col_stride;
     const int64_t at = j * steps(depth) + steps(s) * plan.row->nr;
-    plan.row->pack_b(b, along ? count : depth, along ? cols : count, steps(depth),
-                     const_cast<char *>(b_panels) + at * size());
+    const int64_t b_rows = along ? count : depth, b_cols = along ? cols : count;
+    if (p.b_sum)
+      b = sum_up(*p.b_sum, k0 + s, j0 + j, b_rows, b_cols, plan.row->input_size, sum_of(worker));
+    plan.row->pack_b(b, b_rows, b_cols, steps(depth), const_cast<char *>(b_panels) + at * size());
   }
 
+  char *sum_of(int worker) const {
+    return a_blocks + (worker + 1) * plan.worker_scratch - plan.sum_bytes;
+  }
   int64_t blocks() const { return plan.row_blocks(rows); }
   void compute(int64_t index, int worker) const noexcept {
     const int64_t nr = plan.row->nr, panels = panel_count(rows, plan.mr);
@@ -81,6 +94,17 @@ struct Step {
 
   const char *pack_a(int worker, int64_t i, int64_t count, int64_t panels) const noexcept {
     char *block = a_blocks + worker * plan.worker_scratch;
+    if (p.a_sum) {
+      for (int64_t panel = 0; panel < panels; ++panel) {
+        const int64_t r = panel_start(count, panels, panel);
+        const int64_t rows_of_it = panel_start(count, panels, panel + 1) - r;
+        const Source a = sum_up(*p.a_sum, i0 + i + r, k0, rows_of_it, depth, plan.row->input_size,
+                                sum_of(worker));
+        plan.row->pack_a(a, rows_of_it, 1, depth,
+                         block + r * (plan.row->a_head + steps(depth)) * size());
+      }
+      return block;
+    }
     Source a = p.a;
     a.data += (i0 + i) * a.row_stride + k0 * a.col_stride;
     plan.row->pack_a(a, count, panels, depth, block);
@@ -141,7 +165,7 @@ class Strip {
             if (block < 0) {
               shared_.packed.wait_for(pieces);
               wait_for_step(number - plan_.b_copies);
-              step.pack_b(task);
+              step.pack_b(task, worker);
               shared_.packed.add();
               continue;
             }

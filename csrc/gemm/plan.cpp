@@ -1,4 +1,7 @@
 // Thresholds and blockings; each constant with the measurement or the arithmetic behind it.
+#include <utility>
+
+#include "gemm/additions.hpp"
 #include "gemm/plan_parts.hpp"
 
 namespace fastla {
@@ -44,7 +47,7 @@ constexpr int64_t kPackedSymmetric = 160;
 
 int choose_path(const Problem &p, const Machine &machine) {
   const bool one_row = p.m == 1;
-  if (p.panels && !one_row) return FASTLA_PATH_PACKED;
+  if ((p.panels && !one_row) || p.a_sum || p.b_sum) return FASTLA_PATH_PACKED;
   const bool floats = machine.row->family == Family::floats;
   if (!floats && !could_be_in_place(p, *machine.row)) return FASTLA_PATH_PACKED;
   switch (machine.forced_path) {
@@ -81,6 +84,17 @@ void cut_strips(const Problem &p, const KernelRow &row, Plan *plan) {
 // 20 cycles.
 constexpr int64_t kSharedDepth = 256;
 
+// Of sums, a panel of A or a piece of B is made at a time, by rows or by columns.
+int64_t most_of_a_sum(const Plan &plan) {
+  const int64_t size = plan.row->input_size;
+  const auto either_way = [&](int64_t n) {
+    return larger(n * padded_row(plan.kc * size), plan.kc * padded_row(n * size));
+  };
+  const int64_t rows =
+      larger(kPieceSteps * padded_row(plan.nc * size), kPieceBytes + plan.kc * 128);
+  return larger(either_way(larger(plan.mr, kPiecePanels * plan.row->nr)), rows);
+}
+
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
 // 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc), which are asked for long before their use, take half of L3, the
 // next one's copy counted in: A is packed again for each of them.
@@ -107,7 +121,8 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   if (depth >= kSharedDepth)
     plan->b_share = smaller(ceil_div(kAskBytes * row.nr * plan->mr, plan->mc), kLine);
   plan->tasks = plan->strips * blocks;
-  plan->worker_scratch = round_up((row.a_head + depth) * plan->mc * size, 4096);
+  if (p.a_sum || p.b_sum) plan->sum_bytes = round_up(most_of_a_sum(*plan), 4096);
+  plan->worker_scratch = round_up((row.a_head + depth) * plan->mc * size, 4096) + plan->sum_bytes;
   const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;
   plan->b_copies = one_step ? 1 : copies;
   if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);
@@ -143,6 +158,16 @@ double predicted_roof_share(const Problem &p, const Plan &plan) noexcept {
       (bytes * passes + 2 * stores) / 8.0 * 0.25;  // 8 bytes a cycle, mostly hidden
   const double call = 300.0;
   return 2.0 * double(p.m) * double(p.n) * double(p.k) / lanes_flops / (compute + moved + call);
+}
+
+void transpose(Problem *p) noexcept {
+  std::swap(p->m, p->n);
+  std::swap(p->a, p->b);
+  std::swap(p->a.row_stride, p->a.col_stride);
+  std::swap(p->b.row_stride, p->b.col_stride);
+  std::swap(p->a_sum, p->b_sum);
+  std::swap(p->conj_a, p->conj_b);
+  std::swap(p->c_row_stride, p->c_col_stride);
 }
 
 bool should_transpose(const Problem &p, const KernelRow &row) noexcept {

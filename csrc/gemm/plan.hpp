@@ -7,6 +7,8 @@
 
 namespace fastla {
 
+struct Summed;  // additions.hpp
+
 inline int64_t smaller(int64_t a, int64_t b) noexcept { return a < b ? a : b; }
 inline int64_t larger(int64_t a, int64_t b) noexcept { return a < b ? b : a; }
 
@@ -37,8 +39,10 @@ struct Problem {
   int64_t c_row_stride, c_col_stride;
   const char *panels;    // B packed beforehand, or nullptr
   const Finish *finish;  // nullptr: the plain product
-  bool conj_a, conj_b;
-  bool symmetric;  // FASTLA_SYMMETRIC
+  bool conj_a = false, conj_b = false;
+  bool symmetric = false;  // FASTLA_SYMMETRIC
+  // Operands that are sums, whose first terms a and b are; nullptr: they are not. Always packed.
+  const Summed *a_sum = nullptr, *b_sum = nullptr;
 };
 
 // What the planner may know about the machine and the call.
@@ -72,6 +76,7 @@ struct Plan {
   int64_t b_copies;  // two where the next panel of B is packed while the last one is still read
   int64_t b_share;   // Block::b_share
   int64_t panel_bytes, strip_header, strip_scratch;
+  int64_t sum_bytes;  // the end of a worker's scratch: a part of an operand that is a sum
 
   // The direct paths: a task is up to mc rows by some columns, of which nc at a time; what it copies.
   int64_t row_tasks, col_tasks;
@@ -98,7 +103,9 @@ struct Plan {
 // rows, a cache line each.
 constexpr int64_t kStripCounters = 4, kCounterBytes = 64;
 
-// C^T = B^T A^T: the same bits, since fma(a, b, s) = fma(b, a, s) and the epilogue's order is kept.
+// C^T = B^T A^T; the epilogue is the caller's to transpose.
+void transpose(Problem *problem) noexcept;
+// Whether it is better computed so: the same bits, since fma(a, b, s) = fma(b, a, s) and the epilogue's order is kept.
 bool should_transpose(const Problem &problem, const KernelRow &row) noexcept;
 // Fails only when a size overflows.
 fastla_status make_plan(const Problem &problem, const Machine &machine, Plan *plan) noexcept;

@@ -16,6 +16,11 @@ constexpr int64_t kPage = 4096;
 // With fewer terms than these C is what moves: tiles go along its rows.
 constexpr int64_t kShallow = 64;
 
+// B is packed in pieces: about so many bytes of whole rows, a few at least, where they are contiguous, otherwise some
+// panels.
+// A few: a multiple of any row's group.
+constexpr int64_t kPieceBytes = int64_t{128} << 10, kPieceSteps = 4, kPiecePanels = 8;
+
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
 // Whether C is symmetric and small, and B's rows, contiguous, are very many.

@@ -24,15 +24,7 @@ template <class Body>
 void for_runs(const Problem &problem, const Stack &s, int64_t begin, int64_t end, Body &&body) {
   const int inner = s.ndim - 1;
   for (int64_t index = begin, count; index < end; index += count) {
-    Problem p = problem;
-    int64_t rest = index;
-    for (int i = inner; i >= 0; --i) {
-      const int64_t at = rest % s.shape[i];
-      rest /= s.shape[i];
-      p.a.data += at * s.a[i];
-      p.b.data += at * s.b[i];
-      p.c += at * s.c[i];
-    }
+    const Problem p = item_of(problem, s, index);
     count = smaller(end - index, s.shape[inner] - index % s.shape[inner]);
     body(p, count);
   }
@@ -44,7 +36,8 @@ void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t 
   const int64_t a = s.a[inner], b = s.b[inner], c = s.c[inner];
   const bool one_block = !plan.items && is_one_block(plan, problem);
   for_runs(problem, s, begin, end, [&](Problem p, int64_t count) {
-    if (plan.items) return plan.row->items({block_at_once(p, *plan.row, plan.down_columns), count, a, b, c});
+    if (plan.items)
+      return plan.row->items({block_at_once(p, *plan.row, plan.down_columns), count, a, b, c});
     if (one_block) {
       Block block = one_block_of(plan, p);
       for (int64_t i = 0; i < count; ++i, block.a += a, block.b += b, block.c += c)
@@ -58,10 +51,22 @@ void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t 
 
 }  // namespace
 
-void fold_stack(Stack *s, Problem *p) noexcept {
+Problem item_of(const Problem &problem, const Stack &s, int64_t index) noexcept {
+  Problem p = problem;
+  for (int i = s.ndim - 1; i >= 0; --i) {
+    const int64_t at = index % s.shape[i];
+    index /= s.shape[i];
+    p.a.data += at * s.a[i];
+    p.b.data += at * s.b[i];
+    p.c += at * s.c[i];
+  }
+  return p;
+}
+
+void fold_stack(Stack *s, Problem *p, bool merge) noexcept {
   for (int i = s->ndim - 1; i >= 0; --i)
     if (s->shape[i] == 1) drop_axis(s, i);
-  while (s->ndim > 0) {
+  while (merge && s->ndim > 0) {
     const int last = s->ndim - 1;
     const bool rows_go_on =
         s->a[last] == p->m * p->a.row_stride && s->c[last] == p->m * p->c_row_stride;

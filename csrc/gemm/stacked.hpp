@@ -13,8 +13,10 @@ struct Stack {
   int64_t count;
 };
 
-// Drops axes of length 1, and folds axes along which only A and C move row by row into m.
-void fold_stack(Stack *stack, Problem *problem) noexcept;
+// Drops axes of length 1, and folds axes along which only A and C move row by row into m (merge). Counts the products.
+void fold_stack(Stack *stack, Problem *problem, bool merge) noexcept;
+// The index-th product, the first one being given.
+Problem item_of(const Problem &problem, const Stack &stack, int64_t index) noexcept;
 
 // Whether small products are better computed by a kernel for stacks of them, and its plan.
 bool plan_items(const Problem &problem, const Stack &stack, const Machine &machine,

@@ -48,7 +48,7 @@ char *take_cached(size_t bytes, size_t *got) {
   if (found >= 0) {
     data = slots[found].data;
     *got = slots[found].bytes;
-    slots[found].data = nullptr;
+    slots[found] = {};
   }
   lock.unlock();
   return data;
@@ -72,19 +72,27 @@ Workspace::Workspace(size_t bytes) noexcept : data_(nullptr), bytes_(rounded(byt
 Workspace::~Workspace() {
   if (!data_) return;
   watch_forks();
+  // What was used last is kept: smaller blocks make room for it, since it serves for what they do.
+  Free dropped[kSlots + 1];
+  int drops = 0;
   lock.lock();
-  size_t cached = 0;
+  size_t cached = bytes_;
   int free_slot = -1;
+  for (const Free &slot : slots) cached += slot.bytes;
   for (int i = 0; i < kSlots; ++i) {
-    if (slots[i].data)
-      cached += slots[i].bytes;
-    else
-      free_slot = i;
+    if (slots[i].data && cached > kCap && bytes_ <= kCap && slots[i].bytes <= bytes_) {
+      cached -= slots[i].bytes;
+      dropped[drops++] = slots[i];
+      slots[i] = {};
+    }
+    if (!slots[i].data) free_slot = i;
   }
-  const bool keep = free_slot >= 0 && cached + bytes_ <= kCap;
-  if (keep) slots[free_slot] = {data_, bytes_};
+  if (free_slot >= 0 && cached <= kCap)
+    slots[free_slot] = {data_, bytes_};
+  else
+    dropped[drops++] = {data_, bytes_};
   lock.unlock();
-  if (!keep) give_back(data_, bytes_);
+  for (int i = 0; i < drops; ++i) give_back(dropped[i].data, dropped[i].bytes);
 }
 
 void workspace_after_fork() noexcept { lock.unlock(); }
@@ -98,7 +106,7 @@ void fastla_release_workspace(void) {
   for (int i = 0; i < kSlots; ++i) {
     lock.lock();
     const Free block = slots[i];
-    slots[i].data = nullptr;
+    slots[i] = {};
     lock.unlock();
     if (block.data) give_back(block.data, block.bytes);
   }

@@ -43,6 +43,9 @@ class Plan:
     scratch_bytes : int
     predicted_roof_share : float
         A guess from a simple model, 0 to 1.
+    levels : int
+        Levels of Strassen-Winograd; 0: none. If any, all but `scratch_bytes` is about the products of smaller
+        matrices that are left, the first of 7 to the power of `levels`.
 
     Examples
     --------
@@ -64,11 +67,14 @@ class Plan:
     tasks: int
     scratch_bytes: int
     predicted_roof_share: float
+    levels: int
 
     def __str__(self) -> str:
         flipped = ", as the transpose" if self.transposed else ""
+        halved = f", {self.levels} level(s) of Strassen-Winograd" if self.levels else ""
         return (
-            f"{self.path} path on {self.isa}{flipped}: {self.threads} thread(s), {self.tasks} task(s)\n"
+            f"{self.path} path on {self.isa}{flipped}{halved}: "
+            f"{self.threads} thread(s), {self.tasks} task(s)\n"
             f"  tile {self.mr} x {self.nr}, mc {self.mc}, nc {self.nc}, kc {self.kc}\n"
             f"  scratch {self.scratch_bytes / 1024:.0f} KiB, "
             f"about {100 * self.predicted_roof_share:.0f}% of the roof (a guess)"
@@ -92,6 +98,7 @@ def explain(
     b: ArrayLike,
     *,
     out: NDArray[np.generic] | None = None,
+    precision: str = "highest",
     num_threads: int | None = None,
 ) -> Plan:
     """How ``matmul(a, b)`` will be computed, without computing it.
@@ -102,6 +109,8 @@ def explain(
         The operands; of stacks, one product is explained.
     out : ndarray, optional
         The output, whose strides may change the plan.
+    precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
+        As of `matmul`.
     num_threads : int, optional
         Default: `get_num_threads()`.
 
@@ -112,7 +121,7 @@ def explain(
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or `precision` is unknown.
     TypeError
         If the product is `numpy.matmul`'s.
 
@@ -142,5 +151,5 @@ def explain(
             raise ValueError(f"explain: out is {out.shape}; its last dimensions must be ({m}, {n})")
         c = (out.strides[-2], out.strides[-1])
     return Plan(
-        **_core.explain(m, n, k, dtype.name, _strides(left), _strides(right), c, threads)
+        **_core.explain(m, n, k, dtype.name, _strides(left), _strides(right), c, threads, precision)
     )

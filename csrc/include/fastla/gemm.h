@@ -77,7 +77,10 @@ enum {
   FASTLA_CONJ_B = 2,
   /* C is known to equal its transpose, or conjugate transpose where one operand is conjugated (B is A transposed), so
    * that half of it may be computed and the other half copied. No epilogue, no stack. */
-  FASTLA_SYMMETRIC = 4
+  FASTLA_SYMMETRIC = 4,
+  /* float32, float64, without epilogue and packed_b: fewer multiplications (Strassen-Winograd), within a norm-wise bound
+   * instead of with the bits of docs/contract.md. */
+  FASTLA_FAST = 8
 };
 
 typedef struct fastla_matrix {
@@ -142,6 +145,9 @@ typedef struct fastla_plan_info {
       tasks; /* pieces handed out dynamically; on the packed path per K block and panel of B */
   int64_t scratch_bytes;
   double predicted_roof_share; /* 0..1, a guess from a simple model */
+  /* Of Strassen-Winograd; 0: none. If any, what is above is the plan of the first product that is left, but for
+   * scratch_bytes. */
+  int32_t levels;
 } fastla_plan_info;
 
 void fastla_plan_info_init(fastla_plan_info *info);

@@ -43,6 +43,8 @@ fastla_status fastla_use_isa(const char *isa);
 const char *fastla_isa_env_error(void);
 /* Forces a fastla_path where the shape allows it; FASTLA_PATH_AUTO (0) ends that. For tests. */
 fastla_status fastla_force_path(int32_t path);
+/* Strassen-Winograd down to halves of this size, wherever it may be used and no path is forced; 0 ends that. For tests. */
+void fastla_force_strassen(int64_t least);
 
 const char *fastla_cpu_name(void);
 /* Feature names separated by blanks, of those the kernel rows ask for. */
