@@ -316,7 +316,11 @@ def test_integers_that_may_not_overflow(rng, monkeypatch):
 
 def test_what_cannot_be_verified():
     a = np.ones((3, 3))
-    for x in (a.astype(bool), a.astype(np.longdouble), a.astype(object), np.ma.array(a)):
+    with pytest.raises(TypeError, match="verify= is for numbers"):
+        fastla.matmul(a.astype(bool), a.astype(bool), verify=True)
+    with pytest.raises(ValueError, match="precision='fast'"):
+        fastla.matmul(a, a, verify=True, precision="fast")
+    for x in (a.astype(np.longdouble), a.astype(object), np.ma.array(a)):
         with pytest.raises(TypeError, match="verify=True takes exact arrays of dtypes that"):
             fastla.matmul(x, x, verify=True)
         fastla.matmul(x, x, verify=False)
@@ -365,3 +369,25 @@ def test_every_float16_is_read_and_rounded():
 def test_the_plain_loops_of_integers(name, rng):
     a, b = draw(rng, (5, 600), name), draw(rng, (600, 70), name)
     assert np.array_equal(_core.reference_matmul(a, b, name, 1), np.matmul(a, b))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_bfloat16(dtype, rng):
+    """Products without an alarm, subnormal numbers among them; a change of twice the bound is found in its place."""
+    bf16 = np.dtype(ml_dtypes.bfloat16)
+    out = np.dtype(dtype)
+    for m, n, k in [(1, 1, 1), (3, 40, 700), (40, 3, 5), (33, 65, 1100)]:
+        for scale in (1.0, 2.0**-66):
+            a, b = ((rng.standard_normal(s) * scale).astype(bf16) for s in ((m, k), (k, n)))
+            c = fastla.matmul(a, b, verify=True, dtype=None if dtype == "float32" else bf16)
+            assert c.dtype == out
+            if scale < 1:
+                continue
+            _, bound = _core.check_rows(a, b, c, 1, 1)
+            for _ in range(20):
+                i, j = int(rng.integers(m)), int(rng.integers(n))
+                wrong = c.copy()
+                wrong[i, j] = np.float32(c[i, j]) + np.float32(2.1 * bound[i] + 2.0**-8 * abs(float(c[i, j])) * (out == bf16))
+                with pytest.raises(fastla.VerificationError) as error:
+                    _verify.check(a, b, wrong)
+                assert (error.value.row, error.value.column) == (i, j)
