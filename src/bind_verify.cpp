@@ -24,7 +24,8 @@ void settle(const py::object &x, const py::object &y, PyObject *dtype, Ref *a, R
   const bool plain = kind->dtype == FASTLA_BF16_F32 &&
                      reinterpret_cast<PyArray_Descr *>(dtype)->type_num == NPY_FLOAT;
   if (!plain && !choose_any_kind(left, right, dtype, kind)) throw py::error_already_set();
-  if (kind->dtype >= FASTLA_DTYPES) throw py::type_error("verify: products of bool are not verified");
+  if (kind->dtype >= FASTLA_DTYPES)
+    throw py::type_error("verify: products of bool are not verified");
   if (kind->dtype < 0) throw py::type_error("verify: this product is NumPy's");
   *a = as_type(left, kind->a);
   *b = as_type(right, kind->b);

@@ -249,9 +249,8 @@ Examples
 >>> fastla.matmul(np.ones((1, 3)), w)
 array([[1., 1., 1.]])
 )"},
-FASTLA_HOT(
-    gram,
-    R"(gram($module, /, a, *, side='left', out=None, dtype=None, num_threads=None)
+    FASTLA_HOT(gram,
+               R"(gram($module, /, a, *, side='left', out=None, dtype=None, num_threads=None)
 --
 
 A matrix times its own conjugate transpose, exactly symmetric (Hermitian), at half the work.

@@ -103,8 +103,8 @@ PyObject *gram(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
   const bool direct = out && is_direct(given, kind.c) && !may_overlap(given, a.array());
   Target target{
       direct ? Ref::borrow(out) : Ref(PyArray_SimpleNew(shapes.ndim, shapes.dims, kind.c)), out};
-  if (!target.array || !multiply("gram", first, second, target.array.array(), shapes, kind.dtype,
-                                 threads, flags))
+  if (!target.array ||
+      !multiply("gram", first, second, target.array.array(), shapes, kind.dtype, threads, flags))
     return nullptr;
   return finish(target);
 }

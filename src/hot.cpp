@@ -220,8 +220,9 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
     return nullptr;
   }
   if (verify && fast) {
-    PyErr_SetString(PyExc_ValueError,
-                    "matmul: verify= is for the bits of docs/contract.md; precision='fast' has others");
+    PyErr_SetString(
+        PyExc_ValueError,
+        "matmul: verify= is for the bits of docs/contract.md; precision='fast' has others");
     return nullptr;
   }
   Shapes shapes;

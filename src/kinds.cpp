@@ -7,23 +7,23 @@ namespace fastla_py {
 namespace {
 
 const char *const kNames[FASTLA_ALL_DTYPES] = {"float32",
-                                           "float64",
-                                           "int8",
-                                           "int16",
-                                           "int32",
-                                           "int64",
-                                           "int8->int32",
-                                           "uint8->int32",
-                                           "int8,uint8->int32",
-                                           "uint8,int8->int32",
-                                           "int16->int32",
-                                           "complex64",
-                                           "complex128",
-                                           "float16",
-                                           "bfloat16",
-                                           "bfloat16->float32",
-                                           "bool",
-                                           "bool xor"};
+                                               "float64",
+                                               "int8",
+                                               "int16",
+                                               "int32",
+                                               "int64",
+                                               "int8->int32",
+                                               "uint8->int32",
+                                               "int8,uint8->int32",
+                                               "uint8,int8->int32",
+                                               "int16->int32",
+                                               "complex64",
+                                               "complex128",
+                                               "float16",
+                                               "bfloat16",
+                                               "bfloat16->float32",
+                                               "bool",
+                                               "bool xor"};
 
 // ml_dtypes' bfloat16 has a number of its own in each process.
 bool is_bfloat16(int type) {
@@ -36,7 +36,8 @@ bool is_bfloat16(int type) {
     return false;
   }
   const char *name = descr->typeobj->tp_name, *dot = std::strrchr(name, '.');
-  const bool is = std::strcmp(dot ? dot + 1 : name, "bfloat16") == 0 && PyDataType_ELSIZE(descr) == 2;
+  const bool is =
+      std::strcmp(dot ? dot + 1 : name, "bfloat16") == 0 && PyDataType_ELSIZE(descr) == 2;
   Py_DECREF(descr);
   if (is) known.store(type, std::memory_order_relaxed);
   return is;

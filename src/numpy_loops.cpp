@@ -102,7 +102,8 @@ void as_float32(Function function, LoopFn under, char **args, const npy_intp *di
   const npy_intp one[4] = {1, dims[1], function == kVecdot ? 0 : dims[2],
                            function == kMatmul ? dims[3] : 0};
   for (npy_intp i = 0; i < dims[0]; ++i) {
-    const Widened a(d.a, args[0] + i * steps[0], d.m, d.k), b(d.b, args[1] + i * steps[1], d.k, d.n);
+    const Widened a(d.a, args[0] + i * steps[0], d.m, d.k),
+        b(d.b, args[1] + i * steps[1], d.k, d.n);
     if (!a.data || !b.data) {
       PyGILState_STATE state = PyGILState_Ensure();
       PyErr_NoMemory();
@@ -122,8 +123,8 @@ void as_float32(Function function, LoopFn under, char **args, const npy_intp *di
   }
 }
 
-template <Function function> void bfloat16_loop(char **args, const npy_intp *dims,
-                                                const npy_intp *steps, void *) {
+template <Function function>
+void bfloat16_loop(char **args, const npy_intp *dims, const npy_intp *steps, void *) {
   Bfloat16Loop &loop = bfloats[function];
   loop.calls.fetch_add(1, std::memory_order_relaxed);
   if (bfloats_on.load(std::memory_order_relaxed)) {
@@ -147,7 +148,7 @@ template <Function function> void bfloat16_loop(char **args, const npy_intp *dim
 
 bool register_bfloat16_loops(PyObject *const *functions, const NumpyLoop *under) {
   static const LoopFn ours[kFunctions] = {&bfloat16_loop<kMatmul>, &bfloat16_loop<kMatvec>,
-                                           &bfloat16_loop<kVecmat>, &bfloat16_loop<kVecdot>};
+                                          &bfloat16_loop<kVecmat>, &bfloat16_loop<kVecdot>};
   PyObject *modules = PyImport_GetModuleDict();  // borrowed
   PyObject *ml_dtypes = PyDict_GetItemString(modules, "ml_dtypes");
   if (!ml_dtypes) return true;

@@ -17,9 +17,9 @@ namespace py = pybind11;
 namespace fastla_py {
 namespace {
 
-constexpr int kTypes[] = {NPY_HALF,  NPY_FLOAT, NPY_DOUBLE,   NPY_CFLOAT,   NPY_CDOUBLE, NPY_BOOL,
-                          NPY_BYTE,  NPY_UBYTE, NPY_SHORT,    NPY_USHORT,   NPY_INT,     NPY_UINT,
-                          NPY_LONG,  NPY_ULONG, NPY_LONGLONG, NPY_ULONGLONG};
+constexpr int kTypes[] = {NPY_HALF, NPY_FLOAT, NPY_DOUBLE,   NPY_CFLOAT,   NPY_CDOUBLE, NPY_BOOL,
+                          NPY_BYTE, NPY_UBYTE, NPY_SHORT,    NPY_USHORT,   NPY_INT,     NPY_UINT,
+                          NPY_LONG, NPY_ULONG, NPY_LONGLONG, NPY_ULONGLONG};
 constexpr int kTypeCount = sizeof(kTypes) / sizeof(kTypes[0]);
 
 // Who puts a loop of his own in ours' place may go on to ours, so ours never goes on to any but the first it found.
@@ -124,7 +124,8 @@ void set_loops(bool on) {
 }
 
 py::object bfloat16_dtype() {
-  return py::module_::import("numpy").attr("dtype")(py::module_::import("ml_dtypes").attr("bfloat16"));
+  return py::module_::import("numpy").attr("dtype")(
+      py::module_::import("ml_dtypes").attr("bfloat16"));
 }
 
 py::list loop_status() {

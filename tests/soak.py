@@ -143,7 +143,7 @@ def matmul_call(rng, dtype):
 
 
 def draw_other(rng, shape, dtype):
-    """Integers over their whole range, or small ones; of complex numbers, float16 and bfloat16 what rounds."""
+    """Integers over their whole range, or small ones; of complex numbers and 16-bit floats what rounds."""
     if dtype.kind == "b":
         return rng.random(shape) < rng.choice([0.02, 0.5])
     if dtype.kind in "iu":
@@ -218,7 +218,8 @@ def other_call(rng):
 
 
 def draw_any(rng, shape, dtype):
-    return shapes.random_matrix(rng, shape, dtype) if dtype in (np.float32, np.float64) else draw_other(rng, shape, dtype)
+    draw = shapes.random_matrix if dtype in (np.float32, np.float64) else draw_other
+    return draw(rng, shape, dtype)
 
 
 def stack_call(rng):
@@ -250,7 +251,8 @@ def gram_call(rng):
     turned = a.conj().T
     operands = (turned, a) if side == "left" else (a, turned)
     got = go(ways[0], fastla.gram, store_other(rng, a) if a.dtype != BF16 else a, side=side)
-    compare_other(got, go(ways[1], fastla.matmul, *(x.copy() for x in operands)), f"gram {m}x{n} {side} {dtype.name} {ways}")
+    want = go(ways[1], fastla.matmul, *(x.copy() for x in operands))
+    compare_other(got, want, f"gram {m}x{n} {side} {dtype.name} {ways}")
 
 
 def one(seed, index):

@@ -88,7 +88,7 @@ def test_every_value_and_subnormal_numbers(isa):
 
 
 def test_tiny_results_are_flushed_on_the_way(isa, rng):
-    """Products and sums below 2^-126 vanish, each where it arises: another order, or no flushing, would show."""
+    """Products and sums below 2^-126 vanish, each where it arises."""
     a, b = draw(rng, (20, 40), -70, -55), draw(rng, (40, 40), -70, -55)
     want = expected(a, b)
     unflushed = oracle.matmul2(a.astype(np.float32), b.astype(np.float32))
@@ -97,7 +97,7 @@ def test_tiny_results_are_flushed_on_the_way(isa, rng):
 
 
 def test_the_callers_environment_is_kept(rng):
-    """Flushing ends with the product: the next one of float32 has its subnormal numbers; and no flags are left."""
+    """Flushing ends with the product: the next one has its subnormal numbers. No flags are left."""
     a = draw(rng, (30, 30), -70, -60)
     tiny = np.full((40, 40), 1e-20, np.float32)
     before = fastla.matmul(tiny, tiny)
@@ -138,8 +138,8 @@ PATCHED = """
 
     rng = np.random.default_rng(3)
     bf16 = ml_dtypes.bfloat16
-    shapes = {"matmul": ((3, 20, 700), (3, 700, 30)), "matvec": ((5, 7, 300), (5, 300)), "vecmat": ((5, 300), (5, 300, 7)),
-              "vecdot": ((5, 300), (5, 300))}
+    shapes = {"matmul": ((3, 20, 700), (3, 700, 30)), "matvec": ((5, 7, 300), (5, 300)),
+              "vecmat": ((5, 300), (5, 300, 7)), "vecdot": ((5, 300), (5, 300))}
     def same(x, y):
         return x.dtype == y.dtype and np.array_equal(x, y)
     for name, (left, right) in shapes.items():
@@ -154,7 +154,8 @@ PATCHED = """
                 assert got.dtype == np.float32
                 if name == "matmul":
                     assert same(got, fastla.matmul(a, b)) and same(a @ b, got)
-                    assert same(np.matmul(a[..., ::2], b[:, ::-2][:, ::-1][:, :350]), fastla.matmul(a[..., ::2], b[:, ::-2][:, ::-1][:, :350]))
+                    x, y = a[..., ::2], b[:, ::-2]
+                    assert same(np.matmul(x, y), fastla.matmul(x, y))
                 elif name == "matvec":
                     assert same(got[2], fastla.matmul(a[2], b[2]))
                 elif name == "vecmat":
@@ -175,5 +176,5 @@ PATCHED = """
 
 
 def test_numpys_functions():
-    """NumPy's result type and, while patched, fastla's bits; afterwards NumPy's again, by a loop that stays."""
+    """NumPy's result type and, while patched, fastla's bits; then NumPy's again, by a loop that stays."""
     assert run_python(PATCHED) == "ok"

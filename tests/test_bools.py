@@ -6,8 +6,8 @@ from process import run_python
 
 import fastla
 
-SHAPES = [(1, 1, 1), (3, 5, 7), (9, 2, 40), (9, 3, 9), (8, 70, 20), (9, 64, 8), (40, 65, 513), (17, 1024, 31), (20, 1025, 600),
-          (30, 4200, 40), (0, 4, 4), (4, 0, 4), (12, 7, 0), (2000, 1, 33), (1, 300, 900)]
+SHAPES = [(1, 1, 1), (3, 5, 7), (9, 2, 40), (9, 3, 9), (8, 70, 20), (9, 64, 8), (40, 65, 513), (17, 1024, 31),
+          (20, 1025, 600), (30, 4200, 40), (0, 4, 4), (4, 0, 4), (12, 7, 0), (2000, 1, 33), (1, 300, 900)]
 
 
 def counts(a, b):
@@ -33,7 +33,8 @@ def test_every_semiring(shape, share, threads, rng):
             assert got.dtype == bool and got.view(np.uint8).max(initial=0) <= 1
             assert np.array_equal(got, want > 0)
             assert np.array_equal(fastla.matmul(left, right, semiring="or"), want > 0)
-            assert np.array_equal(fastla.matmul(left, right, semiring="xor", num_threads=threads), want % 2 == 1)
+            odd = fastla.matmul(left, right, semiring="xor", num_threads=threads)
+            assert odd.dtype == bool and np.array_equal(odd, want % 2 == 1)
             count = fastla.matmul(left, right, semiring="count", num_threads=threads)
             assert count.dtype == np.intp and np.array_equal(count, want)
 
@@ -55,7 +56,8 @@ def test_as_numpy(rng):
     assert np.array_equal(fastla.matmul(square, square, out=square), want)
     odd = rng.integers(0, 256, (40, 70), dtype=np.uint8)
     odd[rng.random((40, 70)) < 0.8] = 0
-    assert np.array_equal(fastla.matmul(odd.view(bool), odd.T.copy().view(bool)), counts(odd > 0, (odd > 0).T) > 0)
+    got = fastla.matmul(odd.view(bool), odd.T.copy().view(bool))
+    assert np.array_equal(got, counts(odd > 0, (odd > 0).T) > 0)
     assert fastla.matmul(left, right.astype(np.int8)).dtype == np.int8
     total = np.zeros((12, 30), np.int64)
     assert fastla.matmul(left, right, out=total, semiring="count") is total
@@ -103,7 +105,8 @@ GUARDED = """
 
     rng = np.random.default_rng(5)
     for at_end in (True, False):
-        for m, n, k in [(9, 3, 1), (9, 9, 9), (12, 63, 15), (20, 65, 7), (1, 13, 5), (3, 1, 11), (10, 1029, 513)]:
+        for m, n, k in [(9, 3, 1), (9, 9, 9), (12, 63, 15), (20, 65, 7), (1, 13, 5), (3, 1, 11),
+                        (10, 1029, 513)]:
             x, y = rng.random((m, k)) < 0.3, rng.random((k, n)) < 0.3
             a, b, bt, c = (guarded(s, at_end) for s in ((m, k), (k, n), (n, k), (m, n)))
             a[...], b[...], bt[...] = x, y, y.T
@@ -111,7 +114,7 @@ GUARDED = """
                 for semiring in ("or", "xor"):
                     fastla.matmul(a, right, out=c, semiring=semiring)
                     count = x.astype(int) @ y.astype(int)
-                    assert np.array_equal(c, count > 0 if semiring == "or" else count % 2 == 1)
+                    assert np.array_equal(c, count > 0 if semiring == "or" else count % 2 == 1), (m, n, k)
             del a, b, bt, c, right
             held.clear()
     print("ok")

@@ -1,4 +1,4 @@
-"""Wide integers with small values, which may be multiplied as floating-point numbers: the same bits all the same."""
+"""Wide integers with small values, which may be multiplied as floating-point numbers: the same bits."""
 
 import numpy as np
 import pytest
@@ -27,11 +27,12 @@ def draw(rng, shape, dtype, bits):
     return x.astype(dtype)
 
 
-BITS = [(0, 0), (7, 7), (7, 8), (8, 8), (12, 15), (20, 20), (21, 21), (21, 22), (22, 21), (30, 30), (30, 31), (1, 44), (50, 1)]
+BITS = [(0, 0), (7, 7), (7, 8), (8, 8), (12, 15), (20, 20), (21, 21), (21, 22), (22, 21), (30, 30), (30, 31),
+        (1, 44), (50, 1)]
 CASES = [(d, b) for d in DTYPES for b in BITS if max(b) < 8 * np.dtype(d).itemsize - 1]
 
 
-@pytest.mark.parametrize(("dtype", "bits"), CASES, ids=lambda x: str(x) if isinstance(x, tuple) else np.dtype(x).name)
+@pytest.mark.parametrize(("dtype", "bits"), CASES, ids=[f"{np.dtype(d).name}-{b}" for d, b in CASES])
 def test_around_the_limits(isa, dtype, bits, rng):
     """Sums of 260 products reach 2^24 and 2^51, and go beyond."""
     a, b = draw(rng, (M, K), dtype, bits[0]), draw(rng, (K, N), dtype, bits[1])
@@ -49,7 +50,8 @@ def test_around_the_limits(isa, dtype, bits, rng):
 def test_layouts_and_threads(isa, dtype, bits, threads, rng):
     a, b = draw(rng, (M, K), dtype, bits), draw(rng, (K, N), dtype, bits)
     want = by_loops(a, b)
-    for left in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1]):
+    backwards = np.ascontiguousarray(a[::-1, ::-1])[::-1, ::-1]
+    for left in (a, np.asfortranarray(a), np.repeat(a, 2, axis=1)[:, ::2], backwards):
         for right in (b, np.asfortranarray(b), np.repeat(b, 3, axis=0)[::3]):
             assert np.array_equal(fastla.matmul(left, right, num_threads=threads), want)
     for out in (np.empty((N, M), dtype).T, np.empty((2 * M, 3 * N), dtype)[::-2, ::3]):

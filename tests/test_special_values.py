@@ -191,8 +191,8 @@ def test_one_product_of_two_numbers(code, rng):
     """It has a way of its own: the bits, and the flags, of any other path."""
     real = np.dtype(code.lower())
     info = np.finfo(real)
-    special = [0.0, -0.0, 1.5, -3.0, info.max, info.tiny, info.smallest_subnormal, -info.smallest_subnormal, np.inf, -np.inf, np.nan,
-               *rng.standard_normal(6)]
+    special = [0.0, -0.0, 1.5, -3.0, info.max, info.tiny, info.smallest_subnormal,
+               -info.smallest_subnormal, np.inf, -np.inf, np.nan, *rng.standard_normal(6)]
     numbers = np.array(special, real)
     if code in "FD":
         pairs = np.empty((numbers.size, numbers.size), code)

@@ -1,4 +1,4 @@
-"""Stacks of small products, which kernels of their own compute: bits, layouts, threads, flags, memory around them."""
+"""Stacks of small products, by kernels of their own: bits, layouts, threads, flags, memory around them."""
 
 import sys
 
@@ -48,7 +48,8 @@ def test_every_depth_and_count(isa, dtype, shape, k, rng):
     want = one_by_one(a, b)
     for count in (1, 2, 3, 4, 5, 8, 19):
         for right in (b, transposed(b)):
-            assert_same_bits(fastla.matmul(a[:count], right[:count]), want[:count], f"{count} of {shape}, k={k}")
+            got = fastla.matmul(a[:count], right[:count])
+            assert_same_bits(got, want[:count], f"{count} of {shape}, k={k}")
 
 
 @pytest.mark.parametrize("shape", [(4, 4, 4), (3, 1, 3), (9, 10, 11), (2, 5, 3)], ids=str)
@@ -122,7 +123,7 @@ def test_forced_paths_have_the_bits_of_the_kernels_for_stacks(isa, dtype, rng):
 
 @pytest.mark.parametrize("dtype", ["int8", "int32", "int64", "complex64", "complex128", "float16"])
 def test_other_dtypes(isa, dtype, threads, rng):
-    """One block of each item, of which only the addresses change; and what needs scratch, one after the other."""
+    """One block of each item, of which only the addresses change; and what needs scratch, item by item."""
     for m, n, k in [(3, 3, 3), (4, 1, 4), (1, 5, 6), (20, 30, 10), (2, 2, 700), (40, 40, 40)]:
         draw = (lambda *s: rng.integers(-9, 9, s)) if "int" in dtype else (lambda *s: rng.standard_normal(s))
         a, b = draw(5, 3, m, k).astype(dtype), draw(5, 3, k, n).astype(dtype)

@@ -44,8 +44,7 @@ uint64_t load_bools(const char *p, int64_t stride, int64_t count) {
   if (stride == 1 && count >= 8)
     __builtin_memcpy(&x, p, 8);
   else
-    for (int64_t i = 0; i < count && i < 8; ++i)
-      x |= uint64_t(uint8_t(p[i * stride])) << (8 * i);
+    for (int64_t i = 0; i < count && i < 8; ++i) x |= uint64_t(uint8_t(p[i * stride])) << (8 * i);
   return bools(x);
 }
 void store_bools(char *p, int64_t stride, int64_t count, uint64_t bytes) {
@@ -90,7 +89,8 @@ struct Bools {
           }
           uint64_t columns = 0;
           for (int64_t i = 0; i < 8 && j + i < d.n; ++i)
-            columns |= uint64_t(bits_of(load_bools(from + i * d.b.col_stride, 1, count))) << (8 * i);
+            columns |= uint64_t(bits_of(load_bools(from + i * d.b.col_stride, 1, count)))
+                       << (8 * i);
           columns = turned(columns);
           for (int64_t i = 0; i < count; ++i)
             to[(k + i) * width + byte] = uint8_t(columns >> (8 * i));
@@ -110,9 +110,9 @@ struct Bools {
   }
 
   // Of rows of B, `width` words each, some words, where `steps` say.
-  template <bool xors, int some>
-  static void gather(const uint64_t *rows, int64_t width, const uint16_t *steps, int64_t count,
-                     uint64_t *sums) {
+  template <bool xors, int some> static void gather(const uint64_t *rows, int64_t width,
+                                                    const uint16_t *steps, int64_t count,
+                                                    uint64_t *sums) {
     uint64_t acc[some];
     for (int w = 0; w < some; ++w) acc[w] = sums[w];
     for (int64_t first = 0; first < count; first += kLook) {
@@ -133,9 +133,8 @@ struct Bools {
     for (int w = 0; w < some; ++w) sums[w] = acc[w];
   }
 
-  template <int some>
-  void gather_some(const uint64_t *rows, int64_t width, const uint16_t *steps, int64_t count,
-                   uint64_t *sums) const {
+  template <int some> void gather_some(const uint64_t *rows, int64_t width, const uint16_t *steps,
+                                       int64_t count, uint64_t *sums) const {
     exclusive ? gather<true, some>(rows, width, steps, count, sums)
               : gather<false, some>(rows, width, steps, count, sums);
   }
@@ -229,7 +228,8 @@ struct Bools {
     if (!scratch.data()) return FASTLA_NO_MEMORY;
     auto *const packed = reinterpret_cast<uint64_t *>(scratch.data());
     const int64_t pieces = team == 1 ? 1 : clamp(d.k / 64, 1, 4 * team);
-    parallel_for(pieces, team, [&](int64_t task, int) { pack(packed, part_of(d.k, 8, pieces, task)); });
+    parallel_for(pieces, team,
+                 [&](int64_t task, int) { pack(packed, part_of(d.k, 8, pieces, task)); });
     const int64_t tasks = team == 1 ? 1 : clamp(d.m / 16, 1, 8 * team);
     parallel_for(tasks, team, [&](int64_t task, int worker) {
       rows_of_bits(packed, part_of(d.m, 1, tasks, task), packed + d.k * words() + worker * words());

@@ -183,7 +183,8 @@ fastla_status run_task(const GemmDesc &desc, uint32_t *raised) {
   if (compute_at_once(desc, task.problem)) return FASTLA_OK;
   fastla_status status = prepare(desc, &task, parallel_warm);
   if (status == FASTLA_OK) status = compute(task, raised);
-  if (status != FASTLA_NO_MEMORY || !task.strassen.levels || desc.flags & FASTLA_FAST) return status;
+  if (status != FASTLA_NO_MEMORY || !task.strassen.levels || desc.flags & FASTLA_FAST)
+    return status;
   Task plain;  // integers, whose bits are the same
   describe(desc, &plain);
   status = prepare(desc, &plain, parallel_warm, true);
@@ -244,8 +245,8 @@ fastla_status fastla_explain(const fastla_gemm_desc *desc, fastla_plan_info *inf
   const FpScope scope;
   constexpr size_t first =
       offsetof(fastla_plan_info, levels);  // of the struct that had no levels yet
-  if (!desc || !info || info->struct_size < first || !valid(*desc) ||
-      desc->dtype >= FASTLA_DTYPES) return FASTLA_INVALID;
+  if (!desc || !info || info->struct_size < first || !valid(*desc) || desc->dtype >= FASTLA_DTYPES)
+    return FASTLA_INVALID;
   Task task;
   describe(*desc, &task);
   const fastla_status status = prepare(*desc, &task, [] { return true; });

@@ -28,10 +28,9 @@ template <int size> struct Move {
               b = __builtin_shuffle(r[0], r[1], V{2, 6, 3, 7}),
               c = __builtin_shuffle(r[2], r[3], V{0, 4, 1, 5}),
               d = __builtin_shuffle(r[2], r[3], V{2, 6, 3, 7});
-      const V turned[4] = {__builtin_shuffle(a, c, V{0, 1, 4, 5}),
-                           __builtin_shuffle(a, c, V{2, 3, 6, 7}),
-                           __builtin_shuffle(b, d, V{0, 1, 4, 5}),
-                           __builtin_shuffle(b, d, V{2, 3, 6, 7})};
+      const V turned[4] = {
+          __builtin_shuffle(a, c, V{0, 1, 4, 5}), __builtin_shuffle(a, c, V{2, 3, 6, 7}),
+          __builtin_shuffle(b, d, V{0, 1, 4, 5}), __builtin_shuffle(b, d, V{2, 3, 6, 7})};
       for (int i = 0; i < 4; ++i) __builtin_memcpy(to + i * to_row, &turned[i], 16);
     } else if constexpr (size == 8) {
       using V = Two;
@@ -87,7 +86,8 @@ template <class Element> uint32_t mirror_all(const Plan &plan, const Problem &p)
 uint32_t mirror(const Plan &plan, const Problem &p) noexcept {
   const int64_t size = plan.row->output_size;
   if (p.conj_a != p.conj_b)
-    return size == 8 ? mirror_all<Conjugate<float>>(plan, p) : mirror_all<Conjugate<double>>(plan, p);
+    return size == 8 ? mirror_all<Conjugate<float>>(plan, p)
+                     : mirror_all<Conjugate<double>>(plan, p);
   switch (size) {
     case 1:
       return mirror_all<Move<1>>(plan, p);

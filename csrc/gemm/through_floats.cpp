@@ -94,7 +94,8 @@ template <class T, class F> void convert(F *to, const char *from, int64_t step, 
   else
     for (int64_t j = 0; j < length; ++j) to[j] = one(element<T>(from + j * step));
 }
-template <class T, class F> void convert_back(char *to, const F *from, int64_t step, int64_t length) {
+template <class T, class F>
+void convert_back(char *to, const F *from, int64_t step, int64_t length) {
   for (int64_t j = 0; j < length; ++j) {
     T x;
     if constexpr (sizeof(F) == 4)
@@ -222,8 +223,7 @@ bool compute_through_floats(const GemmDesc &desc, const KernelRow &row,
                             uint32_t *raised) noexcept {
   const int dtype = float_dtype(desc, row);
   if (dtype < 0) return false;
-  FloatProduct product(desc, dtype,
-                       desc.num_threads ? desc.num_threads : fastla_get_num_threads());
+  FloatProduct product(desc, dtype, desc.num_threads ? desc.num_threads : fastla_get_num_threads());
   if (!product.has_memory()) return false;
   product.convert_operands();
   if (run(product.floats(), raised) != FASTLA_OK) return false;

@@ -98,8 +98,7 @@ FASTLA_INLINE void finish_parts(const Block &block, const Tile<T, 2 * MR, V> &pa
 #pragma GCC unroll 16
   for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
-    for (int j = 0; j < V; ++j)
-      sums.acc[i][j] = join(parts.acc[2 * i][j], parts.acc[2 * i + 1][j]);
+    for (int j = 0; j < V; ++j) sums.acc[i][j] = join(parts.acc[2 * i][j], parts.acc[2 * i + 1][j]);
   if (!block.last || block.c_col_stride == sizeof(T)) return sums.finish(block, i0, j0, n);
   constexpr int width = V * Simd<T>::lanes;
   T buffer[MR * width];

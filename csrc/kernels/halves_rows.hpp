@@ -80,7 +80,8 @@ constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int o
 
 #ifdef FASTLA_BFLOATS
 template <int MR, int NV> constexpr fastla::BfloatRows make_bfloat_rows(const char *isa) {
-  return {{make_half_row<MR, NV>(isa, FASTLA_BF16), make_half_row<MR, NV>(isa, FASTLA_BF16_F32, 4)}};
+  return {
+      {make_half_row<MR, NV>(isa, FASTLA_BF16), make_half_row<MR, NV>(isa, FASTLA_BF16_F32, 4)}};
 }
 #endif
 

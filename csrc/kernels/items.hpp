@@ -60,8 +60,8 @@ template <class T> struct ItemTiles {
         const int64_t i = heights.start(panel);
         tiles[heights.height + (panel < heights.taller)](
             items, block.a + first * items.a_next + i * block.a_row_stride,
-            block.b + first * items.b_next,
-            block.c + first * items.c_next + i * block.c_row_stride, count);
+            block.b + first * items.b_next, block.c + first * items.c_next + i * block.c_row_stride,
+            count);
       }
     }
   }
@@ -135,14 +135,14 @@ template <class T, int R> class ItemColumns {
       all[q] = whole ? Quad<T>::whole(line(q) + from) : Quad<T>::part(line(q) + from, mask);
     return join_quads<T>(all);
   }
-  template <bool whole>
-  FASTLA_INLINE void fetch(const Block &block, const Place *place, const int64_t *column, int64_t s,
-                          QuadMask mask, Vec<T> *columns, Vec<T> *rows) {
+  template <bool whole> FASTLA_INLINE void fetch(const Block &block, const Place *place,
+                                                 const int64_t *column, int64_t s, QuadMask mask,
+                                                 Vec<T> *columns, Vec<T> *rows) {
     const int64_t from = s * int64_t(sizeof(T));
 #pragma GCC unroll 4
     for (int j = 0; j < 4; ++j)
-      columns[j] = steps<whole>([&](int q) FASTLA_LAMBDA { return place[q].b + column[j]; }, from,
-                                mask);
+      columns[j] =
+          steps<whole>([&](int q) FASTLA_LAMBDA { return place[q].b + column[j]; }, from, mask);
     transpose<T, 4>(columns);
 #pragma GCC unroll 8
     for (int i = 0; i < R; ++i)

@@ -29,11 +29,9 @@ bool always(const Cpu &) { return true; }
 const Isa kIsas[] = {
 #if defined(__x86_64__)
     {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex, &zen4_half,
-     &zen4_bfloats,
-     [](const Cpu &c) { return c.avx512; }, is_zen4},
+     &zen4_bfloats, [](const Cpu &c) { return c.avx512; }, is_zen4},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
-     &avx512_bfloats,
-     [](const Cpu &c) { return c.avx512; }, always},
+     &avx512_bfloats, [](const Cpu &c) { return c.avx512; }, always},
     {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats,
      [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always},
 #elif defined(__aarch64__)

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
         use_isa,
     )
     from ._selftest import SelfTestReport, SelfTestRow, selftest
-    from ._verify import VerificationError
     from ._vectors import matvec, vecdot, vecmat
+    from ._verify import VerificationError
     from .linalg import Plan, explain
 
 __version__ = "0.1.0"

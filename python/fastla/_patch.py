@@ -54,11 +54,11 @@ def patch_numpy(*, loops: bool = True, operator: bool = False, blas: bool = Fals
     Parameters
     ----------
     loops : bool, default True
-        Replace the inner loops for float16, float32, float64, complex64, complex128, bool and integers. Whether a
-        product is fastla's depends on its dtype alone (integers of a few rows and columns, whose bits are the
-        same, stay with NumPy's loop, which is sooner done; so do such of bool). Left with NumPy are longdouble
-        and object. ml_dtypes' bfloat16, where it has been imported before, gets loops with NumPy's result type,
-        float32; these stay for good, and do what NumPy did whenever nothing is patched.
+        Replace the inner loops for float16, float32, float64, complex64, complex128, bool and integers.
+        Whether a product is fastla's depends on its dtype alone (integers and bool of a few rows and columns,
+        whose bits are the same, stay with NumPy's loop, which is sooner done). Left with NumPy are longdouble
+        and object. ml_dtypes' bfloat16, where it has been imported before, gets loops with NumPy's result
+        type, float32; these stay for good, and do what NumPy did whenever nothing is patched.
     operator : bool, default False
         Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
         product more than the product itself. It relies on a slot of NumPy's type that is not part of its API.

@@ -249,10 +249,12 @@ def _products(
         stack = _core.matmul(np.stack([a, a, a]), b, dtype=dtype)
         yield f"stack of {m} x {n} x {k}", stack, np.stack([want] * 3)
         short = min(k, 5)
-        for x, y in ((cases.a[:12, :short], cases.b[:short, :3]), (cases.lefts[1][:4, :short], cases.rights[1][:short, :4])):
-            items = [np.stack([z, z[::-1], z]) for z in (x, y)]
-            wanted = [_reference(*pair, cases.dtype) for pair in zip(*items, strict=True)]
-            yield f"stack of small ones, {short} terms", _core.matmul(*items, dtype=dtype), np.stack(wanted)
+        for rows, cols, which in ((12, 3, 0), (4, 4, 1)):
+            x, y = cases.lefts[which][:rows, :short], cases.rights[which][:short, :cols]
+            left, right = (np.stack([z, z[::-1], z]) for z in (x, y))
+            wanted = [_reference(left[i], right[i], cases.dtype) for i in range(3)]
+            got = _core.matmul(left, right, dtype=dtype)
+            yield f"stack of small ones, {short} terms", got, np.stack(wanted)
         if row.dtype in _EPILOGUES:
             got, want = _epilogue(a, b, want, np.random.default_rng(k))
             yield f"gemm {m} x {n} x {k} with every step", got, want

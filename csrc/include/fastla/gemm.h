@@ -35,12 +35,12 @@ typedef enum fastla_dtype {
   FASTLA_S16_I32,
   FASTLA_C64, /* complex numbers of two float32, and of two float64 */
   FASTLA_C128,
-  FASTLA_F16,       /* summed as float32 */
-  FASTLA_BF16,      /* bfloat16: summed as float32, with subnormal numbers taken for 0 and made 0 */
-  FASTLA_BF16_F32,  /* the same, C float32 */
-  FASTLA_DTYPES,    /* those that kernel rows compute */
+  FASTLA_F16,      /* summed as float32 */
+  FASTLA_BF16,     /* bfloat16: summed as float32, with subnormal numbers taken for 0 and made 0 */
+  FASTLA_BF16_F32, /* the same, C float32 */
+  FASTLA_DTYPES,   /* those that kernel rows compute */
   FASTLA_BOOL_OR = FASTLA_DTYPES, /* bytes, true where they are not 0: C is the OR of ANDs */
-  FASTLA_BOOL_XOR,  /* or the exclusive OR */
+  FASTLA_BOOL_XOR,                /* or the exclusive OR */
   FASTLA_ALL_DTYPES
 } fastla_dtype;
 

@@ -23,17 +23,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands.add_parser("run", help="run a program with NumPy patched", add_help=False)
     roof = commands.add_parser("roof", help="measure peak multiply-add rate and memory bandwidth")
     roof.add_argument("--threads", type=int, default=None)
-    selftest = commands.add_parser("selftest", help="compare every kernel of this CPU with plain loops")
-    selftest.add_argument("--seed", type=int, default=None)
+    tests = commands.add_parser("selftest", help="compare every kernel of this CPU with plain loops")
+    tests.add_argument("--seed", type=int, default=None)
     args = parser.parse_args(words)
     if args.command == "info":
         from .._config import show_config
 
         show_config()
     elif args.command == "selftest":
-        from .._selftest import selftest as run
+        from .._selftest import selftest as test_all
 
-        report = run(seed=args.seed)
+        report = test_all(seed=args.seed)
         print(report)
         return 0 if report.ok else 1
     else:
