@@ -21,6 +21,10 @@ cpdef enum:
     FASTLA_C64 = 11
     FASTLA_C128 = 12
     FASTLA_F16 = 13
+    FASTLA_BF16 = 14
+    FASTLA_BF16_F32 = 15
+    FASTLA_BOOL_OR = 16
+    FASTLA_BOOL_XOR = 17
 
 # Any dtype.
 cdef int gemm(

@@ -62,20 +62,19 @@ MemoryError
 Notes
 -----
 2 m n k operations a product, 8 m n k if complex. Each element is one chain of fused multiply-adds in increasing k over
-blocks of 512, the block sums added in order; so its bits do not depend on
-threads, batch, slicing, strides or the instruction set. The error is within Higham's bound
-gamma(k) abs(x1) @ abs(x2). float16 is summed in
-float32; so is bfloat16, with subnormal numbers taken for 0 and without floating-point warnings, and its products
-are float32, as NumPy's are, unless ``dtype`` says otherwise; complex numbers have four chains. Integers are exact
-modulo 2^bits. Scratch memory is at most some tens of megabytes, but where Strassen-Winograd is used (there a third of
-the operands and the result, and that) or small integers are converted (as much as they take).
+blocks of 512, the block sums added in order; so its bits do not depend on threads, batch, slicing, strides or the
+instruction set. The error is within Higham's bound gamma(k) abs(x1) @ abs(x2). float16 is summed in float32; so is
+bfloat16, with subnormal numbers taken for 0 and without floating-point warnings, and its products are float32, as NumPy's
+are, unless ``dtype`` says otherwise; complex numbers have four chains. Integers are exact modulo 2^bits. Scratch memory is
+at most some tens of megabytes, but where Strassen-Winograd is used (there a third of the operands and the result, and
+that) or small integers are converted to floating point (as much as they take).
 
 Large products of integers whose result is no wider than they are, and with ``precision='fast'`` of float32 and float64,
 take l levels of Strassen's multiplication in Winograd's form [4]_, (7/8)^l of the multiplications; `explain` says how
 many. Integers are exact all the same. In floating point the error has a norm-wise bound only: with k0 = k / 2^l,
 ``max abs(C - x1 @ x2) <= 18^l (k0^2 + 6 k0) u max abs(x1) max abs(x2)`` ([2]_, theorem 23.3). The bits depend on the sizes
-and the dtype, not on threads, strides or the instruction set. Complex numbers, float16, bfloat16, byte-swapped and packed operands
-are computed as ever. Products of a stack are taken one by one.
+and the dtype, not on threads, strides or the instruction set. Complex numbers, float16, bfloat16, byte-swapped and packed
+operands are computed as ever. Products of a stack are taken one by one.
 
 'raise' and 'widen' cost a look at the operands, O(m k + k n), where their magnitudes show that nothing
 can overflow; else a product in 64 bits; and nine of them where 64 bits may not hold it.
@@ -85,10 +84,8 @@ infinities and NaN among them, are computed again by plain loops, some nanosecon
 
 References
 ----------
-.. [1] K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34
-       (2008).
-.. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapters 3
-       and 23.
+.. [1] K. Goto and R. van de Geijn, "Anatomy of High-Performance Matrix Multiplication", ACM TOMS 34 (2008).
+.. [2] N. Higham, "Accuracy and Stability of Numerical Algorithms", 2nd ed. (2002), chapters 3 and 23.
 .. [3] R. Freivalds, "Probabilistic Machines Can Use Less Running Time", IFIP Congress (1977).
 .. [4] J. Huang, T. Smith, G. Henry and R. van de Geijn, "Strassen's Algorithm Reloaded", SC16 (2016).
 

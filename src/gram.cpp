@@ -1,4 +1,6 @@
 // fastla.gram: a matrix times its own (conjugate) transpose.
+#include <cstring>
+
 #include "hot.hpp"
 #include "kinds.hpp"
 #include "shapes.hpp"
@@ -23,6 +25,13 @@ int parse_side(PyObject *value) {
 
 // The operand in the dtype asked for, of two dimensions at least; empty with an error set.
 Ref operand(PyObject *object, PyObject *asked) {
+  const bool file = std::strcmp(Py_TYPE(object)->tp_name, "numpy.memmap") == 0;
+  if (PyArray_Check(object) && !PyArray_CheckExact(object) && !file) {
+    PyErr_Format(PyExc_TypeError,
+                 "gram: a is %.100s; it must be an array (numpy.asarray makes one of a subclass)",
+                 Py_TYPE(object)->tp_name);
+    return Ref();
+  }
   Ref a(PyArray_FromAny(object, nullptr, 0, 0, NPY_ARRAY_ENSUREARRAY, nullptr));
   if (!a) return a;
   if (asked && asked != Py_None) {
@@ -53,12 +62,15 @@ bool check_out(PyObject *out, const Shapes &shapes, int type) {
   }
   auto *array = reinterpret_cast<PyArrayObject *>(out);
   if (PyArray_NDIM(array) != shapes.ndim ||
-      !PyArray_CompareLists(PyArray_DIMS(array), shapes.dims, shapes.ndim) ||
-      !PyArray_ISWRITEABLE(array)) {
+      !PyArray_CompareLists(PyArray_DIMS(array), shapes.dims, shapes.ndim)) {
     const Ref is = shape_text(array), must = shape_text(shapes.ndim, shapes.dims);
     if (is && must)
-      PyErr_Format(PyExc_ValueError, "gram: out is %U; it must be %U, and writeable", is.get(),
-                   must.get());
+      PyErr_Format(PyExc_ValueError, "gram: out is %U; it must be %U", is.get(), must.get());
+    return false;
+  }
+  if (!PyArray_ISWRITEABLE(array)) {
+    const Ref is = shape_text(array);
+    if (is) PyErr_Format(PyExc_ValueError, "gram: out %U is read-only", is.get());
     return false;
   }
   if (PyArray_TYPE(array) == type) return true;
@@ -88,7 +100,7 @@ PyObject *gram(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
                 *second = (side == kRight ? turned : a).array();
   Shapes shapes;
   Kind kind;
-  if (!resolve(first, second, &shapes) || !choose_kind(first, second, nullptr, &kind))
+  if (!resolve(first, second, &shapes) || !choose_kind(first, second, slot[kDtype], &kind))
     return nullptr;
   if (kind.dtype < 0) {
     PyErr_Format(PyExc_TypeError, "gram: a is %S; there are no products of it here",

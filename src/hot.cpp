@@ -2,6 +2,7 @@
 #include "hot.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "fastla/runtime.h"
 #include "kinds.hpp"
@@ -120,10 +121,21 @@ int parse_semiring(PyObject *value) {
   return i;
 }
 
+// What is not 0, as 1.
+Ref ones(PyArrayObject *a) {
+  const Ref bytes(PyArray_View(a, PyArray_DescrFromType(NPY_UBYTE), nullptr)),
+      zero(PyLong_FromLong(0));
+  if (!bytes || !zero) return Ref();
+  Ref result(PyObject_RichCompare(bytes.get(), zero.get(), Py_NE));
+  if (!result || PyArray_Check(result.get())) return result;
+  return Ref(PyArray_FromAny(result.get(), nullptr, 0, 0, 0, nullptr));
+}
+
 // Counts are exact products of bytes, with 32 bits; in the end they have NumPy's type for counts.
 bool choose_semiring(int semiring, PyArrayObject *a, PyArrayObject *b, Kind *kind) {
   if (kind->dtype != FASTLA_BOOL_OR) {
-    PyErr_Format(PyExc_TypeError, "matmul: semiring= is for arrays of bool; x1 is %R, x2 is %R",
+    PyErr_Format(PyExc_TypeError,
+                 "matmul: semiring= is for arrays of bool, without dtype=; x1 is %S, x2 is %S",
                  PyArray_DESCR(a), PyArray_DESCR(b));
     return false;
   }
@@ -185,11 +197,11 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   // NumPy knows what ufunc keywords mean and which objects can take part in a ufunc, but not what may not wrap or has
   // to be verified.
   const auto to_numpy = [&](bool may_wrap) -> PyObject * {
-    if (slot[kSemiring]) {
+    if (semiring != kOr) {
       PyErr_Format(PyExc_TypeError,
-                   "matmul: semiring= takes exact arrays of bool and no ufunc keywords; x1 is "
-                   "%.100s, x2 is %.100s",
-                   Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
+                   "matmul: semiring=%R takes exact arrays of bool, no ufunc keywords, and an out "
+                   "that its result can be cast to; x1 is %.100s, x2 is %.100s",
+                   slot[kSemiring], Py_TYPE(slot[kX1])->tp_name, Py_TYPE(slot[kX2])->tp_name);
       return nullptr;
     }
     const bool checked = overflow != kWrap && may_wrap;
@@ -212,7 +224,7 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   Kind kind;
   if (!choose_kind(a.array(), b.array(), slot[kDtype], &kind)) return nullptr;
   if (kind.dtype < 0) return to_numpy(PyTypeNum_ISINTEGER(kind.c));
-  if (slot[kSemiring] && !choose_semiring(semiring, a.array(), b.array(), &kind)) return nullptr;
+  if (semiring != kOr && !choose_semiring(semiring, a.array(), b.array(), &kind)) return nullptr;
   const bool counts = semiring == kCount;
   const uint32_t fast = kind.dtype < FASTLA_FLOATS ? static_cast<uint32_t>(precision) : 0;
   if (verify && PyTypeNum_ISBOOL(kind.a)) {
@@ -234,6 +246,22 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   }
   if (overflow != kWrap && PyTypeNum_ISINTEGER(kind.c) && !counts)
     return multiply_checked(a.get(), b.get(), out, kind.c, slot[kOverflow], verify, threads);
+  if (counts) {
+    if (shapes.k > INT32_MAX) {
+      PyErr_Format(PyExc_ValueError, "matmul: semiring='count' counts up to %d, not %lld",
+                   INT32_MAX, static_cast<long long>(shapes.k));
+      return nullptr;
+    }
+    Ref x = ones(a.array()), y = ones(b.array());
+    if (!x || !y) return nullptr;
+    a = std::move(x);
+    b = std::move(y);
+    Shapes again;
+    if (!resolve(a.array(), b.array(), &again)) return nullptr;
+    if (out && !widen(reinterpret_cast<PyArrayObject *>(out), &again))
+      return nullptr;  // it did before
+    shapes = again;
+  }
   auto *given = reinterpret_cast<PyArrayObject *>(out);
   const bool direct = out && is_direct(given, kind.c) && !may_overlap(given, a.array()) &&
                       !may_overlap(given, b.array());

@@ -109,8 +109,11 @@ bool choose_any_kind(PyArrayObject *a, PyArrayObject *b, PyObject *asked, Kind *
   if (PyArray_ISNBO(descr->byteorder) && ours &&
       (promoted || (PyArray_CanCastArrayTo(a, descr, NPY_SAME_KIND_CASTING) &&
                     PyArray_CanCastArrayTo(b, descr, NPY_SAME_KIND_CASTING)))) {
-    const int widening = promoted ? -1 : widening_dtype(at, bt, c);
-    *kind = widening >= 0 ? Kind{widening, at, bt, c} : Kind{plain_dtype(c), c, c, c};
+    const int widening = promoted ? -1 : widening_dtype(at, bt, c), plain = plain_dtype(c);
+    if (promoted && plain == FASTLA_BF16)
+      *kind = {FASTLA_BF16_F32, c, c, NPY_FLOAT};  // with narrow integers, whose values it holds
+    else
+      *kind = widening >= 0 ? Kind{widening, at, bt, c} : Kind{plain, c, c, c};
   } else {
     kind->c = c;
   }

@@ -11,8 +11,20 @@
 
 namespace fastla_py {
 
-void describe_loop(Function function, char **args, const npy_intp *dims, const npy_intp *steps,
-                   int64_t size, int64_t result_size, fastla_gemm_desc *d) {
+void describe_loop(Function function, int dtype, char **args, const npy_intp *dims,
+                   const npy_intp *steps, int64_t size, int64_t result_size, LoopProduct *product) {
+  fastla_gemm_desc *const d = &product->desc;
+  fastla_gemm_desc_init(d);
+  d->dtype = dtype;
+  product->count = dims[0];
+  product->a = steps[0];
+  product->b = steps[1];
+  product->c = steps[2];
+  d->batch_ndim = dims[0] != 1;
+  d->batch_shape = &product->count;
+  d->a_batch_strides = &product->a;
+  d->b_batch_strides = &product->b;
+  d->c_batch_strides = &product->c;
   const npy_intp *axes = steps + 3;
   d->m = d->n = 1;
   int64_t a_row = 0, b_col = 0;
@@ -95,9 +107,9 @@ struct Widened {
 // What NumPy did: the operands as float32, to its own loop. One item at a time.
 void as_float32(Function function, LoopFn under, char **args, const npy_intp *dims,
                 const npy_intp *steps, void *data) {
-  fastla_gemm_desc d;
-  fastla_gemm_desc_init(&d);
-  describe_loop(function, args, dims, steps, 2, 4, &d);
+  LoopProduct product;
+  describe_loop(function, FASTLA_BF16_F32, args, dims, steps, 2, 4, &product);
+  const fastla_gemm_desc &d = product.desc;
   constexpr npy_intp size = sizeof(float);
   const npy_intp one[4] = {1, dims[1], function == kVecdot ? 0 : dims[2],
                            function == kMatmul ? dims[3] : 0};
@@ -128,17 +140,9 @@ void bfloat16_loop(char **args, const npy_intp *dims, const npy_intp *steps, voi
   Bfloat16Loop &loop = bfloats[function];
   loop.calls.fetch_add(1, std::memory_order_relaxed);
   if (bfloats_on.load(std::memory_order_relaxed)) {
-    fastla_gemm_desc desc;
-    fastla_gemm_desc_init(&desc);
-    desc.dtype = FASTLA_BF16_F32;
-    describe_loop(function, args, dims, steps, 2, 4, &desc);
-    const int64_t count = dims[0], a = steps[0], b = steps[1], c = steps[2];
-    desc.batch_ndim = count != 1;
-    desc.batch_shape = &count;
-    desc.a_batch_strides = &a;
-    desc.b_batch_strides = &b;
-    desc.c_batch_strides = &c;
-    if (fastla_gemm(&desc, nullptr) == FASTLA_OK) return;
+    LoopProduct product;
+    describe_loop(function, FASTLA_BF16_F32, args, dims, steps, 2, 4, &product);
+    if (fastla_gemm(&product.desc, nullptr) == FASTLA_OK) return;
   }
   loop.delegated.fetch_add(1, std::memory_order_relaxed);
   as_float32(function, loop.under, args, dims, steps, nullptr);
@@ -151,10 +155,14 @@ bool register_bfloat16_loops(PyObject *const *functions, const NumpyLoop *under)
                                           &bfloat16_loop<kVecmat>, &bfloat16_loop<kVecdot>};
   PyObject *modules = PyImport_GetModuleDict();  // borrowed
   PyObject *ml_dtypes = PyDict_GetItemString(modules, "ml_dtypes");
-  if (!ml_dtypes) return true;
+  if (!ml_dtypes || ml_dtypes == Py_None) return true;  // None: its import is barred
   const Ref type(PyObject_GetAttrString(ml_dtypes, "bfloat16"));
+  if (!type) {  // half imported
+    PyErr_Clear();
+    return true;
+  }
   PyArray_Descr *descr = nullptr;
-  if (!type || !PyArray_DescrConverter(type.get(), &descr)) return false;
+  if (!PyArray_DescrConverter(type.get(), &descr)) return false;
   const int number = descr->type_num;
   Py_DECREF(descr);
   if (plain_dtype(number) != FASTLA_BF16) return true;

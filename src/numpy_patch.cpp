@@ -49,18 +49,10 @@ template <Function function, int type> struct Ours {
     Loop &loop = loops[function][type];
     loop.calls.fetch_add(1, std::memory_order_relaxed);
     if (loop.on.load(std::memory_order_relaxed) && !is_tiny<function>(dims, dtypes[type])) {
-      fastla_gemm_desc desc;
-      fastla_gemm_desc_init(&desc);
-      desc.dtype = dtypes[type];
-      describe_loop(function, args, dims, steps, sizes[type], sizes[type], &desc);
-      if (function >= kVecmat && is_complex(desc.dtype)) desc.flags = FASTLA_CONJ_A;
-      const int64_t count = dims[0], a = steps[0], b = steps[1], c = steps[2];
-      desc.batch_ndim = count != 1;
-      desc.batch_shape = &count;
-      desc.a_batch_strides = &a;
-      desc.b_batch_strides = &b;
-      desc.c_batch_strides = &c;
-      if (fastla_gemm(&desc, nullptr) == FASTLA_OK) return;
+      LoopProduct product;
+      describe_loop(function, dtypes[type], args, dims, steps, sizes[type], sizes[type], &product);
+      if (function >= kVecmat && is_complex(dtypes[type])) product.desc.flags = FASTLA_CONJ_A;
+      if (fastla_gemm(&product.desc, nullptr) == FASTLA_OK) return;
     }
     loop.delegated.fetch_add(1, std::memory_order_relaxed);
     PyUFuncGenericFunction first;  // without the GIL another thread may be about to store it

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 
+HERE = os.path.dirname(os.path.abspath(__file__))  # for children that import from here
 SETTINGS = ("FASTLA_ISA", "FASTLA_NUM_THREADS", "OMP_NUM_THREADS")
 
 

@@ -27,6 +27,8 @@ WIDE = {
     "csrc/kernels/avx512_complex.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx2_halves.cpp.o": {"ymm"},
     "csrc/kernels/avx512_halves.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx2_bfloats.cpp.o": {"ymm"},
+    "csrc/kernels/avx512_bfloats.cpp.o": {"ymm", "zmm"},
 }
 WIDE_INTEGERS = {
     "csrc/kernels/avx2_integers.cpp.o": {"ymm"},

@@ -19,6 +19,18 @@ def flush(x):
     return np.where(np.abs(x) < LEAST, np.copysign(np.float32(0), x), x).astype(np.float32)
 
 
+def step(x, y, z):
+    """fma without subnormal numbers: flushed is what is below 2^-126 after it was rounded to 24 bits."""
+    usual = oracle.fma(x, y, z)
+    near = np.abs(usual) < np.float32(2.0**-120)
+    scale = np.float64(2.0**100)
+    exact = oracle._add_to_odd(np.float64(x) * np.float64(y), np.float64(z)) * scale
+    scaled = exact.astype(np.float32)
+    tiny = np.where(np.abs(scaled) < LEAST * np.float32(scale), np.copysign(np.float32(0), scaled),
+                    scaled / np.float32(scale))
+    return np.where(near, tiny, usual).astype(np.float32)
+
+
 def expected(a, b):
     """The contract's chains with inputs and results flushed, as float32."""
     a, b = flush(a.astype(np.float32)), flush(b.astype(np.float32))
@@ -27,8 +39,8 @@ def expected(a, b):
         for start in range(0, a.shape[1], oracle.KB):
             s = np.zeros_like(total)
             for k in range(start, min(a.shape[1], start + oracle.KB)):
-                s = flush(oracle.fma(a[:, k, None], b[None, k], s))
-            total = flush(total + s)
+                s = step(a[:, k, None], b[None, k], s)
+            total = step(total, np.float32(1), s)
     return total
 
 
@@ -96,6 +108,17 @@ def test_tiny_results_are_flushed_on_the_way(isa, rng):
     assert same(both(a, b), want)
 
 
+@pytest.mark.parametrize("low", [75, 77, 80])
+def test_results_that_round_up_to_the_least_normal_number(isa, low):
+    """2^-126 minus less than half a unit of its own is 2^-126; minus more, it is flushed."""
+    x = np.array([[2.0**-63, 2.0**-low]]).astype(BF16)
+    y = np.array([[2.0**-63], [-(2.0**-75)]]).astype(BF16)
+    want = expected(x, y)
+    assert want[0, 0] == (0 if low == 75 else LEAST)
+    assert same(both(x, y), want)
+    fastla.matmul(x, y, verify=True)
+
+
 def test_the_callers_environment_is_kept(rng):
     """Flushing ends with the product: the next one has its subnormal numbers. No flags are left."""
     a = draw(rng, (30, 30), -70, -60)
@@ -119,6 +142,11 @@ def test_promotion_stacks_and_vectors(isa, rng):
     wide = b[0].astype(np.float32)
     assert same(fastla.matmul(a[0, 0], wide), fastla.matmul(a[0, 0].astype(np.float32), wide))
     assert same(fastla.gram(b[0]), expected(b[0].T, b[0]))
+    assert same(fastla.gram(b[0], dtype=BF16), expected(b[0].T, b[0]).astype(BF16))
+    for narrow in (np.int8, np.uint8, bool):
+        z = rng.integers(0, 2 if narrow is bool else 100, (40, 6)).astype(narrow)
+        assert same(fastla.matmul(a[0, 0], z), expected(a[0, 0], z))
+        assert same(fastla.matmul(z.T, a[0, 0].T), expected(z.T, a[0, 0].T))
     with pytest.raises(ValueError, match=r"\(5, 40\)"):
         fastla.matmul(a[0, 0], a[0, 0])
 
@@ -178,3 +206,21 @@ PATCHED = """
 def test_numpys_functions():
     """NumPy's result type and, while patched, fastla's bits; then NumPy's again, by a loop that stays."""
     assert run_python(PATCHED) == "ok"
+
+
+LATE = """
+    import numpy as np
+    import fastla
+
+    with fastla.patched():
+        import ml_dtypes
+        tiny = np.full((1, 1), 2.0**-64).astype(ml_dtypes.bfloat16)
+        assert np.matmul(tiny, tiny)[0, 0] == 0 == fastla.matmul(tiny, tiny)[0, 0]
+        assert fastla.patch_status()["dtypes"]["bfloat16"]["patched"]
+    assert np.matmul(tiny, tiny)[0, 0] > 0
+    print("ok")
+"""
+
+
+def test_ml_dtypes_may_come_after_the_patch():
+    assert run_python(LATE) == "ok"

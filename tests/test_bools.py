@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from process import run_python
+from process import HERE, run_python
 
 import fastla
 
@@ -58,6 +58,10 @@ def test_as_numpy(rng):
     odd[rng.random((40, 70)) < 0.8] = 0
     got = fastla.matmul(odd.view(bool), odd.T.copy().view(bool))
     assert np.array_equal(got, counts(odd > 0, (odd > 0).T) > 0)
+    got = fastla.matmul(odd.view(bool), odd.T.copy().view(bool), semiring="count")
+    assert np.array_equal(got, counts(odd > 0, (odd > 0).T))
+    with pytest.raises(ValueError, match="2147483648"):
+        fastla.matmul(*(np.broadcast_to(True, s) for s in ((1, 2**31), (2**31, 1))), semiring="count")
     assert fastla.matmul(left, right.astype(np.int8)).dtype == np.int8
     total = np.zeros((12, 30), np.int64)
     assert fastla.matmul(left, right, out=total, semiring="count") is total
@@ -69,6 +73,7 @@ def test_errors():
     a = np.ones((2, 2), bool)
     with pytest.raises(ValueError, match="'and'"):
         fastla.matmul(a, a, semiring="and")
+    assert fastla.matmul(a.astype(float), a.astype(float), semiring="or").dtype == float  # the default
     for x, y in [(a, a.astype(int)), (a.astype(float), a.astype(float))]:
         with pytest.raises(TypeError, match=f"{y.dtype}"):
             fastla.matmul(x, y, semiring="xor")
@@ -85,30 +90,18 @@ def test_errors():
 
 
 GUARDED = """
-    import ctypes, mmap
+    import sys
     import numpy as np
     import fastla
-    page = mmap.PAGESIZE
-    mprotect = ctypes.CDLL(None, use_errno=True).mprotect
-    mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    held = []
-
-    def guarded(shape, at_end):
-        size = int(np.prod(shape))
-        room = -(-size // page) * page
-        area = mmap.mmap(-1, room + 2 * page)
-        held.append(area)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(area))
-        for guard in (start, start + page + room):
-            assert mprotect(guard, page, 0) == 0, ctypes.get_errno()
-        return np.frombuffer(area, bool, size, page + (room - size if at_end else 0)).reshape(shape)
+    sys.path.insert(0, {tests!r})
+    from guarded import guarded, held
 
     rng = np.random.default_rng(5)
     for at_end in (True, False):
         for m, n, k in [(9, 3, 1), (9, 9, 9), (12, 63, 15), (20, 65, 7), (1, 13, 5), (3, 1, 11),
                         (10, 1029, 513)]:
             x, y = rng.random((m, k)) < 0.3, rng.random((k, n)) < 0.3
-            a, b, bt, c = (guarded(s, at_end) for s in ((m, k), (k, n), (n, k), (m, n)))
+            a, b, bt, c = (guarded(s, bool, at_end) for s in ((m, k), (k, n), (n, k), (m, n)))
             a[...], b[...], bt[...] = x, y, y.T
             for right in (b, bt.T):
                 for semiring in ("or", "xor"):
@@ -122,4 +115,4 @@ GUARDED = """
 
 
 def test_neighbouring_pages():
-    assert run_python(GUARDED) == "ok"
+    assert run_python(GUARDED.format(tests=HERE)) == "ok"

@@ -3,30 +3,15 @@
 import sys
 
 import pytest
-from process import run_python
+from process import HERE, run_python
 
 GUARDED = """
-    import ctypes, itertools, mmap
+    import itertools, sys
     import numpy as np
     import fastla
     from fastla import _core
-
-    page = mmap.PAGESIZE
-    mprotect = ctypes.CDLL(None, use_errno=True).mprotect
-    mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
-    held = []
-
-    def guarded(shape, dtype, at_end):
-        "An array that ends, or begins, where a page without any access begins, or ends."
-        size = int(np.prod(shape)) * np.dtype(dtype).itemsize
-        room = -(-size // page) * page
-        area = mmap.mmap(-1, room + 2 * page)
-        held.append(area)
-        start = ctypes.addressof(ctypes.c_char.from_buffer(area))
-        for guard in (start, start + page + room):
-            assert mprotect(guard, page, 0) == 0, ctypes.get_errno()
-        offset = page + (room - size if at_end else 0)
-        return np.frombuffer(area, dtype, int(np.prod(shape)), offset).reshape(shape)
+    sys.path.insert(0, {tests!r})
+    from guarded import guarded, held
 
     isa, at_end = {isa!r}, {at_end!r}
     rng = np.random.default_rng(7)
@@ -61,4 +46,4 @@ GUARDED = """
 @pytest.mark.skipif(sys.platform == "win32", reason="needs mprotect")
 @pytest.mark.parametrize("at_end", [True, False], ids=["end", "begin"])
 def test_neighbouring_pages(isa, at_end):
-    assert run_python(GUARDED.format(isa=isa, at_end=at_end), timeout=300) == "ok"
+    assert run_python(GUARDED.format(isa=isa, at_end=at_end, tests=HERE), timeout=300) == "ok"

@@ -52,7 +52,7 @@ PyMODINIT_FUNC PyInit_probe(void) {
   PyModule_AddIntConstant(made, "header", FASTLA_CAPI_VERSION);
   PyModule_AddIntConstant(made, "size", sizeof(fastla_gemm_desc));
   PyModule_AddIntMacro(made, FASTLA_F64);
-  PyModule_AddIntMacro(made, FASTLA_DTYPES);
+  PyModule_AddIntMacro(made, FASTLA_ALL_DTYPES);
   PyModule_AddIntMacro(made, FASTLA_FP_OVERFLOW);
   return made;
 }
@@ -105,7 +105,7 @@ def test_status_codes(probe):
     one = (1, 1, 1, probe.FASTLA_F64)
     assert probe.ask(*one, -1) == (0, probe.FASTLA_FP_OVERFLOW, np.inf)
     for bad in [(-1, 1, 1, probe.FASTLA_F64), (1, 1, -1, probe.FASTLA_F64), (2**62, 4, 1, probe.FASTLA_F64),
-                (1, 1, 1, -1), (1, 1, 1, probe.FASTLA_DTYPES)]:
+                (1, 1, 1, -1), (1, 1, 1, probe.FASTLA_ALL_DTYPES)]:
         assert probe.ask(*bad, -1) == (1, 0, 7), bad
 
 

@@ -110,7 +110,7 @@ def test_sizes_out_of_range(user, huge):
 
 
 def test_other_arguments_out_of_range(user):
-    assert [user.of_size(1, 1, 1, dtype=d) for d in (-1, 14, 2**31 - 1)] == [1, 1, 1]
+    assert [user.of_size(1, 1, 1, dtype=d) for d in (-1, 18, 2**31 - 1)] == [1, 1, 1]
     assert user.of_size(1, 1, 1, threads=-1) == 1
 
 

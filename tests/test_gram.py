@@ -91,7 +91,7 @@ def test_out_and_dtype(rng):
     read_only = np.empty((80, 80))
     read_only.flags.writeable = False
     for out, error, text in [(np.empty((80, 79)), ValueError, r"\(80, 79\).*\(80, 80\)"),
-                             (read_only, ValueError, "writeable"), ([[1]], TypeError, "list"),
+                             (read_only, ValueError, "read-only"), ([[1]], TypeError, "list"),
                              (np.empty((80, 80), "f4"), TypeError, "float32.*float64")]:
         with pytest.raises(error, match=text):
             fastla.gram(a, out=out)
@@ -99,6 +99,8 @@ def test_out_and_dtype(rng):
         fastla.gram(a, side="top")
     with pytest.raises(TypeError, match=r"complex64.*float32"):
         fastla.gram(a.astype("c8"), dtype=np.float32)
+    with pytest.raises(TypeError, match="MaskedArray"):
+        fastla.gram(np.ma.array(a, mask=a > 0))
     for bad in (np.ones((2, 2), object), np.ones((2, 2), np.longdouble)):
         with pytest.raises(TypeError, match=str(bad.dtype)):
             fastla.gram(bad)

@@ -115,7 +115,7 @@ def test_out_casting_and_warnings_stay_numpys(rng):
 
 
 def test_status(rng):
-    a, tiny = draw(rng, (7, 7), "h"), draw(rng, (3, 3), "h")
+    a, tiny = draw(rng, (9, 9), "h"), draw(rng, (3, 3), "h")
     before = fastla.patch_status()["dtypes"]
     assert not any(entry["patched"] for entry in before.values())
     with fastla.patched():
@@ -124,7 +124,7 @@ def test_status(rng):
         for _ in range(5):
             assert same(a @ a, fastla.matmul(a, a))
         assert same(tiny @ tiny, fastla.matmul(tiny, tiny))
-        assert set(np.dtype(c).name for c in CODES) == set(status["dtypes"])
+        assert set(np.dtype(c).name for c in CODES) == {*status["dtypes"]} - {"bfloat16"}
         assert all(entry["patched"] for entry in status["dtypes"].values())
         after = fastla.patch_status()["dtypes"]
     assert after["int16"]["calls"] == before["int16"]["calls"] + 6

@@ -19,6 +19,7 @@ constexpr int64_t kLook = 32;
 // So few rows of C take B's bytes as they are; so few columns are ANDed with A's rows instead.
 constexpr int64_t kFewRows = 8, kFewColumns = 2;
 constexpr double kBytesPerTask = 1 << 20;
+constexpr int64_t kMaxThreads = 256;
 
 // Eight elements, true where they are not 0, as bytes of 0 and 1; as bits.
 uint64_t bools(uint64_t x) {
@@ -202,7 +203,7 @@ struct Bools {
 
   int threads(double bytes) const {
     if (bytes < kBytesPerTask) return 1;
-    return d.num_threads ? d.num_threads : fastla_get_num_threads();
+    return int(smaller(d.num_threads ? d.num_threads : fastla_get_num_threads(), kMaxThreads));
   }
 
   fastla_status run() const {

@@ -16,6 +16,22 @@ constexpr int64_t kColumns =
     64;  // summed side by side, so that one chain does not wait for another
 
 inline float fused(float x, float y, float z) { return fmaf(x, y, z); }
+
+// Without subnormal numbers: a result that, rounded to 24 bits whatever its exponent, is below 2^-126 is 0. Rounded to odd
+// first where it is near there (Boldo and Melquiond), and out of the way of float's exponents.
+float flushed_sum(double product, float z, float usual) {
+  if (!(fabsf(usual) < 0x1p-120f)) return usual;
+  double sum = product + double(z);
+  const double t = sum - product, error = (product - (sum - t)) + (double(z) - t);
+  uint64_t bits;
+  __builtin_memcpy(&bits, &sum, 8);
+  if (error != 0 && (bits & 1) == 0) {
+    bits += (error > 0) == (sum > 0) ? 1 : -1;
+    __builtin_memcpy(&sum, &bits, 8);
+  }
+  const float scaled = float(sum * 0x1p100);
+  return fabsf(scaled) < 0x1p-26f ? copysignf(0, scaled) : scaled * 0x1p-100f;
+}
 inline double fused(double x, double y, double z) { return fma(x, y, z); }
 template <class T> inline T fused(T x, T y, T z) { return T(x * y + z); }  // modulo 2^bits
 
@@ -59,11 +75,18 @@ template <class C, class T> inline void put(char *p, T x) {
 template <class Y> void some_of_row(const GemmDesc &d, int64_t i, int64_t j0, int64_t j1) {
   using T = typename Y::T;
   constexpr int parts = Y::parts, chains = parts * parts;
-  const auto finished = [](T x) {
-    if constexpr (__is_same(typename Y::A, Bfloat))
-      return flushed(x);
+  constexpr bool flushes = __is_same(typename Y::A, Bfloat);
+  const auto step = [](T x, T y, T z) {
+    if constexpr (flushes)
+      return flushed_sum(double(x) * double(y), z, fused(x, y, z));
     else
-      return x;
+      return fused(x, y, z);
+  };
+  const auto add = [](T x, T y) {
+    if constexpr (flushes)
+      return flushed_sum(double(x), y, x + y);
+    else
+      return T(x + y);
   };
   T total[kColumns][parts] = {}, sum[kColumns][chains];
   for (int64_t k0 = 0; k0 < d.k; k0 += kBlock) {
@@ -82,12 +105,12 @@ template <class Y> void some_of_row(const GemmDesc &d, int64_t i, int64_t j0, in
           const T y =
               widened<T>(read_real<typename Y::B>(b + q * int(sizeof(typename Y::B)), d.b.swapped));
           for (int r = 0; r < parts; ++r)
-            sum[j][r * parts + q] = finished(fused(a[r], y, sum[j][r * parts + q]));
+            sum[j][r * parts + q] = step(a[r], y, sum[j][r * parts + q]);
         }
     }
     for (int64_t j = 0; j < j1 - j0; ++j)
       if constexpr (parts == 1) {
-        total[j][0] = finished(total[j][0] + sum[j][0]);
+        total[j][0] = add(total[j][0], sum[j][0]);
       } else {
         const auto &[rr, ri, ir, ii] = sum[j];
         total[j][0] += rr - ii;

@@ -33,7 +33,7 @@ void for_runs(const Problem &problem, const Stack &s, int64_t begin, int64_t end
 void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t begin, int64_t end,
               char *scratch, uint32_t *flags) noexcept {
   const int inner = s.ndim - 1;
-  const int64_t a = s.a[inner], b = s.b[inner], c = s.c[inner];
+  const int64_t a = s.a[inner], b = problem.panels ? 0 : s.b[inner], c = s.c[inner];
   const bool one_block = !plan.items && is_one_block(plan, problem);
   for_runs(problem, s, begin, end, [&](Problem p, int64_t count) {
     if (plan.items)

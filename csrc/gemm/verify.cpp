@@ -94,7 +94,9 @@ double norm_of(const double *x, int64_t n) {
 // The real part of C r = A (B r), of complex r with signs for parts: an error of one part of one element shifts it by
 // just that error.
 template <class Y> class FloatTest {
-  using E = typename Y::C;
+  using A = typename Y::A;
+  using B = typename Y::B;
+  using C = typename Y::C;
   using T = typename Y::T;
   static constexpr int parts = Y::parts;
 
@@ -107,7 +109,7 @@ template <class Y> class FloatTest {
     double *norms = s_.norms;
     T *x = s_.x;
     if constexpr (parts == 1) {
-      row_sums<E, T, 1, true>(b, d_.k, d_.n, s_.r, threads_,
+      row_sums<B, T, 1, true>(b, d_.k, d_.n, s_.r, threads_,
                               [=](int64_t p, Total<T> sum, double norm) {
                                 x[p] = T(sum.value);
                                 norms[p] = norm;
@@ -118,12 +120,12 @@ template <class Y> class FloatTest {
         s_.imaginary[2 * j] = -s_.r[2 * j + 1];
         s_.imaginary[2 * j + 1] = s_.r[2 * j];
       }
-      row_sums<E, T, 2, true>(b, d_.k, d_.n, s_.r, threads_,
+      row_sums<B, T, 2, true>(b, d_.k, d_.n, s_.r, threads_,
                               [=](int64_t p, Total<T> sum, double norm) {
                                 x[2 * p] = T(sum.value);
                                 norms[p] = norm;
                               });
-      row_sums<E, T, 2, false>(
+      row_sums<B, T, 2, false>(
           b, d_.k, d_.n, s_.imaginary, threads_,
           [=](int64_t p, Total<T> sum, double) { x[2 * p + 1] = -T(sum.value); });
     }
@@ -133,12 +135,12 @@ template <class Y> class FloatTest {
   void test(const Matrix &a, const Matrix &c, const Result &result) {
     Total<T> *y = s_.y;
     double *norms = s_.norms;
-    row_sums<E, T, parts, true>(a, d_.m, d_.k, s_.x, threads_,
+    row_sums<A, T, parts, true>(a, d_.m, d_.k, s_.x, threads_,
                                 [=](int64_t i, Total<T> sum, double norm) {
                                   y[i] = sum;
                                   norms[i] = norm;
                                 });
-    row_sums<E, T, parts, true>(c, d_.m, d_.n, s_.r, threads_,
+    row_sums<C, T, parts, true>(c, d_.m, d_.n, s_.r, threads_,
                                 [=, this](int64_t i, Total<T> sum, double norm) {
                                   result.difference[i] = fabs(difference(sum, y[i]));
                                   result.bound[i] = bound_(norms[i], b_norm_, norm);

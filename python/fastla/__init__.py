@@ -131,7 +131,7 @@ def __dir__() -> list[str]:
 if "threadpoolctl" in sys.modules:
     importlib.import_module(".interop.threadpoolctl", __name__)
 else:
-    from .interop import _on_import
+    from . import _on_import
 
     _on_import.call("threadpoolctl", lambda: importlib.import_module(".interop.threadpoolctl", __name__))
 

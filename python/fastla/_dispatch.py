@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 def overridden(name: str, protocol: str, operands: Iterable[Any]) -> Any:
     """NumPy's function of that name if an operand's type overrides it by the protocol, else None.
 
-    Other subclasses of ndarray (memmap, matrix, MaskedArray) are taken for what they hold.
+    Other subclasses of ndarray (memmap) are taken for what they hold; of matrix and MaskedArray NumPy's own
+    functions of np.linalg know what they mean.
     """
     usual = getattr(np.ndarray, protocol)
     for x in operands:
+        if name.startswith("linalg.") and isinstance(x, np.ma.MaskedArray | np.matrix):
+            return operator.attrgetter(name)(np)
         if type(x) is not np.ndarray and getattr(type(x), protocol, None) not in (None, usual):
             return operator.attrgetter(name)(np)
     return None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from . import _blas, _core
+from . import _blas, _core, _on_import
 from ._runtime import kernels
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _lock = threading.Lock()
+_waiting = False  # for ml_dtypes to be imported
 _uses = {"loops": 0, "operator": 0, "blas": 0}
 _explicit: list[tuple[str, ...]] = []  # what each patch_numpy() that is not undone has patched
 _SWITCHES = {"loops": _core.numpy_loops, "operator": _core.numpy_operator, "blas": _blas.switch}
@@ -30,7 +32,17 @@ def _parts(loops: bool, operator: bool, blas: bool) -> tuple[str, ...]:
     return tuple(name for name in wanted if wanted[name])
 
 
+def _bfloat16_too() -> None:
+    with _lock:
+        if _uses["loops"]:
+            _core.numpy_loops(True)
+
+
 def _take(parts: tuple[str, ...]) -> None:
+    global _waiting
+    if "loops" in parts and "ml_dtypes" not in sys.modules and not _waiting:
+        _waiting = True
+        _on_import.call("ml_dtypes", _bfloat16_too)
     for part in parts:
         if _uses[part] == 0:
             _SWITCHES[part](True)
@@ -57,8 +69,9 @@ def patch_numpy(*, loops: bool = True, operator: bool = False, blas: bool = Fals
         Replace the inner loops for float16, float32, float64, complex64, complex128, bool and integers.
         Whether a product is fastla's depends on its dtype alone (integers and bool of a few rows and columns,
         whose bits are the same, stay with NumPy's loop, which is sooner done). Left with NumPy are longdouble
-        and object. ml_dtypes' bfloat16, where it has been imported before, gets loops with NumPy's result
-        type, float32; these stay for good, and do what NumPy did whenever nothing is patched.
+        and object. ml_dtypes' bfloat16 gets loops with NumPy's result type, float32; these stay for good, and
+        do what NumPy did whenever nothing is patched. (Where bfloat16 was multiplied before the first patch,
+        NumPy remembers its way, and keeps to it.)
     operator : bool, default False
         Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
         product more than the product itself. It relies on a slot of NumPy's type that is not part of its API.

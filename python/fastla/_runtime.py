@@ -12,13 +12,13 @@ _MOST_THREADS = 1024
 _ROOF_ROUNDS = 15
 
 
-def _count(n: int, function: str) -> int:
+def _count(n: int, function: str, name: str = "n") -> int:
     try:
         value = operator.index(n)
     except TypeError:
-        raise TypeError(f"{function}: n must be an integer, not {type(n).__name__}") from None
+        raise TypeError(f"{function}: {name} must be an integer, not {type(n).__name__}") from None
     if not 1 <= value <= _MOST_THREADS:
-        raise ValueError(f"{function}: n is {value}; it must be from 1 to {_MOST_THREADS}")
+        raise ValueError(f"{function}: {name} is {value}; it must be from 1 to {_MOST_THREADS}")
     return value
 
 
@@ -253,7 +253,7 @@ def roof(num_threads: int | None = None, seconds: float = 0.2) -> Roof:
     >>> fastla.roof(1, seconds=0.01).flops["float64"] > 0
     True
     """
-    n = get_num_threads() if num_threads is None else _count(num_threads, "roof")
+    n = get_num_threads() if num_threads is None else _count(num_threads, "roof", "num_threads")
     return Roof(
         flops={name: _core.roof_fma(name, n, seconds, _ROOF_ROUNDS) for name in ("float32", "float64")},
         bandwidth=_core.roof_read(n, seconds),

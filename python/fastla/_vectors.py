@@ -54,9 +54,9 @@ def vecdot(
     x1: ArrayLike,
     x2: ArrayLike,
     /,
+    out: NDArray[Any] | None = None,
     *,
     axis: int = -1,
-    out: NDArray[Any] | None = None,
     num_threads: int | None = None,
 ) -> Any:
     """Dot products of vectors or stacks of them, with the semantics of `numpy.vecdot`.
@@ -66,10 +66,10 @@ def vecdot(
     x1, x2 : array_like
         Vectors along `axis`, of the same length; the other dimensions broadcast. The complex conjugate of
         `x1` is taken.
-    axis : int, default -1
-        Of each operand.
     out : ndarray, optional
         Where to put the result; may overlap the operands.
+    axis : int, default -1
+        Of each operand.
     num_threads : int, optional
         Threads to use at most, instead of `get_num_threads()`.
 

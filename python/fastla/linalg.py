@@ -123,7 +123,7 @@ def explain(
     ValueError
         If the shapes do not fit, or `precision` is unknown.
     TypeError
-        If the product is `numpy.matmul`'s.
+        If the product is `numpy.matmul`'s or of bool, which have no plan, or `out` is not an array.
 
     Examples
     --------
@@ -132,11 +132,11 @@ def explain(
     >>> fastla.explain(np.ones((4, 4)), np.ones((4, 4))).path
     'direct'
     """
-    threads = 0 if num_threads is None else _count(num_threads, "explain")
+    threads = 0 if num_threads is None else _count(num_threads, "explain", "num_threads")
     x, y = np.asanyarray(a), np.asanyarray(b)
     dtype = np.result_type(x, y)
     if dtype.kind not in "iu" and dtype.name not in _FLOATS:
-        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; {dtype} products are NumPy's")
+        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; products of {dtype} have no plan")
     if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
         raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")
     left, right = _matrix(x, column=False), _matrix(y, column=True)
@@ -145,6 +145,8 @@ def explain(
         raise ValueError(
             f"explain: a is {x.shape}, b is {y.shape}; a.shape[-1]={k} must equal {kb} of b"
         )
+    if out is not None and not isinstance(out, np.ndarray):
+        raise TypeError(f"explain: out is {type(out).__name__}; it must be an array")
     c = (n * dtype.itemsize, dtype.itemsize)
     if out is not None and out.ndim >= 2:
         if out.shape[-2:] != (m, n):

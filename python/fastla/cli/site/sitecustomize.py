@@ -45,7 +45,7 @@ def _start() -> None:
     if "blas" in os.environ["FASTLA_RUN"].split(","):
         _load_blas()
     spec = importlib.util.spec_from_file_location(
-        "_fastla_on_import", os.path.join(_PACKAGE, "interop", "_on_import.py")
+        "_fastla_on_import", os.path.join(_PACKAGE, "_on_import.py")
     )
     assert spec is not None and spec.loader is not None
     on_import = importlib.util.module_from_spec(spec)
