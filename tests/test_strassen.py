@@ -265,6 +265,7 @@ NO_MEMORY = """
         resource.setrlimit(resource.RLIMIT_AS, limit)
         assert (out == np.matmul(a[0], a[:, 0])).all()
     resource.setrlimit(resource.RLIMIT_AS, limit)
+    fastla.release_workspace()
     fastla.matmul(a, a, out=out, precision="fast", num_threads=1)
     assert (out == np.matmul(a[0], a[:, 0])).all()
     assert _core.workspace_bytes() <= plan.scratch_bytes + (4 << 20)
