@@ -36,11 +36,12 @@ int64_t sizes[kTypeCount];
 // vecmat and vecdot conjugate their first operand.
 bool is_complex(int dtype) { return dtype == FASTLA_C64 || dtype == FASTLA_C128; }
 
-// Integers and bool have the same bits either way, and a call of the core takes longer than NumPy's loop for so few of them.
+// Integers and bool have the same bits either way, and so has a product of two float16, which is rounded once; and a call of
+// the core takes longer than NumPy's loop for so few of them.
 template <Function function> bool is_tiny(const npy_intp *dims, int dtype) {
-  constexpr npy_intp most = 8;
   const bool exact = (dtype >= FASTLA_I8 && dtype < FASTLA_C64) || dtype == FASTLA_BOOL_OR;
-  if (!exact || dims[1] > most) return false;
+  const npy_intp most = exact ? 8 : dtype == FASTLA_F16 ? 1 : 0;
+  if (dims[1] > most) return false;
   return function == kVecdot || (dims[2] <= most && (function != kMatmul || dims[3] <= most));
 }
 

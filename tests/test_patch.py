@@ -42,6 +42,19 @@ def test_matmul_has_fastlas_bits(code, rng):
                         np.asarray(fastla.matmul(a[..., ::-1], b[::-1] if b.ndim == 1 else b[..., ::-1, :])))
 
 
+def test_one_product_of_float16_is_numpys_and_has_the_same_bits(rng):
+    special = [0, -0.0, 1, -2.5, 65504, 2**-14, 2**-24, -(2**-24), np.inf, -np.inf, np.nan]
+    x = np.array([*special, *rng.standard_normal(30)], np.float16)
+    with np.errstate(all="ignore"):
+        for a in x:
+            for b in x:
+                left, right = a.reshape(1, 1), b.reshape(1, 1)
+                with fastla.patched():
+                    got = np.matmul(left, right)
+                want = fastla.matmul(left, right)
+                assert same(got, want) or (np.isnan(got) and np.isnan(want)), (a, b)
+
+
 @pytest.mark.parametrize("code", "fdFD")
 def test_the_way_back(code, rng):
     a, b = draw(rng, (40, 3000), code), draw(rng, (3000, 40), code)
