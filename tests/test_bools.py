@@ -39,6 +39,18 @@ def test_every_semiring(shape, share, threads, rng):
             assert count.dtype == np.intp and np.array_equal(count, want)
 
 
+@pytest.mark.parametrize("share", [0.003, 0.5])
+@pytest.mark.parametrize("shape", [(600, 1500, 700), (3000, 2, 500), (40, 5000, 1200)], ids=str)
+def test_threads_share_large_products(shape, share, threads, rng):
+    """Large enough for several threads; columns of B apart, along and down it."""
+    m, n, k = shape
+    a, b = rng.random((m, k)) < share, rng.random((k, n)) < share
+    want = np.matmul(a.astype(float), b.astype(float)).astype(int)  # exact
+    for right in (b, np.asfortranarray(b), np.repeat(b, 2, axis=1)[:, ::2]):
+        assert np.array_equal(fastla.matmul(a, right, num_threads=threads), want > 0)
+        assert np.array_equal(fastla.matmul(a, right, semiring="xor", num_threads=threads), want % 2 == 1)
+
+
 def test_as_numpy(rng):
     """Vectors, stacks, broadcasting, out= of other layouts and dtypes, other nonzero bytes."""
     a, b = rng.random((3, 1, 12, 50)) < 0.1, rng.random((2, 50, 30)) < 0.1

@@ -2,7 +2,10 @@
 // elements as bits: no step is taken for what is false, and an OR that is all true is finished.
 #include "gemm/bits.hpp"
 
+#include <atomic>
+
 #include "fastla/runtime.h"
+#include "gemm/bools.hpp"
 #include "gemm/plan_parts.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
@@ -10,50 +13,16 @@
 namespace fastla {
 namespace {
 
-constexpr uint64_t kOnes = 0x0101010101010101;
 // Words of a row of B that stay in registers while its rows go by, or of a short row; columns to one strip of B, and steps at a time, which
 // together stay in L2.
 constexpr int64_t kWords = 16, kShortWords = 4, kStripWords = 64, kSteps = 512;
+constexpr int64_t kFirstSteps = 64;
 // An OR is looked at, whether it is finished, after so many rows.
 constexpr int64_t kLook = 32;
 // So few rows of C take B's bytes as they are; so few columns are ANDed with A's rows instead.
 constexpr int64_t kFewRows = 8, kFewColumns = 2;
 constexpr double kBytesPerTask = 1 << 20;
 constexpr int64_t kMaxThreads = 256;
-
-// Eight elements, true where they are not 0, as bytes of 0 and 1; as bits.
-uint64_t bools(uint64_t x) {
-  constexpr uint64_t low = 0x7f * kOnes;
-  return (((x & low) + low) | x) >> 7 & kOnes;
-}
-uint8_t bits_of(uint64_t bytes) { return uint8_t(bytes * 0x0102040810204080 >> 56); }
-uint64_t bytes_of(uint8_t bits) {
-  return (((bits * kOnes) & 0x8040201008040201) + 0x7f * kOnes) >> 7 & kOnes;
-}
-// Element r of byte c trades places with element c of byte r.
-uint64_t turned(uint64_t x) {
-  uint64_t t = (x ^ (x >> 7)) & 0x00aa00aa00aa00aa;
-  x ^= t ^ (t << 7);
-  t = (x ^ (x >> 14)) & 0x0000cccc0000cccc;
-  x ^= t ^ (t << 14);
-  t = (x ^ (x >> 28)) & 0x00000000f0f0f0f0;
-  return x ^ t ^ (t << 28);
-}
-// Up to eight elements that lie `stride` bytes apart, as bytes of 0 and 1; the others are 0.
-uint64_t load_bools(const char *p, int64_t stride, int64_t count) {
-  uint64_t x = 0;
-  if (stride == 1 && count >= 8)
-    __builtin_memcpy(&x, p, 8);
-  else
-    for (int64_t i = 0; i < count && i < 8; ++i) x |= uint64_t(uint8_t(p[i * stride])) << (8 * i);
-  return bools(x);
-}
-void store_bools(char *p, int64_t stride, int64_t count, uint64_t bytes) {
-  if (stride == 1 && count >= 8)
-    __builtin_memcpy(p, &bytes, 8);
-  else
-    for (int64_t i = 0; i < count && i < 8; ++i) p[i * stride] = char(bytes >> (8 * i) & 1);
-}
 
 struct Bools {
   const GemmDesc &d;
@@ -63,7 +32,7 @@ struct Bools {
 
   const char *a_row(int64_t i) const { return a + i * d.a.row_stride; }
 
-  // B as bits, strip after strip, each of d.k rows.
+  // A block of K of B as bits, from step k0 on: strip after strip, each with room for kSteps rows.
   int64_t words() const {
     const int64_t words = ceil_div(d.n, 64);
     return words <= kShortWords ? (words > 1 ? kShortWords : words) : round_up(words, kWords);
@@ -71,11 +40,12 @@ struct Bools {
   int64_t strip_words(int64_t strip) const {
     return smaller(kStripWords, words() - strip * kStripWords);
   }
-  void pack(uint64_t *packed, Range steps) const {
+  void pack(uint64_t *packed, int64_t k0, Range steps) const {
     const bool down = d.b.row_stride == 1 && d.b.col_stride != 1;
     for (int64_t strip = 0; strip * kStripWords < words(); ++strip) {
       const int64_t width = 8 * strip_words(strip), j0 = 64 * kStripWords * strip;
-      auto *const to = reinterpret_cast<uint8_t *>(packed + d.k * kStripWords * strip);
+      auto *const to =
+          reinterpret_cast<uint8_t *>(packed + kSteps * kStripWords * strip) - k0 * width;
       for (int64_t k = steps.begin, count; k < steps.end; k += count) {
         count = down ? smaller(8, steps.end - k) : 1;
         const int64_t used = clamp(ceil_div(d.n - j0, 8), 0, width);
@@ -140,30 +110,50 @@ struct Bools {
               : gather<false, some>(rows, width, steps, count, sums);
   }
 
-  void rows_of_bits(const uint64_t *packed, Range rows, uint64_t *sums) const {
+  // What lies beyond the last column is finished.
+  void begin(Range rows, uint64_t *sums) const {
+    const int64_t all = words();
+    for (int64_t i = rows.begin; i < rows.end; ++i)
+      for (int64_t w = 0; w < all; ++w) {
+        const int64_t left = d.n - 64 * w;
+        sums[i * all + w] = exclusive || left >= 64 ? 0
+                            : left <= 0             ? ~uint64_t(0)
+                                                    : ~uint64_t(0) << left;
+      }
+  }
+  bool is_finished(const uint64_t *sums) const {
+    uint64_t all = exclusive ? 0 : ~uint64_t(0);
+    for (int64_t w = 0; w < words(); ++w) all &= sums[w];
+    return all == ~uint64_t(0);
+  }
+  // A block of K of some rows; whether all of them are finished.
+  bool add(const uint64_t *packed, int64_t k0, int64_t depth, Range rows,
+           uint64_t *all_sums) const {
     uint16_t steps[kSteps];
     const int64_t all = words();
+    bool finished = !exclusive;
     for (int64_t i = rows.begin; i < rows.end; ++i) {
-      for (int64_t w = 0; w < all; ++w) {  // what lies beyond the last column is finished
-        const int64_t left = d.n - 64 * w;
-        sums[w] = exclusive || left >= 64 ? 0 : left <= 0 ? ~uint64_t(0) : ~uint64_t(0) << left;
-      }
-      for (int64_t k = 0; k < d.k; k += kSteps) {
-        const int64_t count = find(i, k, smaller(kSteps, d.k - k), steps);
-        if (!count) continue;
-        if (all == 1) {
-          gather_some<1>(packed + k, 1, steps, count, sums);
-        } else if (all == kShortWords) {
-          gather_some<kShortWords>(packed + k * all, all, steps, count, sums);
-        } else {
-          for (int64_t w = 0; w < all; w += kWords) {
-            const int64_t strip = w / kStripWords, width = strip_words(strip);
-            const uint64_t *block = packed + d.k * kStripWords * strip + k * width;
-            gather_some<kWords>(block + w % kStripWords, width, steps, count, sums + w);
-          }
+      uint64_t *const sums = all_sums + i * all;
+      if (is_finished(sums)) continue;
+      const int64_t count = find(i, k0, depth, steps);
+      if (all == 1) {
+        gather_some<1>(packed, 1, steps, count, sums);
+      } else if (all == kShortWords) {
+        gather_some<kShortWords>(packed, all, steps, count, sums);
+      } else {
+        for (int64_t w = 0; w < all; w += kWords) {
+          const int64_t strip = w / kStripWords;
+          const uint64_t *block = packed + kSteps * kStripWords * strip + w % kStripWords;
+          gather_some<kWords>(block, strip_words(strip), steps, count, sums + w);
         }
       }
-      const auto *bytes = reinterpret_cast<const uint8_t *>(sums);
+      finished = finished && is_finished(sums);
+    }
+    return finished;
+  }
+  void end(Range rows, const uint64_t *sums) const {
+    for (int64_t i = rows.begin; i < rows.end; ++i) {
+      const auto *bytes = reinterpret_cast<const uint8_t *>(sums + i * words());
       char *to = c + i * d.c_row_stride;
       for (int64_t j = 0; j < d.n; j += 8)
         store_bools(to + j * d.c_col_stride, d.c_col_stride, d.n - j, bytes_of(bytes[j / 8]));
@@ -187,14 +177,15 @@ struct Bools {
       }
   }
   // Few columns of B: eight steps at a time.
-  void few_columns(Range rows) const {
+  void few_columns(Range rows, const Matrix &columns) const {
     for (int64_t i = rows.begin; i < rows.end; ++i)
       for (int64_t j = 0; j < d.n; ++j) {
         uint64_t sum = 0;
         for (int64_t k = 0; k < d.k && (exclusive || !sum); k += 8) {
           const uint64_t x = load_bools(a_row(i) + k * d.a.col_stride, d.a.col_stride, d.k - k);
-          const char *from = b + k * d.b.row_stride + j * d.b.col_stride;
-          sum ^= x & load_bools(from, d.b.row_stride, d.k - k);
+          const char *from = static_cast<const char *>(columns.data) + k * columns.row_stride +
+                             j * columns.col_stride;
+          sum ^= x & load_bools(from, columns.row_stride, d.k - k);
         }
         const bool any = exclusive ? __builtin_popcountll(sum) & 1 : sum != 0;
         c[i * d.c_row_stride + j * d.c_col_stride] = char(any);
@@ -209,9 +200,19 @@ struct Bools {
   fastla_status run() const {
     const double size = double(d.m) * double(d.k) + double(d.k) * double(d.n);
     if (d.n <= kFewColumns) {
+      const bool copied = d.b.row_stride != 1 && d.m > kFewRows;
+      const Workspace copy{size_t(copied ? d.n * d.k : 0)};
+      if (!copy.data()) return FASTLA_NO_MEMORY;
+      Matrix columns{b, d.b.row_stride, d.b.col_stride, 0};
+      if (copied) {
+        for (int64_t j = 0; j < d.n; ++j)
+          for (int64_t k = 0; k < d.k; ++k)
+            copy.data()[j * d.k + k] = b[k * d.b.row_stride + j * d.b.col_stride];
+        columns = {copy.data(), 1, d.k, 0};
+      }
       const int64_t tasks = clamp(int64_t(size / kBytesPerTask), 1, d.m);
       parallel_for(tasks, threads(size),
-                   [&](int64_t task, int) { few_columns(part_of(d.m, 1, tasks, task)); });
+                   [&](int64_t task, int) { few_columns(part_of(d.m, 1, tasks, task), columns); });
       return FASTLA_OK;
     }
     if (d.m <= kFewRows) {
@@ -219,22 +220,36 @@ struct Bools {
       return FASTLA_OK;
     }
     const int team = threads(size + double(d.m) * double(d.n));
-    int64_t bits = 0, sums = 0;
-    if (__builtin_mul_overflow(d.k, words() * 8, &bits) ||
-        __builtin_add_overflow(bits, 64, &bits) ||
-        __builtin_mul_overflow(int64_t(team), words() * 8, &sums) ||
-        __builtin_add_overflow(bits, sums, &sums))
+    const int64_t block = kSteps * words() * 8;
+    int64_t bytes = 0;
+    if (__builtin_mul_overflow(d.m, words() * 8, &bytes) ||
+        __builtin_add_overflow(bytes, block, &bytes))
       return FASTLA_NO_MEMORY;
-    const Workspace scratch{size_t(sums)};
+    const Workspace scratch{size_t(bytes)};
     if (!scratch.data()) return FASTLA_NO_MEMORY;
     auto *const packed = reinterpret_cast<uint64_t *>(scratch.data());
-    const int64_t pieces = team == 1 ? 1 : clamp(d.k / 64, 1, 4 * team);
-    parallel_for(pieces, team,
-                 [&](int64_t task, int) { pack(packed, part_of(d.k, 8, pieces, task)); });
+    uint64_t *const sums = packed + kSteps * words();
     const int64_t tasks = team == 1 ? 1 : clamp(d.m / 16, 1, 8 * team);
-    parallel_for(tasks, team, [&](int64_t task, int worker) {
-      rows_of_bits(packed, part_of(d.m, 1, tasks, task), packed + d.k * words() + worker * words());
-    });
+    const auto rows = [&](auto &&body) {
+      parallel_for(tasks, team, [&](int64_t task, int) { body(part_of(d.m, 1, tasks, task)); });
+    };
+    rows([&](Range some) { begin(some, sums); });
+    // The first block is short: of matrices that are often true nothing is left to do after it.
+    bool finished = false;
+    for (int64_t k = 0, depth; k < d.k && !finished; k += depth) {
+      depth = smaller(k || exclusive ? kSteps : kFirstSteps, d.k - k);
+      const int64_t pieces = team == 1 ? 1 : clamp(depth / 64, 1, 4 * team);
+      parallel_for(pieces, team, [&](int64_t task, int) {
+        const Range some = part_of(depth, 8, pieces, task);
+        pack(packed, k, {k + some.begin, k + some.end});
+      });
+      std::atomic<bool> open{false};
+      rows([&](Range some) {
+        if (!add(packed, k, depth, some, sums)) open.store(true, std::memory_order_relaxed);
+      });
+      finished = !open.load(std::memory_order_relaxed);
+    }
+    rows([&](Range some) { end(some, sums); });
     return FASTLA_OK;
   }
 };

@@ -125,6 +125,10 @@ def explain(
     TypeError
         If the product is `numpy.matmul`'s or of bool, which have no plan, or `out` is not an array.
 
+    Notes
+    -----
+    Values are not looked at: int32 and int64 of small values may be multiplied as floating-point numbers instead.
+
     Examples
     --------
     >>> import numpy as np
