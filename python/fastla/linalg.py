@@ -127,7 +127,8 @@ def explain(
 
     Notes
     -----
-    Values are not looked at: int32 and int64 of small values may be multiplied as floating-point numbers instead.
+    Values are not looked at: int32 and int64 of small values may be multiplied as floating-point numbers
+    instead.
 
     Examples
     --------
