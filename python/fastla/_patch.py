@@ -69,9 +69,9 @@ def patch_numpy(*, loops: bool = True, operator: bool = False, blas: bool = Fals
         Replace the inner loops for float16, float32, float64, complex64, complex128, bool and integers.
         Whether a product is fastla's depends on its dtype alone (integers and bool of a few rows and columns
         and one product of two float16, whose bits are the same, stay with NumPy's loop, which is sooner
-        done). Left with NumPy are longdouble and object. ml_dtypes' bfloat16 gets loops with NumPy's result type, float32; these stay for good, and
-        do what NumPy did whenever nothing is patched. (Where bfloat16 was multiplied before the first patch,
-        NumPy remembers its way, and keeps to it.)
+        done). Left with NumPy are longdouble and object. ml_dtypes' bfloat16 gets loops with NumPy's result
+        type, float32; these stay for good, and do what NumPy did whenever nothing is patched. (Where bfloat16
+        was multiplied before the first patch, NumPy remembers its way, and keeps to it.)
     operator : bool, default False
         Also take ``a @ b`` of two exact arrays of one such dtype before NumPy's dispatch, which costs a small
         product more than the product itself. It relies on a slot of NumPy's type that is not part of its API.
