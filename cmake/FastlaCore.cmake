@@ -19,7 +19,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
        csrc/kernels/avx512_integers.cpp csrc/kernels/avx512_vnni_integers.cpp
        csrc/kernels/avx2_complex.cpp csrc/kernels/avx512_complex.cpp
        csrc/kernels/avx2_halves.cpp csrc/kernels/avx512_halves.cpp
-       csrc/kernels/avx2_bfloats.cpp csrc/kernels/avx512_bfloats.cpp)
+       csrc/kernels/avx2_bfloats.cpp csrc/kernels/avx512_bfloats.cpp
+       csrc/kernels/avx512_pairs.cpp)
   set_source_files_properties(csrc/kernels/avx2.cpp csrc/kernels/avx2_integers.cpp
                               csrc/kernels/avx2_complex.cpp csrc/kernels/avx2_halves.cpp
                               csrc/kernels/avx2_bfloats.cpp
@@ -31,6 +32,8 @@ if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$")
     PROPERTIES COMPILE_OPTIONS "${avx512}")
   set_source_files_properties(csrc/kernels/avx512_vnni_integers.cpp
                               PROPERTIES COMPILE_OPTIONS "${avx512};-mavx512vnni")
+  set_source_files_properties(csrc/kernels/avx512_pairs.cpp
+                              PROPERTIES COMPILE_OPTIONS "${avx512};-mavx512bf16")
 elseif(CMAKE_SYSTEM_PROCESSOR MATCHES "^(aarch64|arm64|ARM64)$")
   list(APPEND core_sources csrc/kernels/neon.cpp csrc/kernels/neon_integers.cpp
        csrc/kernels/neon_complex.cpp csrc/kernels/neon_halves.cpp
@@ -40,7 +43,8 @@ endif()
 # A tile's loop that straddles a 64-byte line loses 4% (avx512, Granite Rapids).
 foreach(source generic avx2 avx512 avx512_narrow neon generic_integers avx2_integers avx512_integers
                avx512_vnni_integers neon_integers generic_complex avx2_complex avx512_complex neon_complex generic_halves
-               avx2_halves avx512_halves neon_halves generic_bfloats avx2_bfloats avx512_bfloats neon_bfloats)
+               avx2_halves avx512_halves neon_halves generic_bfloats avx2_bfloats avx512_bfloats avx512_pairs
+               neon_bfloats)
   set_property(SOURCE csrc/kernels/${source}.cpp APPEND PROPERTY COMPILE_OPTIONS -falign-loops=64)
 endforeach()
 

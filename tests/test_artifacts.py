@@ -29,6 +29,7 @@ WIDE = {
     "csrc/kernels/avx512_halves.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx2_bfloats.cpp.o": {"ymm"},
     "csrc/kernels/avx512_bfloats.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx512_pairs.cpp.o": {"ymm", "zmm"},
 }
 WIDE_INTEGERS = {
     "csrc/kernels/avx2_integers.cpp.o": {"ymm"},
@@ -36,6 +37,7 @@ WIDE_INTEGERS = {
     "csrc/kernels/avx512_vnni_integers.cpp.o": {"ymm", "zmm"},
 }
 FOUR_BYTES = "vpdpbusd"  # VNNI, which not every CPU with AVX-512 has
+PAIRS = "vdpbf16ps"  # BF16, nor this
 
 pytestmark = [
     pytest.mark.skipif(platform.machine() != "x86_64", reason="needs an x86-64 build"),
@@ -116,6 +118,7 @@ def test_wide_instructions_stay_in_their_objects():
             assert mnemonics, f"{name} has no vector code: is it compiled with its flags?"
             assert registers <= (WIDE | WIDE_INTEGERS)[name], f"{name} uses {registers}"
             assert (FOUR_BYTES in mnemonics) == ("vnni" in name), f"{name}: {FOUR_BYTES}"
+            assert (PAIRS in mnemonics) == ("pairs" in name), f"{name}: {PAIRS}"
         else:
             assert not mnemonics and not registers, f"{name} uses {sorted(mnemonics)[:5]}"
 

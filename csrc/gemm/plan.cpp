@@ -190,7 +190,7 @@ fastla_status make_plan(const Problem &p, const Machine &machine, Plan *plan) no
   const bool simple = machine.row->family != Family::floats && !packed;
   const KernelRow &row = packed || simple ? *machine.row : direct_row(p, machine);
   plan->row = &row;
-  plan->kc = kBlockLength * row.group;
+  plan->kc = row.family == Family::integers ? kBlockLength * row.group : kBlockLength;
   if (simple && row.family != Family::complex) plan->kc = larger(p.k, 1);
   plan->mr = p.k <= kVeryShallow && p.c_row_stride % kPage == 0 ? row.mr / 2 : row.mr;
   if (p.m == 0 || p.n == 0) {  // nothing to compute, and nothing to divide by

@@ -13,6 +13,17 @@
 
 namespace {
 
+#ifdef FASTLA_PAIRS
+// The instruction computes the fused multiply-add of the odd elements, then that of the even ones: in words packed with
+// the first step in the upper half that is the contract's order.
+template <> struct Chain<float> {
+  static constexpr bool apart = false;
+  static FASTLA_INLINE Vec<float> add(Vec<float> a, Vec<float> b, Vec<float> c) {
+    return (Vec<float>)_mm512_dpbf16_ps((__m512)c, (__m512bh)a, (__m512bh)b);
+  }
+};
+#endif
+
 FASTLA_INLINE float fused(float a, float b, float c) {
   if constexpr (kFused)
     return __builtin_fmaf(a, b, c);
@@ -65,7 +76,7 @@ constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int o
   row.element_size = sizeof(float);
   row.input_size = 2;
   row.output_size = output_size;
-  row.group = 1;
+  row.group = kGroup<float>;
   row.mr = MR;
   row.nr = NV * Simd<float>::lanes;
   row.vector_bytes = FASTLA_VECTOR_BYTES;
@@ -73,7 +84,7 @@ constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int o
   row.pack_b = &pack_words_b<Half16, float, 0, NV>;
   row.block = &run_halves<MR, NV>;
   row.fma_loop = &fma_loop<float, 12>;
-  row.fma_loop_flops = 2.0 * 12 * Simd<float>::lanes;
+  row.fma_loop_flops = 2.0 * 12 * Simd<float>::lanes * kGroup<float>;
   row.family = fastla::Family::halves;
   return row;
 }

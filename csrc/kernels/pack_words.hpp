@@ -18,6 +18,12 @@ template <class T> constexpr int kGroup = 1;  // elements of a word
 template <> constexpr int kGroup<Pair> = 2;
 template <> constexpr int kGroup<QuadS> = 4;
 template <> constexpr int kGroup<QuadU> = 4;
+// The first step of a word is in its highest bits, not its lowest.
+template <class T> constexpr bool kDownwards = false;
+#ifdef FASTLA_PAIRS
+template <> constexpr int kGroup<float> = 2;
+template <> constexpr bool kDownwards<float> = true;
+#endif
 
 template <class Unsigned>
 using Transposed = void (*)(const char *lines, int64_t line, int64_t words, Unsigned *panel);
@@ -37,17 +43,18 @@ template <int D, bool second> FASTLA_INLINE Bytes zip(Bytes a, Bytes b) {
 
 // Elements of type In as words of T, with the bits of `flip` turned over.
 template <class In, class T, uint32_t flip> struct WordsOf {
-  static constexpr bool half = kFloat<T>;  // of float16 or bfloat16
   static constexpr int group = kGroup<T>, size = sizeof(In), bits = 8 * sizeof(T) / group;
+  static constexpr bool half = kFloat<T> && group == 1;  // of float16 or bfloat16
   // Consecutive elements in memory are words.
-  static constexpr bool as_they_are_but_flipped = size * group == sizeof(T);
-  static constexpr bool as_they_are = as_they_are_but_flipped && flip == 0;
+  static constexpr bool whole_words = size * group == sizeof(T), downwards = kDownwards<T>;
+  static constexpr bool as_they_are = whole_words && flip == 0 && !downwards;
   using Unsigned = LaneOf<T>;
   typedef In Loose __attribute__((aligned(1), may_alias));
 
   static FASTLA_INLINE Unsigned place(In x, int at) {
     if constexpr (half) return Halves<In>::bits(x);
-    return (Unsigned(x) & (~Unsigned(0) >> (8 * sizeof(T) - bits))) << (at * bits);
+    const int up = (downwards ? group - 1 - at : at) * bits;
+    return (Unsigned(x) & (~Unsigned(0) >> (8 * sizeof(T) - bits))) << up;
   }
   static FASTLA_INLINE In get(const char *p, bool swapped) {
     In x = *reinterpret_cast<const Loose *>(p);
@@ -80,7 +87,7 @@ template <class In, class T, uint32_t flip> struct WordsOf {
     const char *const r0 = p, *const r1 = p + 1 % group * step, *const r2 = p + 2 % group * step,
                       *const r3 = p + 3 % group * step;
     int j = 0;
-    if constexpr (as_they_are_but_flipped && group > 1)
+    if constexpr (whole_words && group > 1)
       for (constexpr int together = 16 / size; j + together <= lines; j += together) {
         const auto row = [=](const char *r)
                              FASTLA_LAMBDA { return load_bytes(r + j * int64_t(size)); };
@@ -88,8 +95,9 @@ template <class In, class T, uint32_t flip> struct WordsOf {
         const auto put = [=](int i, Bytes v)
                              FASTLA_LAMBDA { store_bytes(out + j + 4 * i, v ^ turned); };
         if constexpr (group == 2) {
-          put(0, zip<2, false>(row(r0), row(r1)));
-          put(1, zip<2, true>(row(r0), row(r1)));
+          const Bytes low = row(downwards ? r1 : r0), high = row(downwards ? r0 : r1);
+          put(0, zip<2, false>(low, high));
+          put(1, zip<2, true>(low, high));
         } else {
           const Bytes low01 = zip<1, false>(row(r0), row(r1)),
                       high01 = zip<1, true>(row(r0), row(r1));

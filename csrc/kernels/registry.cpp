@@ -15,37 +15,54 @@ struct Isa {
   const IntegerRows *integers, *vnni;
   const ComplexRows *complex;
   const KernelRow *half;
-  const BfloatRows *bfloats;
+  const BfloatRows *bfloats, *pairs;
   bool (*usable)(const Cpu &);
   bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
+  bool (*pairs_preferred)(const Cpu &);
 };
 
 bool always(const Cpu &) { return true; }
 [[maybe_unused]] bool is_zen4(const Cpu &c) {
   return c.amd && c.l1 <= 32 << 10;
 }  // Zen 5 has 48 KiB
+[[maybe_unused]] bool has_pairs(const Cpu &c) { return c.avx512_bf16; }
+// Intel's CPUs take four times as long for a pair as for a fused multiply-add.
+[[maybe_unused]] bool has_fast_pairs(const Cpu &c) { return c.avx512_bf16 && c.amd; }
 
 // Best first, but zen4 on that CPU only.
 const Isa kIsas[] = {
 #if defined(__x86_64__)
     {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex, &zen4_half,
-     &zen4_bfloats, [](const Cpu &c) { return c.avx512; }, is_zen4},
+     &zen4_bfloats, &zen4_pairs, [](const Cpu &c) { return c.avx512; }, is_zen4, has_pairs},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
-     &avx512_bfloats, [](const Cpu &c) { return c.avx512; }, always},
+     &avx512_bfloats, &avx512_pairs, [](const Cpu &c) { return c.avx512; }, always, has_fast_pairs},
     {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats,
-     [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always},
+     nullptr, [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always, nullptr},
 #elif defined(__aarch64__)
     {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half, &neon_bfloats,
-     [](const Cpu &c) { return c.neon; }, always},
+     nullptr, [](const Cpu &c) { return c.neon; }, always, nullptr},
 #endif
     {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half,
-     &generic_bfloats, always, always},
+     &generic_bfloats, nullptr, always, always, nullptr},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 
+// They do on all CPUs so far; a sandbox or an emulator might do otherwise.
+bool pairs_hold() {
+#if defined(__x86_64__)
+  static const bool hold = avx512_pairs_hold();
+  return hold;
+#else
+  return false;
+#endif
+}
+
 const KernelRow &row_of(const Isa &isa, int dtype) {
   if (dtype < FASTLA_FLOATS) return isa.floats[dtype];
-  if (dtype >= FASTLA_BF16) return isa.bfloats->of[dtype - FASTLA_BF16];
+  if (dtype >= FASTLA_BF16) {
+    const bool pairs = isa.pairs && isa.pairs_preferred(cpu()) && pairs_hold();
+    return (pairs ? isa.pairs : isa.bfloats)->of[dtype - FASTLA_BF16];
+  }
   if (dtype == FASTLA_F16) return *isa.half;
   if (dtype >= FASTLA_C64) return isa.complex->of[dtype - FASTLA_C64];
   const bool vnni = isa.vnni && cpu().avx512_vnni;

@@ -24,5 +24,7 @@ extern const IntegerRows avx512_integers, avx512_vnni_integers, avx2_integers, n
     generic_integers;
 extern const ComplexRows zen4_complex, avx512_complex, avx2_complex, neon_complex, generic_complex;
 extern const BfloatRows zen4_bfloats, avx512_bfloats, avx2_bfloats, neon_bfloats, generic_bfloats;
+extern const BfloatRows zen4_pairs, avx512_pairs;
+bool avx512_pairs_hold();  // the instruction computes what the contract says, here
 extern const KernelRow zen4_half, avx512_half, avx2_half, neon_half, generic_half;
 }  // namespace fastla
