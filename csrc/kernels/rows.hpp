@@ -145,13 +145,22 @@ FASTLA_INLINE void prefetch_translations(const Block &block, int64_t panel, int6
 // All tiles of the block from column `from` on.
 template <class T, int NV, class Tiles>
 FASTLA_INLINE void run_tiles(const Block &block, const Tiles &tiles, int64_t a_row, int64_t from) {
-  constexpr int64_t nr = NV * Simd<T>::lanes, size = sizeof(T);
+  constexpr int64_t lanes = Simd<T>::lanes, nr = NV * lanes, size = sizeof(T);
   const fastla::Panels panels(block.m, block.panels);
   const auto panel_rows = [&](int64_t panel, int64_t j, int64_t n) {
     const int64_t i = panels.start(panel), rows = panels.height + (panel < panels.taller);
-    if (block.upper && block.upper * (block.row0 + i - block.col0) >= j + n) return;
-    tiles.choose(block, rows, n)(block, block.a + i * a_row, block.b + j / nr * block.b_panel, i, j,
-                                 n);
+    const char *b = block.b + j / nr * block.b_panel;
+    if (block.upper) {
+      const int64_t below = block.upper * (block.row0 + i - block.col0) - j;
+      if (below >= n) return;
+      if (below >= lanes && !block.down_columns) {  // vectors of which nothing is used
+        const int64_t vectors = below / lanes;
+        b += vectors * FASTLA_VECTOR_BYTES;
+        j += vectors * lanes;
+        n -= vectors * lanes;
+      }
+    }
+    tiles.choose(block, rows, n)(block, block.a + i * a_row, b, i, j, n);
   };
   const auto columns = [&](int64_t j) { return block.n - j < nr ? block.n - j : nr; };
   if (block.along_rows) {
