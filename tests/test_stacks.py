@@ -113,6 +113,54 @@ def test_many_threads_share_a_long_stack(dtype, rng):
     assert_same_bits(want[::997], one_by_one(a[::997], b[::997]), "a sample")
 
 
+@pytest.mark.parametrize("m", [1, 2, 3, 4, 6, 8, 12])
+def test_rows_of_four(isa, dtype, m, rng):
+    """A row of C fills a quad of a vector; rows that are padded, and columns of more than four, do not."""
+    a, b = random_matrix(rng, (9, m, 4), dtype), random_matrix(rng, (9, 4, 4), dtype)
+    want = one_by_one(a, b)
+    assert_same_bits(fastla.matmul(a, b), want, "contiguous")
+    for step in (2, 4):
+        padded = np.zeros((9, m + step, 4 + step), dtype)[:, :m, :4]
+        for x in (a, b):
+            spread = np.zeros((9, x.shape[1] + 1, 4 + step), dtype)[:, : x.shape[1], :4]
+            spread[...] = x
+            left, right = (spread, b) if x is a else (a, spread)
+            assert_same_bits(fastla.matmul(left, right), want, f"padded by {step}")
+        fastla.matmul(a, b, out=padded)
+        assert_same_bits(padded, want, "out= padded")
+        assert not padded.base[:, m:].any() and not padded.base[:, :, 4:].any()
+
+
+# So many bytes of products are written past the caches.
+LARGE = 17 << 20
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 4), (4, 1, 4), (3, 3, 3), (1, 1, 2), (5, 3, 7), (20, 21, 5)], ids=str)
+@pytest.mark.parametrize("name", ["float32", "float64", "int16", "complex64"])
+def test_large_results_and_what_lies_around_them(name, shape, rng):
+    """Whole lines of C go to memory directly: the parts of lines at both ends, and of pieces, as ever."""
+    m, n, k = shape
+    size = np.dtype(name).itemsize
+    count = LARGE // (m * n * size) + 1
+    draw = rng.integers(-9, 9, 1000 + m * k + k * n).astype(name)
+    a = np.lib.stride_tricks.sliding_window_view(draw, m * k)[np.arange(count) % 997].reshape(count, m, k)
+    b = np.lib.stride_tricks.sliding_window_view(draw, k * n)[np.arange(count) % 991].reshape(count, k, n)
+    some = 1000
+    want = np.concatenate([fastla.matmul(a[i : i + some], b[i : i + some]) for i in range(0, count, some)])
+    for threads in (1, 2):
+        assert_same_bits(fastla.matmul(a, b, num_threads=threads), want, f"{threads} threads")
+    room = np.empty(want.size * size + 256, np.uint8)
+    for offset in (64 - room.ctypes.data % 64, size, 100 // size * size + size):
+        room[:] = 0xA5
+        out = room[offset : offset + want.nbytes].view(name).reshape(want.shape)
+        fastla.matmul(a, b, out=out)
+        assert_same_bits(out, want, f"from byte {offset} on")
+        assert (room[:offset] == 0xA5).all() and (room[offset + want.nbytes :] == 0xA5).all()
+    pairs = (count // 2, 2)  # runs of two products
+    a2, b2 = (x[: 2 * pairs[0]].reshape(*pairs, *x.shape[1:])[:, ::-1] for x in (a, b))
+    assert_same_bits(fastla.matmul(a2, b2)[:, ::-1].reshape(-1, m, n), want[: 2 * pairs[0]], "short runs")
+
+
 def test_forced_paths_have_the_bits_of_the_kernels_for_stacks(isa, dtype, rng):
     a, b = random_matrix(rng, (11, 6, 9), dtype), random_matrix(rng, (11, 9, 5), dtype)
     want = fastla.matmul(a, b)

@@ -129,6 +129,7 @@ fastla_status prepare(const GemmDesc &d, Task *task, Warm &&warm, bool plain = f
   const fastla_status status = plan_items(p, s, task->machine, &task->plan)
                                    ? FASTLA_OK
                                    : make_plan(p, task->machine, &task->plan);
+  if (status == FASTLA_OK) plan_memory(p, s, task->machine, &task->plan);
   task->plan.transposed = transposed;
   return status;
 }

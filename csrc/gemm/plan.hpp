@@ -66,6 +66,8 @@ struct Plan {
   bool along_rows;         // Block::along_rows
   bool c_near;             // Block::c_near
   bool items;              // a stack's items by a kernel of their own
+  int64_t items_ahead;     // Items::ahead
+  bool streamed;           // a stack's products are written past the caches
   bool upper;              // Block::upper: the rest is copied
 
   // The packed path.

@@ -1,7 +1,12 @@
 #include "gemm/stacked.hpp"
 
+#include <string.h>
+
 #include "gemm/paths.hpp"
 #include "runtime/parallel.hpp"
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace fastla {
 namespace {
@@ -19,6 +24,57 @@ void drop_axis(Stack *s, int axis) {
   --s->ndim;
 }
 
+// Beyond this many bytes of C, or a quarter of L3, the first items' products are no longer in a cache when the last one
+// is done; and their lines need not be read before they are written. Operands and C larger than so many L2s: from memory.
+constexpr int64_t kLargeResult = 16 << 20, kFarL2s = 2, kItemsAhead = 2048;
+constexpr int64_t kLongestAsked = 1024;  // of longer items the hardware keeps track by itself
+// Products wait here, in L1, until there is enough of them to be worth streaming.
+constexpr int64_t kResultBytes = 8192, kFewResults = 1024;
+
+#if defined(__SSE2__)
+constexpr bool kStreams = true;
+void stream_lines(const char *from, char *to, int64_t bytes) noexcept {
+  for (int64_t at = 0; at < bytes; at += 16)
+    _mm_stream_si128(reinterpret_cast<__m128i *>(to + at),
+                     _mm_load_si128(reinterpret_cast<const __m128i *>(from + at)));
+}
+void end_streaming() noexcept { _mm_sfence(); }  // for what other threads see
+#else
+constexpr bool kStreams = false;
+void stream_lines(const char *, char *, int64_t) noexcept {}
+void end_streaming() noexcept {}
+#endif
+
+// What is appended goes past the caches, a whole line at a time; only the first and the last one may be parts.
+class Stream {
+ public:
+  explicit Stream(char *to) noexcept
+      : begin_(int64_t(uintptr_t(to)) & (kLine - 1)), end_(begin_), line_(to - begin_) {}
+  ~Stream() { memcpy(line_ + begin_, bytes_ + begin_, size_t(end_ - begin_)); }
+  Stream(const Stream &) = delete;
+  Stream &operator=(const Stream &) = delete;
+
+  int64_t room() const { return kResultBytes - end_; }
+  char *end() { return bytes_ + end_; }
+  void append(int64_t bytes) noexcept {
+    end_ += bytes;
+    const int64_t whole = end_ & -kLine;
+    if (!whole) return;
+    const int64_t head = begin_ ? kLine : 0;
+    if (head) memcpy(line_ + begin_, bytes_ + begin_, size_t(head - begin_));
+    stream_lines(bytes_ + head, line_ + head, whole - head);
+    line_ += whole;
+    begin_ = 0;
+    end_ -= whole;
+    memcpy(bytes_, bytes_ + whole, size_t(end_));
+  }
+
+ private:
+  int64_t begin_, end_;
+  char *line_;  // of C, where the first one here belongs
+  alignas(kLine) char bytes_[kResultBytes];
+};
+
 // Items [begin, end) as runs along the innermost axis: body(first, count), first being the problem of the run's first.
 template <class Body>
 void for_runs(const Problem &problem, const Stack &s, int64_t begin, int64_t end, Body &&body) {
@@ -35,9 +91,11 @@ void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t 
   const int inner = s.ndim - 1;
   const int64_t a = s.a[inner], b = problem.panels ? 0 : s.b[inner], c = s.c[inner];
   const bool one_block = !plan.items && is_one_block(plan, problem);
-  for_runs(problem, s, begin, end, [&](Problem p, int64_t count) {
-    if (plan.items)
-      return plan.row->items({block_at_once(p, *plan.row, plan.down_columns), count, a, b, c});
+  const auto compute = [&](Problem p, int64_t count) {
+    if (plan.items) {
+      const Block block = block_at_once(p, *plan.row, plan.down_columns);
+      return plan.row->items({block, count, a, b, c, plan.items_ahead});
+    }
     if (one_block) {
       Block block = one_block_of(plan, p);
       for (int64_t i = 0; i < count; ++i, block.a += a, block.b += b, block.c += c)
@@ -46,7 +104,20 @@ void run_some(const Plan &plan, const Problem &problem, const Stack &s, int64_t 
     }
     for (int64_t i = 0; i < count; ++i, p.a.data += a, p.b.data += b, p.c += c)
       *flags |= run(plan, p, scratch);
+  };
+  for_runs(problem, s, begin, end, [&](Problem p, int64_t count) {
+    if (!plan.streamed || count * c < kFewResults) return compute(p, count);
+    Stream stream(p.c);
+    for (int64_t some = 0; count > 0; count -= some) {
+      some = smaller(stream.room() / c, count);
+      p.c = stream.end();
+      compute(p, some);
+      stream.append(some * c);
+      p.a.data += some * a;
+      p.b.data += some * b;
+    }
   });
+  if (plan.streamed) end_streaming();
 }
 
 }  // namespace
@@ -106,6 +177,23 @@ bool plan_items(const Problem &p, const Stack &s, const Machine &machine, Plan *
   plan->nc = p.n;
   plan->tasks = 1;
   return true;
+}
+
+void plan_memory(const Problem &p, const Stack &s, const Machine &machine, Plan *plan) noexcept {
+  if (s.count < 2 || s.ndim < 1 || p.panels || machine.forced_path) return;
+  const int inner = s.ndim - 1;
+  const int64_t size = plan->row->output_size, c_item = p.m * p.n * size;
+  const double items = double(s.count);
+  const double c_bytes = items * double(c_item);
+  const double far = double(kFarL2s * machine.l2);
+  const auto dense = [](int64_t next) { return next >= 0 && next <= kLongestAsked; };
+  const bool ask = items * double(s.a[inner] + s.b[inner]) + c_bytes > far;
+  if (plan->items && ask && dense(s.a[inner]) && dense(s.b[inner])) plan->items_ahead = kItemsAhead;
+  const bool contiguous = s.c[inner] == c_item && c_item <= kResultBytes / 2 &&
+                          (p.n == 1 || p.c_col_stride == size) &&
+                          (p.m == 1 || p.c_row_stride == p.n * size);
+  plan->streamed = kStreams && contiguous && (plan->items || is_one_block(*plan, p)) &&
+                   c_bytes > double(smaller(kLargeResult, machine.l3 / 4));
 }
 
 bool share_items(const Plan &plan, const Problem &p, const Stack &s, int threads) noexcept {

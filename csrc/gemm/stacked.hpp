@@ -22,6 +22,10 @@ Problem item_of(const Problem &problem, const Stack &stack, int64_t index) noexc
 bool plan_items(const Problem &problem, const Stack &stack, const Machine &machine,
                 Plan *plan) noexcept;
 
+// What that plan, or any other for the stack, has to do because operands and C are not in a cache.
+void plan_memory(const Problem &problem, const Stack &stack, const Machine &machine,
+                 Plan *plan) noexcept;
+
 // Most threads that share a stack: bounds the scratch.
 constexpr int kMaxSharers = 256;
 

@@ -95,6 +95,21 @@ template <class T> FASTLA_INLINE Vec<T> join_quads(const Quad<T> *quad) {
     return join_two(quad[0].v, quad[1].v);
 }
 #endif
+// The same quad at all places.
+template <class T> FASTLA_INLINE Vec<T> quad_everywhere(const char *p) {
+#if FASTLA_VECTOR_BYTES == 64
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_maskz_broadcast_f32x4(0xffff, Quad<float>::whole(p).v);
+  else
+    return (Vec<T>)_mm512_maskz_broadcast_f64x4(0xff, Quad<double>::whole(p).v);
+#else
+  const Quad<T> quad = Quad<T>::whole(p);
+  if constexpr (sizeof(T) == 4)
+    return join_two(quad.v, quad.v);
+  else
+    return quad.v;
+#endif
+}
 template <class T> FASTLA_INLINE Quad<T> quad_of(Vec<T> v, int q) {
   Quad<T> all[Simd<T>::lanes / 4];
   __builtin_memcpy(all, &v, sizeof(v));
@@ -118,6 +133,7 @@ template <class T> struct Quad {
   }
 };
 template <class T> FASTLA_INLINE Vec<T> join_quads(const Quad<T> *quad) { return quad->v; }
+template <class T> FASTLA_INLINE Vec<T> quad_everywhere(const char *p) { return load<T>(p); }
 template <class T> FASTLA_INLINE Quad<T> quad_of(Vec<T> v, int) { return {v}; }
 #endif
 
