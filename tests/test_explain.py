@@ -221,3 +221,17 @@ def test_show_config(capsys):
         assert text in said
     with pytest.raises(ValueError, match="mode"):
         fastla.show_config("json")
+
+
+def test_a_wider_dtype_has_another_plan():
+    """What is computed of narrow operands as they are, and what is converted first."""
+    x = np.zeros((200, 300), np.int8)
+    wide = fastla.explain(x, x.T, dtype=np.int32, num_threads=1)
+    narrow = fastla.explain(x, x.T, num_threads=1)
+    converted = fastla.explain(x.astype(np.int32), x.T.astype(np.int32), num_threads=1)
+    rows = {row.dtype: row for row in fastla.kernels() if row.chosen}
+    assert (wide.mr, wide.nr) == (rows["int8->int32"].mr, rows["int8->int32"].nr)
+    assert (converted.mr, converted.nr) == (rows["int32"].mr, rows["int32"].nr)
+    assert wide.scratch_bytes < converted.scratch_bytes and narrow.path == wide.path == "packed"
+    with pytest.raises(TypeError, match="bool have no plan"):
+        fastla.explain(x, x.T, dtype=bool)

@@ -4,6 +4,7 @@ NumPy's of the first three exist from 2.0 and 2.2 on; einsum's loop of one opera
 """
 
 import itertools
+import re
 
 import numpy as np
 import pytest
@@ -120,6 +121,8 @@ def test_bad_out(name):
                        (np.broadcast_to(0.0, shape), ValueError)):
         with pytest.raises(error):
             getattr(fastla, name)(x, y, out=bad)
+    with pytest.raises(ValueError, match=re.escape(f"{name}: out is (7,); the result is {shape}")):
+        getattr(fastla, name)(x, y, out=np.zeros(7))
     wide = np.zeros((3, *shape))  # a ufunc repeats its result
     assert_same(getattr(fastla, name)(x, y, out=wide),
                 np.broadcast_to(ORACLES[name](x, y), wide.shape).copy())
@@ -273,7 +276,7 @@ def test_multi_dot_says_what_does_not_fit():
                        match=r"4 and 3 differ, of arrays 1 and 2 of \[\(2, 3\), \(3, 4\), \(3, 4\)\]"):
         fastla.multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones((3, 4))])
     out = np.full((2, 3), 7.0)
-    with pytest.raises(ValueError, match=r"\(2, 3\)"):
+    with pytest.raises(ValueError, match=r"multi_dot: out is \(2, 3\); the result is \(2, 4\)"):
         fastla.multi_dot([np.ones((2, 3)), np.ones((3, 4)), np.ones((4, 4))], out=out)
     assert (out == 7).all()
 

@@ -135,7 +135,8 @@ def test_rows_of_four(isa, dtype, m, rng):
 LARGE = 17 << 20
 
 
-@pytest.mark.parametrize("shape", [(4, 4, 4), (4, 1, 4), (3, 3, 3), (1, 1, 2), (5, 3, 7), (20, 21, 5)], ids=str)
+@pytest.mark.parametrize("shape", [(4, 4, 4), (4, 1, 4), (3, 3, 3), (1, 1, 2), (5, 3, 7), (20, 21, 5)],
+                         ids=str)
 @pytest.mark.parametrize("name", ["float32", "float64", "int16", "complex64"])
 def test_large_results_and_what_lies_around_them(name, shape, rng):
     """Whole lines of C go to memory directly: the parts of lines at both ends, and of pieces, as ever."""

@@ -33,3 +33,8 @@ def base(name: str, out: Any) -> NDArray[Any] | None:
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"{name}: out must be an array, not {type(out).__name__}")
     return None if out is None else np.asarray(out)
+
+
+def holds(out: tuple[int, ...], shape: tuple[int, ...]) -> bool:
+    """Whether an array of the shape `out` can be given results of that shape, repeated if need be."""
+    return len(out) >= len(shape) and all(n in (1, o) for o, n in zip(out[::-1], shape[::-1], strict=False))

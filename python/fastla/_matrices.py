@@ -109,6 +109,9 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: NDArray[Any] | None = None) -
             raise ValueError(f"multi_dot: {shape[-1]} and {n} differ, of arrays {i} and {i + 1} of {shapes}")
     sizes.append(1 if len(shapes[-1]) == 1 else shapes[-1][1])
     splits, dtype = _splits(sizes), np.result_type(*matrices)
+    held, shape = base("multi_dot", out), shapes[0][:-1] + shapes[-1][1:]
+    if held is not None and held.shape != shape:
+        raise ValueError(f"multi_dot: out is {held.shape}; the result is {shape}")
 
     def product(i: int, j: int, out: Any = None) -> Any:
         if i == j:
@@ -116,7 +119,7 @@ def multi_dot(arrays: Sequence[ArrayLike], *, out: NDArray[Any] | None = None) -
         k = splits[i, j]
         return _core.matmul(product(i, k), product(k + 1, j), out, dtype=dtype)
 
-    result = product(0, len(matrices) - 1, base("multi_dot", out))
+    result = product(0, len(matrices) - 1, held)
     return result if out is None else out
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import _core
-from ._dispatch import base, overridden
+from ._dispatch import base, holds, overridden
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -44,7 +44,14 @@ def _product(
     name: str, x: NDArray[Any], y: NDArray[Any], axes: tuple[int, ...], out: Any, num_threads: int | None
 ) -> Any:
     """`matmul` of x and y, without these axes of length 1."""
-    result = _core.matmul(x, y, _inserted(name, out, axes), num_threads=num_threads)
+    held = _inserted(name, out, axes)
+    if held is not None:
+        inner = x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ())
+        shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]) + inner
+        if not holds(held.shape, shape):
+            want = tuple(n for i, n in enumerate(shape, -len(shape)) if i not in axes)
+            raise ValueError(f"{name}: out is {np.squeeze(held, axes).shape}; the result is {want}")
+    result = _core.matmul(x, y, held, num_threads=num_threads)
     if out is not None:
         return out[0] if isinstance(out, tuple) else out
     return np.squeeze(result, axes)[()] if axes else result

@@ -9,10 +9,10 @@ import numpy as np
 
 from . import _core
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
-from ._runtime import _count
+from ._runtime import _count, kernels
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike, NDArray
+    from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 __all__ = ["PackedMatrix", "Plan", "explain", "gemm", "gram", "linear", "matmul", "pack"]
 
@@ -93,11 +93,24 @@ def _strides(x: NDArray[np.generic]) -> tuple[int, int, bool]:
     return x.strides[0], x.strides[1], not x.dtype.isnative
 
 
+def _kernel(a: NDArray[np.generic], b: NDArray[np.generic], dtype: DTypeLike | None) -> tuple[str, int]:
+    """The name of the kernel's dtype, and how many bytes an element of the result has."""
+    promoted = np.result_type(a, b)
+    result = promoted if dtype is None else np.dtype(dtype)
+    if result.name == "bfloat16" and dtype is None:
+        return "bfloat16->float32", 4
+    operands = a.dtype.name if a.dtype == b.dtype else f"{a.dtype.name},{b.dtype.name}"
+    wider = f"{operands}->{result.name}"
+    known = result.kind in "iu" and any(row.dtype == wider for row in kernels())
+    return wider if known else result.name, result.itemsize
+
+
 def explain(
     a: ArrayLike,
     b: ArrayLike,
     *,
     out: NDArray[np.generic] | None = None,
+    dtype: DTypeLike | None = None,
     precision: str = "highest",
     num_threads: int | None = None,
 ) -> Plan:
@@ -109,6 +122,8 @@ def explain(
         The operands; of stacks, one product is explained.
     out : ndarray, optional
         The output, whose strides may change the plan.
+    dtype : dtype, optional
+        As of `matmul`.
     precision : {'highest', 'exact', 'high', 'tf32', 'fast'}, default 'highest'
         As of `matmul`.
     num_threads : int, optional
@@ -139,9 +154,9 @@ def explain(
     """
     threads = 0 if num_threads is None else _count(num_threads, "explain", "num_threads")
     x, y = np.asanyarray(a), np.asanyarray(b)
-    dtype = np.result_type(x, y)
-    if dtype.kind not in "iu" and dtype.name not in _FLOATS:
-        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; products of {dtype} have no plan")
+    result = np.result_type(x, y) if dtype is None else np.dtype(dtype)
+    if result.kind not in "iu" and result.name not in _FLOATS:
+        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; products of {result} have no plan")
     if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
         raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")
     left, right = _matrix(x, column=False), _matrix(y, column=True)
@@ -152,11 +167,12 @@ def explain(
         )
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"explain: out is {type(out).__name__}; it must be an array")
-    c = (n * dtype.itemsize, dtype.itemsize)
+    kernel, size = _kernel(x, y, dtype)
+    c = (n * size, size)
     if out is not None and out.ndim >= 2:
         if out.shape[-2:] != (m, n):
             raise ValueError(f"explain: out is {out.shape}; its last dimensions must be ({m}, {n})")
         c = (out.strides[-2], out.strides[-1])
     return Plan(
-        **_core.explain(m, n, k, dtype.name, _strides(left), _strides(right), c, threads, precision)
+        **_core.explain(m, n, k, kernel, _strides(left), _strides(right), c, threads, precision)
     )
