@@ -34,7 +34,7 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
-test: $(stamps)/strict $(stamps)/extra-test
+test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"
 	@$(py) -m pytest $(ARGS)
 

@@ -1,0 +1,53 @@
+"""Machine code of kernels, with or without a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+from unittest import mock
+
+from numba.cuda import types
+from numba.cuda.compiler import _compile_pyfunc_with_fixup
+
+
+@dataclass(frozen=True)
+class Code:
+    """Of one kernel for one architecture: the cubin, and what the linker said."""
+
+    cubin: bytes
+    log: str
+
+
+def architecture(compute_capability: tuple[int, int]) -> tuple[int, int] | tuple[int, int, str]:
+    """That of a device: Hopper's instructions for tensor cores belong to sm_90a alone."""
+    return (*compute_capability, "a") if compute_capability >= (9, 0) else compute_capability
+
+
+def compile_kernel(
+    kernel: Callable[..., Any],
+    arguments: Sequence[Any],
+    compute_capability: tuple[int, int],
+    threads: int,
+) -> Code:
+    """Compiles and links a kernel for blocks of so many threads.
+
+    Linked from LTO-IR: without that the linker neither keeps to registers that warps give each other nor
+    leaves tensor cores' instructions asynchronous.
+    """
+    target = architecture(compute_capability)
+    # Functions that a kernel calls ask for the device in use.
+    device = SimpleNamespace(compute_capability=target)
+    with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
+        library, _ = _compile_pyfunc_with_fixup(
+            kernel,
+            types.void(*arguments),
+            device=False,
+            abi="numba",
+            cc=target,
+            launch_bounds=(threads, 1),
+            lto=True,
+        )
+        library._lto = True
+        return Code(library.get_cubin(cc=target).code, library.get_linkerinfo(target))

@@ -1,0 +1,223 @@
+"""Kernels of products.
+
+`exact_kernel`: float32 and float64 by chains of fused multiply-adds in the order of docs/contract.md, so that
+the bits are the CPU's. A block of threads has a tile of C, whose chains are in registers; A and B pass
+through a ring of stages in shared memory. Totals of earlier blocks of K wait in C, as registers are used up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numba import cuda
+from numba.cuda import float32, float64, int32, int64, uint32, uint64
+
+from .ptx import (
+    add_block,
+    cp_async,
+    cp_async_commit,
+    cp_async_wait,
+    load_shared,
+    multiply_add,
+    shared_address,
+)
+
+BLOCK_LENGTH = 512  # of K, docs/contract.md
+SIDE = 16  # a block's threads are so many rows and columns of them
+THREADS = SIDE * SIDE
+
+
+@dataclass(frozen=True)
+class ExactTile:
+    """Of an exact kernel: rows and columns of C, and steps of K in a stage of the ring."""
+
+    rows: int
+    cols: int
+    depth: int
+    stages: int
+    element_size: int
+
+    @property
+    def lines(self) -> tuple[int, int]:
+        """Elements from a step to the next in shared memory, A's and B's: 16 bytes more, for other banks."""
+        lanes = 16 // self.element_size
+        return self.rows + lanes, self.cols + lanes
+
+    @property
+    def shared_bytes(self) -> int:
+        return self.stages * self.depth * sum(self.lines) * self.element_size
+
+    def grid(self, m: int, n: int, count: int) -> tuple[int, int, int]:
+        return -(-n // self.cols), -(-m // self.rows), count
+
+
+EXACT_TILES = {"float32": ExactTile(128, 256, 16, 4, 4), "float64": ExactTile(64, 128, 16, 4, 8)}
+for _tile in EXACT_TILES.values():
+    assert BLOCK_LENGTH % _tile.depth == 0
+
+
+# How an operand's elements come to shared memory, in the order of neighbouring threads. VECTORS: 16 bytes of
+# neighbouring lines (rows of A, columns of B), which must follow each other, begin at such a multiple, and
+# have a step that is one. LINES, STEPS: an element at a time, along the lines or the steps, whichever are
+# nearer to each other; any strides.
+VECTORS, LINES, STEPS = range(3)
+
+
+def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
+    """The kernel of C = A B for any m, n, k and stacks of them, for Numba; see `exact_arguments`."""
+    tile = EXACT_TILES[dtype]
+    real = float32 if dtype == "float32" else float64
+    size = tile.element_size
+    lanes = 16 // size
+    tile_rows, tile_cols, depth, stages = tile.rows, tile.cols, tile.depth, tile.stages
+    ahead = stages - 1
+    in_flight = stages - 2  # groups, while the oldest is used
+    rows, cols = tile_rows // SIDE, tile_cols // SIDE  # of a thread
+    elements = rows * cols
+    row_vectors, col_vectors = rows // lanes, cols // lanes
+    apart = SIDE * lanes
+    apart_bytes = apart * size
+    a_line, b_line = tile.lines[0] * size, tile.lines[1] * size  # bytes of a step
+    stage_bytes = depth * (a_line + b_line)
+    b_begins, last_stage = depth * a_line, (stages - 1) * stage_bytes
+    steps_in_block = BLOCK_LENGTH // depth
+
+    @cuda.jit(device=True, inline="always")
+    def first_item(thread, order, length):  # type: ignore
+        """The thread's first line and step of a stage's part of A or B; its next ones are equally apart."""
+        if order == VECTORS:
+            return thread % (length // lanes) * lanes, thread // (length // lanes)
+        if order == STEPS:
+            return thread // depth, thread % depth
+        return thread % length, thread // length
+
+    @cuda.jit(device=True, inline="always")
+    def fetch(to, at, jump, line, order, length, lines_left, steps_left, i, s):  # type: ignore
+        """A stage's part of A or B: `length` lines (rows of A, columns of B), an element of each step."""
+        to = uint32(to + s * line + i * size)
+        if order == VECTORS:
+            there = min(max(lines_left - i, 0), lanes) * size
+            for _ in range(length * depth // lanes // THREADS):
+                cp_async(to, at, 16, int32(there if s < steps_left else 0))
+                s += THREADS * lanes // length
+                to = uint32(to + THREADS * lanes // length * line)
+                at += uint64(jump)
+        elif order == LINES:
+            for _ in range(length * depth // THREADS):
+                cp_async(to, at, size, int32(size if s < steps_left and i < lines_left else 0))
+                s += THREADS // length
+                to = uint32(to + THREADS // length * line)
+                at += uint64(jump)
+        else:
+            for _ in range(length * depth // THREADS):
+                cp_async(to, at, size, int32(size if s < steps_left and i < lines_left else 0))
+                i += THREADS // depth
+                to = uint32(to + THREADS // depth * size)
+                at += uint64(jump)
+
+    @cuda.jit(device=True, inline="always")
+    def fetch_both(  # type: ignore
+        stage, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s, steps_left
+    ):
+        fetch(stage, a_at, a_jump, a_line, a_order, tile_rows, rows_left, steps_left, a_i, a_s)
+        stage = uint32(stage + b_begins)
+        fetch(stage, b_at, b_jump, b_line, b_order, tile_cols, cols_left, steps_left, b_j, b_s)
+
+    def kernel(  # type: ignore
+        a, b, c, m, n, k, a_row, a_step, a_jump, a_stage, a_next, b_step, b_col, b_jump, b_stage, b_next,
+        c_row, c_col, c_next,
+    ):
+        thread = int32(cuda.threadIdx.x)
+        x, y = thread % SIDE, thread // SIDE
+        row, col = int64(cuda.blockIdx.y) * tile_rows, int64(cuda.blockIdx.x) * tile_cols
+        item = int64(cuda.blockIdx.z)
+        rows_left, cols_left = int32(min(m - row, tile_rows)), int32(min(n - col, tile_cols))
+        a_i, a_s = first_item(thread, a_order, tile_rows)
+        b_j, b_s = first_item(thread, b_order, tile_cols)
+        a_at = a + uint64(item * a_next + (row + a_i) * a_row + a_s * a_step)
+        b_at = b + uint64(item * b_next + (col + b_j) * b_col + b_s * b_step)
+
+        sums = cuda.local.array(elements, real)
+        left, right = cuda.local.array(rows, real), cuda.local.array(cols, real)
+        for i in range(elements):
+            sums[i] = real(0)
+        ring = shared_address(cuda.shared.array(0, real))
+        count = int32(max((k + depth - 1) // depth, 1))  # of nothing: a stage of zeros
+        steps_left = int32(min(k, 1 << 30))
+
+        for s in range(ahead):
+            if s < count:
+                stage = uint32(ring + s * stage_bytes)
+                fetch_both(stage, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
+                           steps_left)
+                a_at += uint64(a_stage)
+                b_at += uint64(b_stage)
+                steps_left = int32(steps_left - depth)
+            cp_async_commit()
+
+        c_at = c + uint64(item * c_next + (row + y * lanes) * c_row + (col + x * lanes) * c_col)
+        read, written = ring, uint32(ring + ahead * stage_bytes)  # stages
+        for s in range(count):
+            cp_async_wait(in_flight)
+            cuda.syncthreads()
+            if s + ahead < count:
+                fetch_both(written, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
+                           steps_left)
+                a_at += uint64(a_stage)
+                b_at += uint64(b_stage)
+                steps_left = int32(steps_left - depth)
+            cp_async_commit()
+            written = read
+            a_here, b_here = uint32(read + y * 16), uint32(read + b_begins + x * 16)
+            for _ in range(depth):
+                load_shared(left, row_vectors, apart_bytes, a_here)
+                load_shared(right, col_vectors, apart_bytes, b_here)
+                multiply_add(sums, left, right, rows, cols)
+                a_here, b_here = uint32(a_here + a_line), uint32(b_here + b_line)
+            read = uint32(read + stage_bytes) if read < last_stage + ring else ring
+            if (s + 1) % steps_in_block == 0 or s + 1 == count:
+                rows_here, cols_here = int32(rows_left - y * lanes), int32(cols_left - x * lanes)
+                add_block(sums, rows, cols, apart, c_at, c_row, c_col, rows_here, cols_here,
+                          int32(s < steps_in_block))
+
+    return kernel
+
+
+def exact_arguments(
+    tile: ExactTile,
+    orders: tuple[int, int],
+    shape: tuple[int, int, int],
+    addresses: tuple[int, int, int],
+    a: tuple[int, int],
+    b: tuple[int, int],
+    c: tuple[int, int],
+    stack: tuple[int, int, int] = (0, 0, 0),
+) -> tuple[int, ...]:
+    """What an exact kernel is called with.
+
+    `shape` is (m, n, k). Strides in bytes, of a row and a column each; `stack`: from a product to the next,
+    of A, B and C.
+    """
+
+    def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int]:
+        """From a thread's item to its next one, from a stage to the next, from a product to the next."""
+        steps = THREADS * (16 // tile.element_size if order == VECTORS else 1) // length
+        jump = THREADS // tile.depth * line if order == STEPS else steps * step
+        return jump, tile.depth * step, following
+
+    a_row, a_step = a
+    b_step, b_col = b
+    return (
+        *addresses,
+        *shape,
+        a_row,
+        a_step,
+        *part(orders[0], tile.rows, a_row, a_step, stack[0]),
+        b_step,
+        b_col,
+        *part(orders[1], tile.cols, b_col, b_step, stack[1]),
+        *c,
+        stack[2],
+    )

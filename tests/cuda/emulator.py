@@ -1,0 +1,235 @@
+"""Runs CUDA kernels on the CPU: the same source, its instructions replaced by their models (fastla.cuda.ptx).
+
+Every thread of a block is a greenlet. Which one goes on is drawn anew at each access to shared memory (or
+less often: `switching`): a missing barrier shows. Copies that are under way make their destination NaNs.
+Addresses are numbers: what lies outside of an array, or is not aligned as the instruction wants it, is an
+error, and so is a barrier that not all threads of the block come to.
+"""
+
+import collections.abc
+import ctypes
+import functools
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+import tempfile
+import types
+
+import greenlet
+import numba.cuda
+import numpy as np
+
+import fastla.cuda.ptx as ptx
+
+FMA = """
+#include <math.h>
+#define MULTIPLY_ADD(name, real, fused)                                                            \\
+  void name(real *sums, const real *left, const real *right, int rows, int cols) {                 \\
+    for (int i = 0; i < rows; ++i)                                                                 \\
+      for (int j = 0; j < cols; ++j)                                                               \\
+        sums[i * cols + j] = fused(left[i], right[j], sums[i * cols + j]);                         \\
+  }
+MULTIPLY_ADD(of_4, float, fmaf)
+MULTIPLY_ADD(of_8, double, fma)
+"""
+
+
+@functools.cache
+def multiply_add():
+    """Fused multiply-adds of the C library, by the size of an element."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    (folder / "fma.c").write_text(FMA)
+    library = folder / "fma.so"
+    compiler = shutil.which(os.environ.get("CC", "cc"))
+    flags = ("-O2", "-ffp-contract=off", "-shared", "-fPIC")
+    subprocess.run([compiler, *flags, "-o", library, folder / "fma.c", "-lm"], check=True)
+    loaded = ctypes.CDLL(library)
+    for function in (loaded.of_4, loaded.of_8):
+        function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 2
+    return {4: loaded.of_4, 8: loaded.of_8}
+
+
+class Misuse(Exception):
+    """Something that hardware would not do, or not always."""
+
+
+class Thread:
+    """What models see of the thread that executes them."""
+
+    def __init__(self, block, index):
+        self.block, self.index = block, index
+        self.pending, self.groups = [], []
+
+    def let_others(self):
+        self.block.let_others()
+
+    def shared_address(self, array):
+        return 0
+
+    def read_shared(self, address, size):
+        if address % size or not 0 <= address <= len(self.block.shared) - size:
+            raise Misuse(f"thread {self.index} reads {size} bytes of shared memory at {address}")
+        return self.block.shared[address:address + size]
+
+    def copy_later(self, to, start, size, count):
+        if size not in (4, 8, 16) or not 0 <= count <= size:
+            raise Misuse(f"a copy of {count} of {size} bytes")
+        if to % size or not 0 <= to <= len(self.block.shared) - size:
+            raise Misuse(f"thread {self.index} copies {size} bytes to shared memory at {to}")
+        if start % size:
+            raise Misuse(f"thread {self.index} copies {size} bytes from {start}, not aligned")
+        data = np.zeros(size, np.uint8)
+        if count:
+            data[:count] = self.block.machine.bytes_at(start, count)
+        self.block.let_others()
+        self.block.shared[to:to + size] = 0xFF
+        self.pending.append((to, data))
+
+    def commit(self):
+        self.groups.append(self.pending)
+        self.pending = []
+
+    def wait(self, groups):
+        while len(self.groups) > groups:
+            for to, data in self.groups.pop(0):
+                self.block.shared[to:to + len(data)] = data
+        self.block.let_others()
+
+    def multiply_add(self, sums, left, right, rows, cols):
+        multiply_add()[sums.itemsize](sums.pointer, left.pointer, right.pointer, rows, cols)
+
+    def read_global(self, address, dtype):
+        return self.block.machine.bytes_at(address, dtype.itemsize).view(dtype)[0]
+
+    def write_global(self, address, value):
+        self.block.machine.bytes_at(address, value.itemsize).view(value.dtype)[0] = value
+
+
+class Block:
+    def __init__(self, machine, index, threads, shared_bytes):
+        self.machine, self.index = machine, index
+        self.shared = np.full(shared_bytes, 0xFF, np.uint8)
+        self.threads = [Thread(self, i) for i in range(threads)]
+        self.current = None
+
+    def let_others(self):
+        if self.machine.random.random() < self.machine.switching:
+            self.scheduler.switch("ready")
+
+    def barrier(self):
+        self.scheduler.switch("barrier")
+
+    def run(self, kernel, args):
+        self.scheduler = greenlet.getcurrent()
+        ready = [(t, greenlet.greenlet(kernel)) for t in self.threads]
+        waiting, done = [], 0
+        while ready:
+            at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1
+            thread, code = ready.pop(at)
+            self.current = thread
+            state = code.switch(*args) if not code else code.switch()
+            if code.dead:
+                done += 1
+            else:
+                (waiting if state == "barrier" else ready).append((thread, code))
+            if not ready and waiting:
+                if done:
+                    raise Misuse(f"{len(waiting)} threads wait at a barrier, {done} are done")
+                ready, waiting = waiting, []
+
+
+class Machine:
+    """Global memory, and blocks of threads one after the other."""
+
+    def __init__(self, seed=0, switching=0.0):
+        self.random, self.switching = random.Random(seed), switching
+        self.arrays, self.next = [], 1 << 32
+
+    def add(self, array):
+        """The address of an array's first element, aligned like its own; all of its memory is there."""
+        low, high = np.lib.array_utils.byte_bounds(array)
+        base = self.next + low % 256
+        owner = (ctypes.c_uint8 * (high - low)).from_address(low) if high > low else b""
+        self.arrays.append((base, base + high - low, np.frombuffer(owner, np.uint8), array))
+        self.next = (base + high - low + 4096) & -256
+        return base + array.ctypes.data - low
+
+    def bytes_at(self, address, size):
+        address &= (1 << 64) - 1  # Python's integers have no end
+        for begin, end, data, _ in self.arrays:
+            if begin <= address and address + size <= end:
+                return data[address - begin:address - begin + size]
+        raise Misuse(f"{size} bytes of global memory at {address} are in no array")
+
+    def launch(self, kernel, grid, threads, shared_bytes, args):
+        for z in range(grid[2]):
+            for y in range(grid[1]):
+                for x in range(grid[0]):
+                    block = Block(self, (x, y, z), threads, shared_bytes)
+                    block.run(on_the_cpu(kernel, block), args)
+
+
+class Registers(np.ndarray):
+    """A local array, of NaNs to begin with."""
+
+    @classmethod
+    def of(cls, count, dtype):
+        made = np.full(count, np.nan, dtype).view(cls)
+        made.pointer = made.ctypes.data
+        return made
+
+
+class _Cuda:
+    """Of numba.cuda what kernels use."""
+
+    def __init__(self, block):
+        self._block = block
+        self.blockIdx = types.SimpleNamespace(**dict(zip("xyz", block.index, strict=True)))
+        self.local = self.shared = types.SimpleNamespace(array=Registers.of)
+        self.syncthreads = block.barrier
+
+    @property
+    def threadIdx(self):
+        return types.SimpleNamespace(x=self._block.current.index, y=0, z=0)
+
+
+def _whole(bits, signed):
+    def convert(x):
+        x = int(x) & ((1 << bits) - 1)
+        return x - (1 << bits) if signed and x >> (bits - 1) else x
+    return convert
+
+
+# Instead of Numba's types, which convert numbers in kernels.
+NUMBERS = {numba.cuda.int32: _whole(32, True), numba.cuda.int64: _whole(64, True),
+           numba.cuda.uint32: _whole(32, False), numba.cuda.uint64: _whole(64, False),
+           numba.cuda.float32: np.float32, numba.cuda.float64: np.float64}
+
+
+def on_the_cpu(function, block):
+    """The function, and those that it calls, with models in the place of instructions."""
+
+    def replaced(name, value):
+        if name == "cuda":
+            return _Cuda(block)
+        if hasattr(value, "py_func"):
+            return on_the_cpu(value.py_func, block)
+        if isinstance(value, collections.abc.Hashable):
+            if value in ptx.MODELS:
+                return functools.partial(_executed, block, ptx.MODELS[value])
+            return NUMBERS.get(value, value)
+        return value
+
+    code = function.__code__
+    names = {name: replaced(name, function.__globals__[name]) for name in code.co_names
+             if name in function.__globals__}
+    cells = tuple(types.CellType(replaced(name, cell.cell_contents))
+                  for name, cell in zip(code.co_freevars, function.__closure__ or (), strict=True))
+    return types.FunctionType(code, {"__builtins__": __builtins__, **names}, function.__name__,
+                              function.__defaults__, cells)
+
+
+def _executed(block, model, *args):
+    return model(block.current, *args)

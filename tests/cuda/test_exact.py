@@ -1,0 +1,162 @@
+"""The exact kernels' bits are the CPU's (in the emulator), and their machine code is what it should be."""
+
+import ast
+import inspect
+import itertools
+import textwrap
+
+import numpy as np
+import pytest
+
+import fastla
+
+for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
+    pytest.importorskip(needed, reason="needs fastla[cuda] and greenlet")
+
+import emulator  # noqa: E402
+import machine_code  # noqa: E402
+from numba.cuda import types  # noqa: E402
+
+from fastla.cuda import gemm  # noqa: E402
+
+LINES, STEPS, VECTORS = gemm.LINES, gemm.STEPS, gemm.VECTORS
+
+DTYPES = ("float32", "float64")
+ORDERS = list(itertools.product((VECTORS, LINES, STEPS), repeat=2))
+
+
+def operand(rng, rows, cols, dtype, lines_along, order):
+    """A matrix whose lines (0: rows, 1: columns) come to shared memory in that order; in padded memory."""
+    lines, steps = (rows, cols) if lines_along == 0 else (cols, rows)
+    lanes = 16 // np.dtype(dtype).itemsize
+    if order == STEPS:
+        x = rng.standard_normal((lines, steps + 3)).astype(dtype)[:, :steps]
+    else:
+        padded = lines + (-lines % lanes if order == VECTORS else 1)
+        x = rng.standard_normal((steps, padded)).astype(dtype)[:, :lines].T
+    return x if lines_along == 0 else x.T
+
+
+def product(a, b, c, orders, kernel=None, seed=0, switching=0.02):
+    """C = A B in the emulator; a, b and c may be stacks."""
+    dtype = c.dtype.name
+    tile = gemm.EXACT_TILES[dtype]
+    machine = emulator.Machine(seed, switching)
+    m, n, k = *c.shape[-2:], a.shape[-1]
+    stack = tuple(x.strides[0] if x.ndim == 3 else 0 for x in (a, b, c))
+    arguments = gemm.exact_arguments(
+        tile, orders, (m, n, k), tuple(machine.add(x) for x in (a, b, c)),
+        a.strides[-2:], b.strides[-2:], c.strides[-2:], stack)
+    count = c.shape[0] if c.ndim == 3 else 1
+    machine.launch(kernel or gemm.exact_kernel(dtype, *orders), tile.grid(m, n, count), gemm.THREADS,
+                   tile.shared_bytes, arguments)
+    return c
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("orders", ORDERS, ids=str)
+def test_every_order_of_ragged_operands(dtype, orders):
+    """Two tiles in each direction, both cut; a last stage that is not full."""
+    tile = gemm.EXACT_TILES[dtype]
+    rng = np.random.default_rng(5)
+    m, n, k = tile.rows + 3, tile.cols + 5, 2 * tile.depth + 3
+    a, b = operand(rng, m, k, dtype, 0, orders[0]), operand(rng, k, n, dtype, 1, orders[1])
+    c = product(a, b, np.full((m, n), np.nan, dtype), orders)
+    assert c.tobytes() == fastla.matmul(a, b).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("shape", [(1, 1, 1), (3, 2, 0), (2, 5, 512), (5, 3, 513), (1, 9, 1030)], ids=str)
+def test_blocks_of_k(dtype, shape):
+    m, n, k = shape
+    rng = np.random.default_rng(k)
+    a, b = (operand(rng, *size, dtype, along, STEPS) for along, size in enumerate([(m, k), (k, n)]))
+    c = product(a, b, np.full((m, n), np.nan, dtype), (STEPS, STEPS), switching=0)
+    assert c.tobytes() == fastla.matmul(a, b).tobytes()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stacks_and_strides(dtype):
+    """A stack that goes backwards, one operand for all of it, C by columns with gaps."""
+    rng = np.random.default_rng(1)
+    a = rng.standard_normal((3, 10, 14)).astype(dtype)[::-1, ::2, ::-1]
+    b = rng.standard_normal((14, 6)).astype(dtype)
+    c = np.full((3, 12, 10), np.nan, dtype)[:, ::2, ::2].swapaxes(1, 2)
+    want = np.stack([fastla.matmul(x, b) for x in a])
+    assert np.array_equal(product(a, b, c, (STEPS, LINES)), want)
+    assert np.isnan(c.base[:, 1::2]).all() and np.isnan(c.base[:, :, 1::2]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_values(dtype):
+    """Of what does not exist nothing is multiplied; -0 becomes +0."""
+    a = np.array([[np.inf, 0, -0.0], [1, np.nan, 2], [-0.0, -0.0, -0.0]], dtype)
+    b = np.array([[0, 1, 1], [1, 0, 1], [1, 1, 0]], dtype)
+    c = product(a, b, np.full((3, 3), 7, dtype), (STEPS, STEPS), switching=0)
+    with np.errstate(invalid="ignore"):
+        want = fastla.matmul(a, b)
+    np.testing.assert_array_equal(c, want)
+    assert not np.signbit(c[2]).any()
+
+
+class Without(ast.NodeTransformer):
+    """A function of which every call of that name does nothing."""
+
+    def __init__(self, name):
+        self.name, self.found = name, 0
+
+    def visit_Expr(self, node):
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith(self.name):
+            self.found += 1
+            return ast.copy_location(ast.Pass(), node)
+        return node
+
+
+def kernel_without(dtype, orders, name):
+    tree = ast.parse(textwrap.dedent(inspect.getsource(gemm.exact_kernel)))
+    without = Without(name)
+    code = compile(ast.fix_missing_locations(without.visit(tree)), "mutated", "exec")
+    assert without.found
+    names = dict(vars(gemm))
+    exec(code, names)
+    return names["exact_kernel"](dtype, *orders)
+
+
+@pytest.mark.parametrize("name", ["syncthreads", "cp_async_wait", "cp_async_commit"])
+def test_the_emulator_sees_what_is_missing(name):
+    """Without a barrier, or without waiting for copies, the product is another one."""
+    rng = np.random.default_rng(2)
+    orders = (VECTORS, VECTORS)
+    k = 8 * gemm.EXACT_TILES["float64"].depth  # the ring goes round twice
+    a, b = operand(rng, 64, k, "float64", 0, VECTORS), operand(rng, k, 128, "float64", 1, VECTORS)
+    want = fastla.matmul(a, b).tobytes()
+    for kernel, same in ((None, True), (kernel_without("float64", orders, name), False)):
+        c = product(a, b, np.full((64, 128), np.nan), orders, kernel)
+        assert (c.tobytes() == want) == same
+
+
+def test_the_emulator_sees_what_memory_has_not():
+    a, b = np.ones((4, 4), np.float32), np.ones((4, 4), np.float32)
+    with pytest.raises(emulator.Misuse, match="in no array"):
+        product(a, b, np.ones((4, 8), np.float32), (STEPS, STEPS), switching=0)
+    with pytest.raises(emulator.Misuse, match="not aligned"):
+        odd = np.ones((4, 5), np.float32)[:, 1:]
+        product(a.T, odd, np.ones((4, 4), np.float32), (VECTORS, VECTORS), switching=0)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("compute_capability", [(8, 0), (9, 0)], ids=["sm_80", "sm_90a"])
+def test_machine_code(dtype, compute_capability):
+    """All variants: in registers, copies past them, one barrier; and as many threads as there should be."""
+    tile = gemm.EXACT_TILES[dtype]
+    arguments = [types.uint64] * 3 + [types.int64] * 16
+    products = tile.rows * tile.cols // gemm.THREADS
+    for orders in ORDERS:
+        kernel = gemm.exact_kernel(dtype, *orders)
+        seen = machine_code.of(kernel, arguments, compute_capability, gemm.THREADS)
+        assert seen.stack == 0 and not seen.count("LDL", "STL"), (orders, seen)
+        fused = seen.count("FFMA" if dtype == "float32" else "DFMA")
+        assert fused and fused % products == 0, (orders, seen)
+        assert seen.count("LDGSTS") and seen.count("BAR") == 1, (orders, seen)
+        assert seen.registers * gemm.THREADS <= 65536
+        assert tile.shared_bytes <= 163 << 10  # sm_80's
