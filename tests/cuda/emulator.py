@@ -6,15 +6,18 @@ Addresses are numbers: what lies outside of an array, or is not aligned as the i
 error, and so is a barrier that not all threads of the block come to.
 """
 
+import ast
 import collections.abc
 import ctypes
 import functools
+import inspect
 import os
 import pathlib
 import random
 import shutil
 import subprocess
 import tempfile
+import textwrap
 import types
 
 import greenlet
@@ -97,6 +100,24 @@ class Thread:
                 self.block.shared[to:to + len(data)] = data
         self.block.let_others()
 
+    def warp(self, model, *args):
+        """The model is executed when all lanes of the warp have come, with lists of their arguments."""
+        number = self.index // 32
+        here = self.block.lanes.setdefault(number, [])
+        if any(other.__code__ is not model.__code__ for _, other, _ in here):
+            raise Misuse(f"lanes of warp {number} are at different instructions")
+        here.append((self, model, args))
+        if len(here) < 32:
+            self.block.scheduler.switch(number)
+            return
+        del self.block.lanes[number]
+        here.sort(key=lambda entry: entry[0].index)
+        model([thread for thread, _, _ in here], *map(list, zip(*(args for _, _, args in here), strict=True)))
+        self.block.woken.append(number)
+
+    def product(self, a, b):
+        return a @ b
+
     def multiply_add(self, sums, left, right, rows, cols):
         multiply_add()[sums.itemsize](sums.pointer, left.pointer, right.pointer, rows, cols)
 
@@ -113,6 +134,7 @@ class Block:
         self.shared = np.full(shared_bytes, 0xFF, np.uint8)
         self.threads = [Thread(self, i) for i in range(threads)]
         self.current = None
+        self.lanes, self.woken = {}, []
 
     def let_others(self):
         if self.machine.random.random() < self.machine.switching:
@@ -124,20 +146,25 @@ class Block:
     def run(self, kernel, args):
         self.scheduler = greenlet.getcurrent()
         ready = [(t, greenlet.greenlet(kernel)) for t in self.threads]
-        waiting, done = [], 0
+        waiting, asleep, done = [], {}, 0
         while ready:
             at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1
-            thread, code = ready.pop(at)
-            self.current = thread
-            state = code.switch(*args) if not code else code.switch()
+            self.current, code = ready.pop(at)
+            state = code.switch() if code else code.switch(*args)
+            while self.woken:
+                ready += asleep.pop(self.woken.pop())
             if code.dead:
                 done += 1
+            elif state == "ready":
+                ready.append((self.current, code))
             else:
-                (waiting if state == "barrier" else ready).append((thread, code))
-            if not ready and waiting:
-                if done:
-                    raise Misuse(f"{len(waiting)} threads wait at a barrier, {done} are done")
-                ready, waiting = waiting, []
+                (waiting if state == "barrier" else asleep.setdefault(state, [])).append((self.current, code))
+            if ready or not (waiting or asleep):
+                continue
+            if done or asleep:
+                lanes = sum(map(len, asleep.values()))
+                raise Misuse(f"{len(waiting)} threads wait at a barrier, {lanes} for lanes; {done} are done")
+            ready, waiting = waiting, []
 
 
 class Machine:
@@ -172,11 +199,12 @@ class Machine:
 
 
 class Registers(np.ndarray):
-    """A local array, of NaNs to begin with."""
+    """A local array, of NaNs or the largest integers to begin with."""
 
     @classmethod
     def of(cls, count, dtype):
-        made = np.full(count, np.nan, dtype).view(cls)
+        made = np.empty(count, dtype.dtype if isinstance(dtype, _Whole) else dtype).view(cls)
+        made.view(np.uint8)[:] = 0xFF
         made.pointer = made.ctypes.data
         return made
 
@@ -195,17 +223,21 @@ class _Cuda:
         return types.SimpleNamespace(x=self._block.current.index, y=0, z=0)
 
 
-def _whole(bits, signed):
-    def convert(x):
+class _Whole:
+    """Numba's integer types as functions."""
+
+    def __init__(self, name):
+        self.dtype = np.dtype(name)
+
+    def __call__(self, x):
+        bits = 8 * self.dtype.itemsize
         x = int(x) & ((1 << bits) - 1)
-        return x - (1 << bits) if signed and x >> (bits - 1) else x
-    return convert
+        return x - (1 << bits) if self.dtype.kind == "i" and x >> (bits - 1) else x
 
 
 # Instead of Numba's types, which convert numbers in kernels.
-NUMBERS = {numba.cuda.int32: _whole(32, True), numba.cuda.int64: _whole(64, True),
-           numba.cuda.uint32: _whole(32, False), numba.cuda.uint64: _whole(64, False),
-           numba.cuda.float32: np.float32, numba.cuda.float64: np.float64}
+NUMBERS = {getattr(numba.cuda, name): _Whole(name) for name in ("int32", "int64", "uint32", "uint64")}
+NUMBERS |= {numba.cuda.float32: np.float32, numba.cuda.float64: np.float64}
 
 
 def on_the_cpu(function, block):
@@ -233,3 +265,27 @@ def on_the_cpu(function, block):
 
 def _executed(block, model, *args):
     return model(block.current, *args)
+
+
+class _Without(ast.NodeTransformer):
+    """A function of which every call of that name does nothing."""
+
+    def __init__(self, name):
+        self.name, self.found = name, 0
+
+    def visit_Expr(self, node):
+        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith(self.name):
+            self.found += 1
+            return ast.copy_location(ast.Pass(), node)
+        return node
+
+
+def without(make_kernel, name):
+    """A function that makes kernels, which lack an instruction."""
+    tree = ast.parse(textwrap.dedent(inspect.getsource(make_kernel)))
+    lacking = _Without(name)
+    code = compile(ast.fix_missing_locations(lacking.visit(tree)), "mutated", "exec")
+    assert lacking.found
+    names = dict(make_kernel.__globals__)
+    exec(code, names)
+    return names[make_kernel.__name__]

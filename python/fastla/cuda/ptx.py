@@ -14,14 +14,14 @@ from llvmlite import ir
 from numba.cuda import types
 from numba.cuda.extending import intrinsic
 
-_F32, _F64, _I32, _I64, _VOID = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
+F32, F64, I32, I64, VOID = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
 # Of a floating-point type in PTX: suffix, constraint, how many are a vector of 16 bytes.
-_PTX = {_F32: ("f32", "f", 4), _F64: ("f64", "d", 2)}
+_PTX = {F32: ("f32", "f", 4), F64: ("f64", "d", 2)}
 
 MODELS: dict[Any, Callable[..., Any]] = {}  # by what kernels call
 
 
-def _instruction(model: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
+def instruction(model: Callable[..., Any]) -> Callable[[Callable[..., Any]], Any]:
     """The typing function, made an intrinsic of the same name."""
 
     def register(typing: Callable[..., Any]) -> Any:
@@ -32,37 +32,37 @@ def _instruction(model: Callable[..., Any]) -> Callable[[Callable[..., Any]], An
     return register
 
 
-def _asm(builder: Any, result: Any, text: str, constraints: str, args: Any = (), effects: bool = True) -> Any:
+def asm(builder: Any, result: Any, text: str, constraints: str, args: Any = (), effects: bool = True) -> Any:
     kind = ir.FunctionType(result, [x.type for x in args])
     return builder.call(ir.InlineAsm(kind, text, constraints, side_effect=effects), list(args))
 
 
-def _nothing(context: Any) -> Any:
+def nothing(context: Any) -> Any:
     return context.get_dummy_value()
 
 
-def _literals(*kinds: Any) -> bool:
+def literals(*kinds: Any) -> bool:
     """Numba asks for types twice: with literal numbers, and without, which will not do."""
     return all(isinstance(kind, types.IntegerLiteral) for kind in kinds)
 
 
-def _registers(context: Any, builder: Any, kind: Any, array: Any) -> Callable[[int], Any]:
+def registers_of(context: Any, builder: Any, kind: Any, array: Any) -> Callable[[int], Any]:
     """Addresses of a local array's elements, which become registers if all are constants."""
     data = context.make_array(kind)(context, builder, array).data
-    return lambda i: builder.gep(data, [_I32(i)])
+    return lambda i: builder.gep(data, [I32(i)])
 
 
 # --- Addresses --------------------------------------------------------------------------------
 
 
-@_instruction(lambda thread, array: thread.shared_address(array))
+@instruction(lambda thread, array: thread.shared_address(array))
 def shared_address(context: Any, array: Any) -> Any:
     """Where an array in shared memory begins: 32 bits, as instructions for shared memory want it."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, args[0]).data
         text = "{ .reg .u64 t; cvta.to.shared.u64 t, $1; cvt.u32.u64 $0, t; }"
-        return _asm(builder, _I32, text, "=r,l", [builder.ptrtoint(data, _I64)], effects=False)
+        return asm(builder, I32, text, "=r,l", [builder.ptrtoint(data, I64)], effects=False)
 
     return types.uint32(array), generate
 
@@ -70,41 +70,41 @@ def shared_address(context: Any, array: Any) -> Any:
 # --- Copies from global to shared memory, which go on while the thread does --------------------
 
 
-@_instruction(lambda thread, to, start, size, count: thread.copy_later(to, start, size, count))
+@instruction(lambda thread, to, start, size, count: thread.copy_later(to, start, size, count))
 def cp_async(context: Any, to: Any, start: Any, size: Any, count: Any) -> Any:
     """Copies `count` bytes of `size` (4, 8, 16); the rest becomes 0. Both addresses are multiples of size."""
-    if not _literals(size):
+    if not literals(size):
         return None
     cached = "cg" if size.literal_value == 16 else "ca"
     text = f"cp.async.{cached}.shared.global [$0], [$1], {size.literal_value}, $2;"
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _asm(builder, _VOID, text, "r,l,r,~{memory}", [args[0], args[1], args[3]])
-        return _nothing(context)
+        asm(builder, VOID, text, "r,l,r,~{memory}", [args[0], args[1], args[3]])
+        return nothing(context)
 
     return types.void(types.uint32, types.uint64, size, types.int32), generate
 
 
-@_instruction(lambda thread: thread.commit())
+@instruction(lambda thread: thread.commit())
 def cp_async_commit(context: Any) -> Any:
     """The thread's copies since the last time are a group."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _asm(builder, _VOID, "cp.async.commit_group;", "~{memory}")
-        return _nothing(context)
+        asm(builder, VOID, "cp.async.commit_group;", "~{memory}")
+        return nothing(context)
 
     return types.void(), generate
 
 
-@_instruction(lambda thread, groups: thread.wait(groups))
+@instruction(lambda thread, groups: thread.wait(groups))
 def cp_async_wait(context: Any, groups: Any) -> Any:
     """Until all groups of the thread's but the last `groups` have arrived."""
-    if not _literals(groups):
+    if not literals(groups):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        _asm(builder, _VOID, f"cp.async.wait_group {groups.literal_value};", "~{memory}")
-        return _nothing(context)
+        asm(builder, VOID, f"cp.async.wait_group {groups.literal_value};", "~{memory}")
+        return nothing(context)
 
     return types.void(groups), generate
 
@@ -120,24 +120,24 @@ def _load_model(thread: Any, registers: Any, vectors: int, apart: int, address: 
         registers[v * lanes : (v + 1) * lanes] = values
 
 
-@_instruction(_load_model)
+@instruction(_load_model)
 def load_shared(context: Any, registers: Any, vectors: Any, apart: Any, address: Any) -> Any:
     """So many vectors of 16 bytes of shared memory, `apart` bytes from each other, into registers."""
-    if not _literals(vectors, apart):
+    if not literals(vectors, apart):
         return None
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         element = context.get_data_type(signature.args[0].dtype)
         suffix, letter, lanes = _PTX[element]
-        register = _registers(context, builder, signature.args[0], args[0])
+        register = registers_of(context, builder, signature.args[0], args[0])
         names = ", ".join(f"${i}" for i in range(lanes))
         kind = ir.LiteralStructType([element] * lanes)
         for v in range(vectors.literal_value):
             text = f"ld.shared.v{lanes}.{suffix} {{{names}}}, [${lanes}+{v * apart.literal_value}];"
-            loaded = _asm(builder, kind, text, f"={letter}," * lanes + "r,~{memory}", [args[3]])
+            loaded = asm(builder, kind, text, f"={letter}," * lanes + "r,~{memory}", [args[3]])
             for i in range(lanes):
                 builder.store(builder.extract_value(loaded, i), register(v * lanes + i))
-        return _nothing(context)
+        return nothing(context)
 
     return types.void(registers, vectors, apart, types.uint32), generate
 
@@ -146,22 +146,22 @@ def _multiply_add_model(thread: Any, sums: Any, left: Any, right: Any, rows: int
     thread.multiply_add(sums, left, right, rows, cols)
 
 
-@_instruction(_multiply_add_model)
+@instruction(_multiply_add_model)
 def multiply_add(context: Any, sums: Any, left: Any, right: Any, rows: Any, cols: Any) -> Any:
     """sums[i * cols + j] = fma(left[i], right[j], sums[i * cols + j])."""
-    if not _literals(rows, cols):
+    if not literals(rows, cols):
         return None
     m, n = rows.literal_value, cols.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        total, x, y = (_registers(context, builder, signature.args[i], args[i]) for i in range(3))
+        total, x, y = (registers_of(context, builder, signature.args[i], args[i]) for i in range(3))
         right_values = [builder.load(y(j)) for j in range(n)]
         for i in range(m):
             value = builder.load(x(i))
             for j in range(n):
                 at = total(i * n + j)
                 builder.store(builder.fma(value, right_values[j], builder.load(at)), at)
-        return _nothing(context)
+        return nothing(context)
 
     return types.void(sums, left, right, rows, cols), generate
 
@@ -181,7 +181,7 @@ def _add_block_model(
             sums[i * cols + j] = 0
 
 
-@_instruction(_add_block_model)
+@instruction(_add_block_model)
 def add_block(
     context: Any, sums: Any, rows: Any, cols: Any, apart: Any, address: Any, row: Any, col: Any,
     rows_left: Any, cols_left: Any, first: Any,
@@ -191,36 +191,36 @@ def add_block(
     Rows and columns are vectors of 16 bytes, `apart` rows or columns from each other. `row` and `col` are the
     strides in bytes; what is not below `rows_left` and `cols_left` does not exist.
     """
-    if not _literals(rows, cols, apart):
+    if not literals(rows, cols, apart):
         return None
     m, n, gap = rows.literal_value, cols.literal_value, apart.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         element = context.get_data_type(signature.args[0].dtype)
         suffix, letter, lanes = _PTX[element]
-        register = _registers(context, builder, signature.args[0], args[0])
+        register = registers_of(context, builder, signature.args[0], args[0])
         address, row, col, rows_left, cols_left, first = args[4:]
         load = f"{{ .reg .pred p; setp.ne.s32 p, $2, 0; mov.{suffix} $0, {'0d' if lanes == 2 else '0f'}"
         load += f"{'0' * (16 if lanes == 2 else 8)}; @p ld.global.{suffix} $0, [$1]; }}"
         store = f"{{ .reg .pred p; setp.ne.s32 p, $2, 0; @p st.global.{suffix} [$0], $1; }}"
-        later = builder.icmp_signed("==", first, _I32(0))
+        later = builder.icmp_signed("==", first, I32(0))
 
         def place(i: int) -> int:
             return i % int(lanes) + i // int(lanes) * int(gap)
 
         for i in range(m):
-            in_row = builder.icmp_signed("<", _I32(place(i)), rows_left)
-            line = builder.add(address, builder.mul(row, _I64(place(i))))
+            in_row = builder.icmp_signed("<", I32(place(i)), rows_left)
+            line = builder.add(address, builder.mul(row, I64(place(i))))
             for j in range(n):
-                there = builder.and_(in_row, builder.icmp_signed("<", _I32(place(j)), cols_left))
-                at = builder.add(line, builder.mul(col, _I64(place(j))))
-                read = builder.zext(builder.and_(there, later), _I32)
-                total = _asm(builder, element, load, f"={letter},l,r,~{{memory}}", [at, read])
+                there = builder.and_(in_row, builder.icmp_signed("<", I32(place(j)), cols_left))
+                at = builder.add(line, builder.mul(col, I64(place(j))))
+                read = builder.zext(builder.and_(there, later), I32)
+                total = asm(builder, element, load, f"={letter},l,r,~{{memory}}", [at, read])
                 value = builder.fadd(total, builder.load(register(i * n + j)))
-                flag = builder.zext(there, _I32)
-                _asm(builder, _VOID, store, f"l,{letter},r,~{{memory}}", [at, value, flag])
+                flag = builder.zext(there, I32)
+                asm(builder, VOID, store, f"l,{letter},r,~{{memory}}", [at, value, flag])
                 builder.store(ir.Constant(element, 0.0), register(i * n + j))
-        return _nothing(context)
+        return nothing(context)
 
     given = (types.uint64, types.int64, types.int64, types.int32, types.int32, types.int32)
     return types.void(sums, rows, cols, apart, *given), generate

@@ -1,0 +1,157 @@
+"""Products of float16 and bfloat16 by tensor cores, for any GPU from sm_80 on (cp.async, ldmatrix, mma.sync).
+
+Sums are float32, in an order of the hardware's within 16 steps and increasing otherwise. A block of four
+warps has a tile of C, a warp a quarter of it in registers; A and B pass through a ring of stages in shared
+memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numba import cuda
+from numba.cuda import float32, int32, int64, uint32, uint64
+
+from .ptx import cp_async, cp_async_commit, cp_async_wait, shared_address
+from .tensor_cores import load_matrices, multiply_matrices, store_sums
+
+THREADS = 128
+ROWS = COLS = 128  # of a tile
+WARP = 64  # rows and columns of a warp's quarter
+DEPTH, STAGES = 32, 4
+SIZE = 2
+LANES = 16 // SIZE  # elements copied together
+
+
+@dataclass(frozen=True)
+class Layout:
+    """An operand's part of a stage. Its lines (rows of A, columns of B) are contiguous, or its steps are."""
+
+    lines_follow: bool
+
+    @property
+    def pitch(self) -> int:
+        """Bytes from a step to the next if lines follow each other, else from a line to the next: 16 more, so
+        that the rows of a matrix are in different banks."""
+        return ((ROWS if self.lines_follow else DEPTH) * SIZE) + 16
+
+    @property
+    def bytes(self) -> int:
+        return self.pitch * (DEPTH if self.lines_follow else ROWS)
+
+
+def shared_bytes(a: Layout, b: Layout) -> int:
+    return STAGES * (a.bytes + b.bytes)
+
+
+def grid(m: int, n: int, count: int) -> tuple[int, int, int]:
+    return -(-n // COLS), -(-m // ROWS), count
+
+
+def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[..., Any]:
+    """The kernel of C = A B for any m, n, k and stacks of them, for Numba.
+
+    Its arguments: addresses of A, B, C; m, n, k; strides in bytes, of A and B from a line to the next and
+    from a step to the next, of C from a row and from a column to the next, and of a product in the stack;
+    whether C is float32. A and B begin at multiples of 16 bytes, and so do their lines or steps, whichever are
+    not contiguous.
+    """
+    a_follow, b_follow = a_layout.lines_follow, b_layout.lines_follow
+    a_pitch, b_pitch = a_layout.pitch, b_layout.pitch
+    a_bytes = a_layout.bytes
+    stage_bytes = a_bytes + b_layout.bytes
+    ahead, in_flight, last_stage = STAGES - 1, STAGES - 2, (STAGES - 1) * stage_bytes
+    row_tiles, col_tiles = WARP // 16, WARP // 8
+    sums_count, left_count, right_count = row_tiles * col_tiles * 4, row_tiles * 4, col_tiles * 2
+    right_loads = col_tiles // 2
+    a_trans, b_trans = int(a_follow), int(b_follow)
+    # Bytes from a fragment of 16 lines to the next.
+    a_apart = 16 * (SIZE if a_follow else a_pitch)
+    b_apart = 16 * (SIZE if b_follow else b_pitch)
+
+    @cuda.jit(device=True, inline="always")
+    def fetch(to, start, line, step, follow, pitch, lines_left, steps_left, thread):  # type: ignore
+        """An operand's part of a stage, 16 bytes at a time."""
+        across = (ROWS if follow else DEPTH) // LANES
+        for part in range(ROWS * DEPTH // LANES // THREADS):
+            item = thread + part * THREADS
+            along, over = item % across * LANES, item // across
+            if follow:
+                left, there, at = lines_left - along, over < steps_left, int64(over) * step
+            else:
+                left, there, at = steps_left - along, over < lines_left, int64(over) * line
+            count = min(max(left, 0), LANES) * SIZE if there else 0
+            here = uint32(to + over * pitch + along * SIZE)
+            cp_async(here, start + uint64(at + along * SIZE), 16, int32(count))
+
+    @cuda.jit(device=True, inline="always")
+    def place(lane, follow, pitch, order):  # type: ignore
+        """Where a lane's row of the four matrices of 16 lines and 16 steps is; order: lines go first."""
+        matrix, row = lane // 8, lane % 8
+        lines_on, steps_on = (matrix % 2, matrix // 2) if order else (matrix // 2, matrix % 2)
+        if follow:
+            return (row + 8 * steps_on) * pitch + 8 * lines_on * SIZE
+        return (row + 8 * lines_on) * pitch + 8 * steps_on * SIZE
+
+    def kernel(  # type: ignore
+        a, b, c, m, n, k, a_line, a_step, a_next, b_line, b_step, b_next, c_row, c_col, c_next, whole
+    ):
+        thread = int32(cuda.threadIdx.x)
+        lane, warp = thread % 32, thread // 32
+        row, col = int64(cuda.blockIdx.y) * ROWS, int64(cuda.blockIdx.x) * COLS
+        item = int64(cuda.blockIdx.z)
+        rows_left, cols_left = int32(min(m - row, ROWS)), int32(min(n - col, COLS))
+        a_at = a + uint64(item * a_next + row * a_line)
+        b_at = b + uint64(item * b_next + col * b_line)
+        sums = cuda.local.array(sums_count, float32)
+        left, right = cuda.local.array(left_count, uint32), cuda.local.array(right_count, uint32)
+        for i in range(sums_count):
+            sums[i] = float32(0)
+        ring = shared_address(cuda.shared.array(0, float32))
+        count = int32((k + DEPTH - 1) // DEPTH)
+        steps_left = int32(min(k, 1 << 30))
+        a_stage, b_stage = uint64(DEPTH * a_step), uint64(DEPTH * b_step)
+
+        for s in range(ahead):
+            if s < count:
+                stage = uint32(ring + s * stage_bytes)
+                fetch(stage, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
+                stage = uint32(stage + a_bytes)
+                fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
+                a_at += a_stage
+                b_at += b_stage
+                steps_left = int32(steps_left - DEPTH)
+            cp_async_commit()
+
+        warp_row, warp_col = warp // 2 * WARP, warp % 2 * WARP
+        a_here = warp_row * (SIZE if a_follow else a_pitch) + place(lane, a_follow, a_pitch, True)
+        b_here = a_bytes + warp_col * (SIZE if b_follow else b_pitch) + place(lane, b_follow, b_pitch, False)
+        read, written = ring, uint32(ring + ahead * stage_bytes)
+        for s in range(count):
+            cp_async_wait(in_flight)
+            cuda.syncthreads()
+            if s + ahead < count:
+                fetch(written, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
+                stage = uint32(written + a_bytes)
+                fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
+                a_at += a_stage
+                b_at += b_stage
+                steps_left = int32(steps_left - DEPTH)
+            cp_async_commit()
+            written = read
+            for part in range(DEPTH // 16):
+                a_from = uint32(read + a_here + part * 16 * (a_pitch if a_follow else SIZE))
+                b_from = uint32(read + b_here + part * 16 * (b_pitch if b_follow else SIZE))
+                load_matrices(left, row_tiles, a_apart, a_from, a_trans)
+                load_matrices(right, right_loads, b_apart, b_from, b_trans)
+                multiply_matrices(sums, left, right, row_tiles, col_tiles, kind)
+            read = uint32(read + stage_bytes) if read < last_stage + ring else ring
+
+        own_row, own_col = warp_row + lane // 4, warp_col + lane % 4 * 2
+        c_at = c + uint64(item * c_next + (row + own_row) * c_row + (col + own_col) * c_col)
+        store_sums(sums, row_tiles, col_tiles, kind, c_at, c_row, c_col, int32(rows_left - own_row),
+                   int32(cols_left - own_col), int32(whole))
+
+    return kernel

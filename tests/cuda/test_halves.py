@@ -1,0 +1,127 @@
+"""Tensor cores' kernels of float16 and bfloat16: every layout against float64, and their machine code."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
+    pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
+
+import emulator  # noqa: E402
+import machine_code  # noqa: E402
+import ml_dtypes  # noqa: E402
+from numba.cuda import types  # noqa: E402
+
+from fastla.cuda import halves  # noqa: E402
+from fastla.cuda.tensor_cores import BFLOAT16, FLOAT16, narrowed, widened  # noqa: E402
+
+KINDS = {FLOAT16: np.dtype(np.float16), BFLOAT16: np.dtype(ml_dtypes.bfloat16)}
+LAYOUTS = list(itertools.product((False, True), repeat=2))
+
+
+def operand(rng, lines, steps, dtype, follow):
+    """Lines by steps, rows of memory at multiples of 16 bytes; what lies between them is NaN."""
+    shape = (steps, -(-lines // 8) * 8) if follow else (lines, -(-steps // 8) * 8)
+    x = np.full(shape, np.nan, dtype)
+    view = x[:, :lines] if follow else x[:, :steps]
+    view[...] = rng.standard_normal(view.shape).astype(dtype)
+    return view.T if follow else view
+
+
+def product(a, b, c, kind, layouts, kernel=None, seed=0, switching=0.02):
+    """C = A B^T of lines by steps."""
+    machine = emulator.Machine(seed, switching)
+    (m, k), n = a.shape[-2:], b.shape[-2]
+    parts = [halves.Layout(follow) for follow in layouts]
+    stack = [x.strides[0] if x.ndim == 3 else 0 for x in (a, b, c)]
+    strides = [x for array, following in zip((a, b, c), stack, strict=True)
+               for x in (*array.strides[-2:], following)]
+    arguments = (*map(machine.add, (a, b, c)), m, n, k, *strides, int(c.dtype == np.float32))
+    machine.launch(kernel or halves.halves_kernel(kind, *parts),
+                   halves.grid(m, n, len(c) if c.ndim == 3 else 1), halves.THREADS,
+                   halves.shared_bytes(*parts), arguments)
+    return c
+
+
+def within_bounds(c, a, b, kind):
+    """Each element within the error of its sum in float32, in any order, and of one rounding."""
+    left, right = a.astype(float), b.astype(float)
+    exact, sizes = left @ right.T, abs(left) @ abs(right).T
+    bound = a.shape[1] * 2.0**-24 * sizes
+    if c.dtype != np.float32:
+        bound += (2.0**-11 if kind == FLOAT16 else 2.0**-8) * (abs(exact) + bound) + 2.0**-25
+    return (abs(c.astype(float) - exact) <= bound).all()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("layouts", LAYOUTS, ids=str)
+@pytest.mark.parametrize("whole", [True, False])
+def test_every_layout_of_ragged_operands(kind, layouts, whole):
+    """Two tiles in each direction, both cut; a last stage that is not full; NaNs around the operands."""
+    dtype = KINDS[kind]
+    rng = np.random.default_rng(7)
+    m, n, k = halves.ROWS + 3, halves.COLS + 11, 2 * halves.DEPTH + 5
+    a, b = operand(rng, m, k, dtype, layouts[0]), operand(rng, n, k, dtype, layouts[1])
+    c = product(a, b, np.full((m, n), np.nan, np.float32 if whole else dtype), kind, layouts)
+    assert within_bounds(c, a, b, kind)
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 0), (5, 1, 15), (1, 9, 200), (64, 8, 128)], ids=str)
+def test_small_shapes(shape):
+    m, n, k = shape
+    rng = np.random.default_rng(k)
+    a, b = operand(rng, m, k, KINDS[BFLOAT16], False), operand(rng, n, k, KINDS[BFLOAT16], True)
+    c = product(a, b, np.full((m, n), np.nan, np.float32), BFLOAT16, (False, True))
+    assert within_bounds(c, a, b, BFLOAT16)
+
+
+def test_stacks_and_strides():
+    """A stack that goes backwards, one operand for all of it, C by columns with gaps."""
+    rng = np.random.default_rng(3)
+    dtype = KINDS[FLOAT16]
+    a = rng.standard_normal((3, 10, 24)).astype(dtype)[::-1]
+    b = operand(rng, 6, 24, dtype, True)
+    c = np.full((3, 12, 20), np.nan, np.float32)[:, ::2, ::2].swapaxes(1, 2)
+    product(a, b, c, FLOAT16, (False, True))
+    assert all(within_bounds(c[i], a[i], b, FLOAT16) for i in range(3))
+    assert np.isnan(c.base[:, 1::2]).all() and np.isnan(c.base[:, :, 1::2]).all()
+
+
+def test_models_of_rounding():
+    """As ml_dtypes and NumPy round, of all halves and of floats between them."""
+    bits = np.arange(65536, dtype=np.uint32)
+    for kind, dtype in KINDS.items():
+        wide = widened(bits.astype(np.uint16), kind)
+        np.testing.assert_array_equal(wide, bits.astype(np.uint16).view(dtype).astype(np.float32))
+        values = np.random.default_rng(0).integers(0, 2**32, 100000, np.uint32).view(np.float32)
+        with np.errstate(over="ignore", invalid="ignore"):
+            want = values.astype(dtype)
+        got = narrowed(values, kind).view(dtype)
+        np.testing.assert_array_equal(got.astype(np.float32), want.astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["syncthreads", "cp_async_wait", "cp_async_commit"])
+def test_the_emulator_sees_what_is_missing(name):
+    rng = np.random.default_rng(2)
+    k = 8 * halves.DEPTH  # the ring goes round twice
+    a, b = (operand(rng, 128, k, KINDS[FLOAT16], False) for _ in range(2))
+    parts = [halves.Layout(False)] * 2
+    lacking = emulator.without(halves.halves_kernel, name)(FLOAT16, *parts)
+    for kernel, right in ((None, True), (lacking, False)):
+        c = product(a, b, np.full((128, 128), np.nan, np.float32), FLOAT16, (False, False), kernel)
+        assert within_bounds(c, a, b, FLOAT16) == right
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_machine_code(kind):
+    """All variants for sm_80: in registers, 16 bytes at a time past them, matrices loaded whole."""
+    arguments = [types.uint64] * 3 + [types.int64] * 13
+    for layouts in LAYOUTS:
+        parts = [halves.Layout(follow) for follow in layouts]
+        seen = machine_code.of(halves.halves_kernel(kind, *parts), arguments, (8, 0), halves.THREADS)
+        assert seen.stack == 0 and not seen.count("LDL", "STL"), (layouts, seen)
+        assert seen.count("HMMA") == 64 and seen.count("LDSM") == 16, (layouts, seen)
+        assert seen.count("LDGSTS") % 8 == 0 and seen.count("BAR") == 1, (layouts, seen)
+        assert 2 * seen.registers * halves.THREADS <= 65536  # two blocks at a time
+        assert 2 * halves.shared_bytes(*parts) <= 163 << 10
