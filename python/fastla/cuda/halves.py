@@ -55,8 +55,8 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
 
     Its arguments: addresses of A, B, C; m, n, k; strides in bytes, of A and B from a line to the next and
     from a step to the next, of C from a row and from a column to the next, and of a product in the stack;
-    whether C is float32. A and B begin at multiples of 16 bytes, and so do their lines or steps, whichever are
-    not contiguous.
+    whether C is float32. A and B begin at multiples of 16 bytes, and so do their lines or steps, whichever
+    are not contiguous.
     """
     a_follow, b_follow = a_layout.lines_follow, b_layout.lines_follow
     a_pitch, b_pitch = a_layout.pitch, b_layout.pitch
