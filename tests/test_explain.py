@@ -233,5 +233,11 @@ def test_a_wider_dtype_has_another_plan():
     assert (wide.mr, wide.nr) == (rows["int8->int32"].mr, rows["int8->int32"].nr)
     assert (converted.mr, converted.nr) == (rows["int32"].mr, rows["int32"].nr)
     assert wide.scratch_bytes < converted.scratch_bytes and narrow.path == wide.path == "packed"
-    with pytest.raises(TypeError, match="bool have no plan"):
-        fastla.explain(x, x.T, dtype=bool)
+    unsigned = x.astype(np.uint8)
+    assert fastla.explain(unsigned, unsigned.T, dtype=np.uint32, num_threads=1).kc == wide.kc
+    single = np.ones((200, 300), np.float32)
+    assert fastla.explain(single, single.T, dtype=float, num_threads=1) == fastla.explain(
+        single.astype(float), single.T.astype(float), num_threads=1)
+    for dtype, said in ((bool, "bool have no plan"), (">f8", "have no plan"), (np.int16, "not converted")):
+        with pytest.raises(TypeError, match=said):
+            fastla.explain(single, single.T, dtype=dtype)

@@ -123,6 +123,9 @@ def test_bad_out(name):
             getattr(fastla, name)(x, y, out=bad)
     with pytest.raises(ValueError, match=re.escape(f"{name}: out is (7,); the result is {shape}")):
         getattr(fastla, name)(x, y, out=np.zeros(7))
+    with pytest.raises(ValueError, match=f"^{name}: "):
+        x1, y1 = of(name, (2,), (3,))
+        getattr(fastla, name)(x1, y1, out=np.zeros(2))
     wide = np.zeros((3, *shape))  # a ufunc repeats its result
     assert_same(getattr(fastla, name)(x, y, out=wide),
                 np.broadcast_to(ORACLES[name](x, y), wide.shape).copy())
@@ -264,6 +267,12 @@ def test_multi_dot_is_the_cheapest(rng):
         assert cost(_matrices._splits(sizes), sizes, 0, len(sizes) - 2) == min(orders(sizes))
     a, b, c = rng.random((50, 3)), rng.random((3, 60)), rng.random((60, 2))
     assert fastla.multi_dot([a, b, c]).tobytes() == fastla.matmul(a, fastla.matmul(b, c)).tobytes()
+
+
+def test_out_of_a_product_is_not_repeated():
+    """Axes of the stack are, the product's own are not."""
+    with pytest.raises(ValueError, match=r"matvec: out is \(3,\); the result is \(1,\)"):
+        fastla.matvec(np.ones((1, 4)), np.ones(4), out=np.zeros(3))
 
 
 def test_multi_dot_promotes_once():

@@ -1,5 +1,7 @@
 """Strassen-Winograd: integers keep their bits, "fast" its bound; threads and layout change nothing."""
 
+import os
+
 import numpy as np
 import pytest
 from process import run_python
@@ -272,11 +274,17 @@ NO_MEMORY = """
 """
 
 
+limits_memory = pytest.mark.skipif("libasan" in os.environ.get("LD_PRELOAD", ""),
+                                   reason="the address sanitizer needs all of it")
+
+
+@limits_memory
 @pytest.mark.parametrize("dtype", FLOATS)
 def test_no_memory_for_the_sums(dtype):
     assert "(1200, 1200)" in run_python(NO_MEMORY.format(dtype=dtype, value=1))
 
 
+@limits_memory
 def test_integers_need_no_sums():
     """Whose bits are the same without them. (The value is one that does not go through floating point.)"""
     assert run_python(NO_MEMORY.format(dtype="int64", value=2**30 + 1)) == "without the sums"

@@ -1,4 +1,5 @@
-// The generic source of the rows for float16, or (FASTLA_BFLOATS) bfloat16: packed tiles of float32.
+// The generic source of the rows for float16, or (FASTLA_BFLOATS) bfloat16: packed tiles of float32, or
+// (FASTLA_PAIRS) of pairs of bfloat16.
 #pragma once
 #define FASTLA_STORES_HALVES
 #ifdef FASTLA_BFLOATS

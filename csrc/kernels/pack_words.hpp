@@ -1,5 +1,5 @@
-// Packing words of integers (words.hpp), and float16 and bfloat16 as float32: panels as in pack.hpp, whose steps are words. What is missing of the last word
-// of a row or column is 0.
+// Packing words of integers (words.hpp) and pairs of bfloat16, and float16 and bfloat16 as float32: panels as in pack.hpp,
+// whose steps are words. What is missing of the last word of a row or column is 0.
 #pragma once
 #include "kernels/pack.hpp"
 #include "kernels/words.hpp"

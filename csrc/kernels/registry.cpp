@@ -5,6 +5,7 @@
 #include "fastla/runtime.h"
 #include "kernels/tables.hpp"
 #include "runtime/cpu.hpp"
+#include "runtime/fpenv.hpp"
 
 namespace fastla {
 namespace {
@@ -50,7 +51,10 @@ constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 // They do on all CPUs so far; a sandbox or an emulator might do otherwise.
 bool pairs_hold() {
 #if defined(__x86_64__)
-  static const bool hold = avx512_pairs_hold();
+  static const bool hold = [] {
+    const FpScope scope;
+    return avx512_pairs_hold();
+  }();
   return hold;
 #else
   return false;

@@ -161,8 +161,8 @@ struct KernelRow {
   const KernelRow *narrow;  // the row for few columns, if they have one of their own
 
   Family family;
-  // Of integers a step of a panel takes `group` of the product's, and a panel of A may begin with a step of another kind.
-  // Others: 1 and none.
+  // Of integers, and of pairs of bfloat16, a step of a panel takes `group` of the product's; of integers a panel of A may
+  // begin with a step of another kind. Others: 1 and none.
   int input_size, output_size;  // of an element of A or B, and of C
   int group, a_head;
   void (*items)(const Items &items);  // float32 and float64

@@ -41,8 +41,9 @@ template <class T, int MR, int NV, bool whole> void columns_tile(const Block &bl
 }
 
 // of[v][r]: a tile of r rows and v of the panel's vectors; sharing[r]: a high one of all vectors, which asks L2 for its
-// share of the next panel of B. High ones of fewer vectors, which only a last panel has, always ask, where there are no
-// shares for a line of their own. Compile-time lists, because arrays of functions must not be weak.
+// share of the next panel of B. High ones of fewer vectors, which a last panel has (and the diagonal of a symmetric
+// product), always ask, where there are no shares for a line of their own. Compile-time lists, because arrays of functions
+// must not be weak.
 template <class T, int MR, int NV> struct PackedTiles {
   TileFn of[NV + 1][MR + 1], sharing[MR + 1];
   template <int R, int V> constexpr void fill() {

@@ -35,6 +35,10 @@ def base(name: str, out: Any) -> NDArray[Any] | None:
     return None if out is None else np.asarray(out)
 
 
-def holds(out: tuple[int, ...], shape: tuple[int, ...]) -> bool:
-    """Whether an array of the shape `out` can be given results of that shape, repeated if need be."""
-    return len(out) >= len(shape) and all(n in (1, o) for o, n in zip(out[::-1], shape[::-1], strict=False))
+def holds(out: tuple[int, ...], shape: tuple[int, ...], inner: int) -> bool:
+    """Whether an array of the shape `out` can be given results of that shape, whose last `inner` axes are a
+    product's and whose others may be repeated."""
+    split = len(shape) - inner
+    lead, own = out[: len(out) - inner], out[len(out) - inner :]
+    pairs = zip(lead[::-1], shape[:split][::-1], strict=False)
+    return own == shape[split:] and len(lead) >= split and all(n in (1, o) for o, n in pairs)

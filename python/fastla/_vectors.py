@@ -47,8 +47,11 @@ def _product(
     held = _inserted(name, out, axes)
     if held is not None:
         inner = x.shape[-2:-1] + (y.shape[-1:] if y.ndim > 1 else ())
-        shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]) + inner
-        if not holds(held.shape, shape):
+        try:
+            shape = np.broadcast_shapes(x.shape[:-2], y.shape[:-2]) + inner
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        if not holds(held.shape, shape, len(inner)):
             want = tuple(n for i, n in enumerate(shape, -len(shape)) if i not in axes)
             raise ValueError(f"{name}: out is {np.squeeze(held, axes).shape}; the result is {want}")
     result = _core.matmul(x, y, held, num_threads=num_threads)

@@ -89,20 +89,28 @@ def _matrix(x: NDArray[np.generic], *, column: bool) -> NDArray[np.generic]:
     return x
 
 
-def _strides(x: NDArray[np.generic]) -> tuple[int, int, bool]:
-    return x.strides[0], x.strides[1], not x.dtype.isnative
+def _strides(x: NDArray[np.generic], size: int) -> tuple[int, int, bool]:
+    """Of a matrix as it is, or (size > 0) after its conversion to elements of that size."""
+    if not size:
+        return x.strides[0], x.strides[1], not x.dtype.isnative
+    if x.flags.fnc:
+        return size, x.shape[0] * size, False
+    return x.shape[1] * size, size, False
 
 
-def _kernel(a: NDArray[np.generic], b: NDArray[np.generic], dtype: DTypeLike | None) -> tuple[str, int]:
-    """The name of the kernel's dtype, and how many bytes an element of the result has."""
+def _kernel(
+    a: NDArray[np.generic], b: NDArray[np.generic], dtype: DTypeLike | None
+) -> tuple[str, bool, int]:
+    """The name of the kernel's dtype, whether operands are converted to it, bytes of a result's element."""
     promoted = np.result_type(a, b)
     result = promoted if dtype is None else np.dtype(dtype)
     if result.name == "bfloat16" and dtype is None:
-        return "bfloat16->float32", 4
+        return "bfloat16->float32", False, 4
     operands = a.dtype.name if a.dtype == b.dtype else f"{a.dtype.name},{b.dtype.name}"
-    wider = f"{operands}->{result.name}"
-    known = result.kind in "iu" and any(row.dtype == wider for row in kernels())
-    return wider if known else result.name, result.itemsize
+    wider = f"{operands}->int{8 * result.itemsize}"
+    if result.kind in "iu" and any(row.dtype == wider for row in kernels()):
+        return wider, False, result.itemsize
+    return result.name, True, result.itemsize
 
 
 def explain(
@@ -155,8 +163,10 @@ def explain(
     threads = 0 if num_threads is None else _count(num_threads, "explain", "num_threads")
     x, y = np.asanyarray(a), np.asanyarray(b)
     result = np.result_type(x, y) if dtype is None else np.dtype(dtype)
-    if result.kind not in "iu" and result.name not in _FLOATS:
+    if not result.isnative or (result.kind not in "iu" and result.name not in _FLOATS):
         raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; products of {result} have no plan")
+    if not all(np.can_cast(z.dtype, result, "same_kind") for z in (x, y)):
+        raise TypeError(f"explain: a is {x.dtype}, b is {y.dtype}; they are not converted to {result}")
     if x.ndim == 0 or y.ndim == 0 or any(d == 0 for d in x.shape[:-2] + y.shape[:-2]):
         raise ValueError(f"explain: a is {x.shape}, b is {y.shape}; there is no product to explain")
     left, right = _matrix(x, column=False), _matrix(y, column=True)
@@ -167,12 +177,15 @@ def explain(
         )
     if out is not None and not isinstance(out, np.ndarray):
         raise TypeError(f"explain: out is {type(out).__name__}; it must be an array")
-    kernel, size = _kernel(x, y, dtype)
+    kernel, converted, size = _kernel(x, y, dtype)
+    a_strides, b_strides = (
+        _strides(z, size if converted and z.dtype.newbyteorder("=") != result else 0) for z in (left, right)
+    )
     c = (n * size, size)
     if out is not None and out.ndim >= 2:
         if out.shape[-2:] != (m, n):
             raise ValueError(f"explain: out is {out.shape}; its last dimensions must be ({m}, {n})")
         c = (out.strides[-2], out.strides[-1])
     return Plan(
-        **_core.explain(m, n, k, kernel, _strides(left), _strides(right), c, threads, precision)
+        **_core.explain(m, n, k, kernel, a_strides, b_strides, c, threads, precision)
     )

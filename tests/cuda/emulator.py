@@ -14,7 +14,7 @@ import inspect
 import os
 import pathlib
 import random
-import shutil
+import shlex
 import subprocess
 import tempfile
 import textwrap
@@ -45,13 +45,16 @@ def multiply_add():
     folder = pathlib.Path(tempfile.mkdtemp())
     (folder / "fma.c").write_text(FMA)
     library = folder / "fma.so"
-    compiler = shutil.which(os.environ.get("CC", "cc"))
+    compiler = shlex.split(os.environ.get("CC", "cc"))
     flags = ("-O2", "-ffp-contract=off", "-shared", "-fPIC")
-    subprocess.run([compiler, *flags, "-o", library, folder / "fma.c", "-lm"], check=True)
+    subprocess.run([*compiler, *flags, "-o", library, folder / "fma.c", "-lm"], check=True)
     loaded = ctypes.CDLL(library)
     for function in (loaded.of_4, loaded.of_8):
         function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 2
     return {4: loaded.of_4, 8: loaded.of_8}
+
+
+SHARED = 1024  # where dynamic shared memory begins
 
 
 class Misuse(Exception):
@@ -69,26 +72,23 @@ class Thread:
         self.block.let_others()
 
     def shared_address(self, array):
-        return 0
+        return SHARED
 
     def read_shared(self, address, size):
-        if address % size or not 0 <= address <= len(self.block.shared) - size:
-            raise Misuse(f"thread {self.index} reads {size} bytes of shared memory at {address}")
-        return self.block.shared[address:address + size]
+        return self.block.shared_bytes(address, size)
 
     def copy_later(self, to, start, size, count):
         if size not in (4, 8, 16) or not 0 <= count <= size:
             raise Misuse(f"a copy of {count} of {size} bytes")
-        if to % size or not 0 <= to <= len(self.block.shared) - size:
-            raise Misuse(f"thread {self.index} copies {size} bytes to shared memory at {to}")
+        place = self.block.shared_bytes(to, size)
         if start % size:
             raise Misuse(f"thread {self.index} copies {size} bytes from {start}, not aligned")
         data = np.zeros(size, np.uint8)
         if count:
             data[:count] = self.block.machine.bytes_at(start, count)
         self.block.let_others()
-        self.block.shared[to:to + size] = 0xFF
-        self.pending.append((to, data))
+        place[:] = 0xFF
+        self.pending.append((place, data))
 
     def commit(self):
         self.groups.append(self.pending)
@@ -96,8 +96,8 @@ class Thread:
 
     def wait(self, groups):
         while len(self.groups) > groups:
-            for to, data in self.groups.pop(0):
-                self.block.shared[to:to + len(data)] = data
+            for place, data in self.groups.pop(0):
+                place[:] = data
         self.block.let_others()
 
     def warp(self, model, *args):
@@ -139,6 +139,12 @@ class Block:
     def let_others(self):
         if self.machine.random.random() < self.machine.switching:
             self.scheduler.switch("ready")
+
+    def shared_bytes(self, address, size):
+        at = address - SHARED
+        if at % size or not 0 <= at <= len(self.shared) - size:
+            raise Misuse(f"{size} bytes of shared memory at {address}, which begins at {SHARED}")
+        return self.shared[at:at + size]
 
     def barrier(self):
         self.scheduler.switch("barrier")

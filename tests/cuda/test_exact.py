@@ -1,7 +1,5 @@
 """The exact kernels' bits are the CPU's (in the emulator), and their machine code is what it should be."""
 
-import itertools
-
 import numpy as np
 import pytest
 
@@ -15,11 +13,11 @@ import machine_code  # noqa: E402
 from numba.cuda import types  # noqa: E402
 
 from fastla.cuda import gemm  # noqa: E402
+from fastla.cuda.tiles import grid  # noqa: E402
 
-LINES, STEPS, VECTORS = gemm.LINES, gemm.STEPS, gemm.VECTORS
+LINES, STEPS, VECTORS, ORDERS = gemm.LINES, gemm.STEPS, gemm.VECTORS, gemm.ORDERS
 
 DTYPES = ("float32", "float64")
-ORDERS = list(itertools.product((VECTORS, LINES, STEPS), repeat=2))
 
 
 def operand(rng, rows, cols, dtype, lines_along, order):
@@ -45,8 +43,8 @@ def product(a, b, c, orders, kernel=None, seed=0, switching=0.02):
         tile, orders, (m, n, k), tuple(machine.add(x) for x in (a, b, c)),
         a.strides[-2:], b.strides[-2:], c.strides[-2:], stack)
     count = c.shape[0] if c.ndim == 3 else 1
-    machine.launch(kernel or gemm.exact_kernel(dtype, *orders), tile.grid(m, n, count), gemm.THREADS,
-                   tile.shared_bytes, arguments)
+    machine.launch(kernel or gemm.exact_kernel(dtype, *orders), grid(m, n, count, tile.rows, tile.cols),
+                   gemm.THREADS, tile.shared_bytes, arguments)
     return c
 
 

@@ -29,6 +29,8 @@ def missing() -> str | None:
         try:
             importlib.import_module(module)
         except ImportError as error:
+            if not error.name:
+                return f"{module} cannot be used: {error}"
             return f"{error.name} is not installed: pip install fastla[cuda]"
     driver = importlib.import_module("cuda.bindings.driver")
     try:

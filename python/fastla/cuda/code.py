@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -10,6 +11,8 @@ from unittest import mock
 
 from numba.cuda import types
 from numba.cuda.compiler import _compile_pyfunc_with_fixup
+
+_compiling = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -37,9 +40,9 @@ def compile_kernel(
     leaves tensor cores' instructions asynchronous.
     """
     target = architecture(compute_capability)
-    # Functions that a kernel calls ask for the device in use.
+    # Functions that a kernel calls ask for the device in use, so that another thread's might be meant.
     device = SimpleNamespace(compute_capability=target)
-    with mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
+    with _compiling, mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
         library, _ = _compile_pyfunc_with_fixup(
             kernel,
             types.void(*arguments),

@@ -16,6 +16,7 @@ from numba.cuda import float32, float64, int32, int64, uint32, uint64
 
 from .ptx import (
     add_block,
+    anew,
     cp_async,
     cp_async_commit,
     cp_async_wait,
@@ -23,6 +24,7 @@ from .ptx import (
     multiply_add,
     shared_address,
 )
+from .tiles import tile_of
 
 BLOCK_LENGTH = 512  # of K, docs/contract.md
 SIDE = 16  # a block's threads are so many rows and columns of them
@@ -49,9 +51,6 @@ class ExactTile:
     def shared_bytes(self) -> int:
         return self.stages * self.depth * sum(self.lines) * self.element_size
 
-    def grid(self, m: int, n: int, count: int) -> tuple[int, int, int]:
-        return -(-n // self.cols), -(-m // self.rows), count
-
 
 EXACT_TILES = {"float32": ExactTile(128, 256, 16, 4, 4), "float64": ExactTile(64, 128, 16, 4, 8)}
 for _tile in EXACT_TILES.values():
@@ -59,10 +58,11 @@ for _tile in EXACT_TILES.values():
 
 
 # How an operand's elements come to shared memory, in the order of neighbouring threads. VECTORS: 16 bytes of
-# neighbouring lines (rows of A, columns of B), which must follow each other, begin at such a multiple, and
-# have a step that is one. LINES, STEPS: an element at a time, along the lines or the steps, whichever are
-# nearer to each other; any strides.
+# neighbouring lines (rows of A, columns of B), which must follow each other; where they begin, their step and
+# the stack's are multiples of that. LINES, STEPS: an element at a time, along the lines or the steps,
+# whichever are nearer to each other; any strides that are multiples of an element.
 VECTORS, LINES, STEPS = range(3)
+ORDERS = [(a, b) for a in range(3) for b in range(3)]  # of both operands
 
 
 def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
@@ -131,8 +131,12 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
     ):
         thread = int32(cuda.threadIdx.x)
         x, y = thread % SIDE, thread // SIDE
-        row, col = int64(cuda.blockIdx.y) * tile_rows, int64(cuda.blockIdx.x) * tile_cols
-        item = int64(cuda.blockIdx.z)
+        item, tile_row, tile_col = tile_of(
+            int32(cuda.blockIdx.x),
+            int32((m + tile_rows - 1) // tile_rows),
+            int32((n + tile_cols - 1) // tile_cols),
+        )
+        row, col = int64(tile_row) * tile_rows, int64(tile_col) * tile_cols
         rows_left, cols_left = int32(min(m - row, tile_rows)), int32(min(n - col, tile_cols))
         a_i, a_s = first_item(thread, a_order, tile_rows)
         b_j, b_s = first_item(thread, b_order, tile_cols)
@@ -145,16 +149,14 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
             sums[i] = real(0)
         ring = shared_address(cuda.shared.array(0, real))
         count = int32(max((k + depth - 1) // depth, 1))  # of nothing: a stage of zeros
-        steps_left = int32(min(k, 1 << 30))
 
         for s in range(ahead):
             if s < count:
-                stage = uint32(ring + s * stage_bytes)
+                stage, steps_left = uint32(ring + s * stage_bytes), int32(min(k - s * depth, depth))
                 fetch_both(stage, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
                            steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
-                steps_left = int32(steps_left - depth)
             cp_async_commit()
 
         c_at = c + uint64(item * c_next + (row + y * lanes) * c_row + (col + x * lanes) * c_col)
@@ -163,14 +165,15 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
             cp_async_wait(in_flight)
             cuda.syncthreads()
             if s + ahead < count:
+                steps_left = int32(min(k - (s + ahead) * depth, depth))
                 fetch_both(written, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
                            steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
-                steps_left = int32(steps_left - depth)
             cp_async_commit()
             written = read
-            a_here, b_here = uint32(read + y * 16), uint32(read + b_begins + x * 16)
+            own = anew(thread)
+            a_here, b_here = uint32(read + own // SIDE * 16), uint32(read + b_begins + own % SIDE * 16)
             for _ in range(depth):
                 load_shared(left, row_vectors, apart_bytes, a_here)
                 load_shared(right, col_vectors, apart_bytes, b_here)
@@ -178,7 +181,9 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
                 a_here, b_here = uint32(a_here + a_line), uint32(b_here + b_line)
             read = uint32(read + stage_bytes) if read < last_stage + ring else ring
             if (s + 1) % steps_in_block == 0 or s + 1 == count:
-                rows_here, cols_here = int32(rows_left - y * lanes), int32(cols_left - x * lanes)
+                own = anew(thread)
+                rows_here, cols_here = rows_left - own // SIDE * lanes, cols_left - own % SIDE * lanes
+                rows_here, cols_here = int32(rows_here), int32(cols_here)
                 add_block(sums, rows, cols, apart, c_at, c_row, c_col, rows_here, cols_here,
                           int32(s < steps_in_block))
 

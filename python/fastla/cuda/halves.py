@@ -1,8 +1,8 @@
 """Products of float16 and bfloat16 by tensor cores, for any GPU from sm_80 on (cp.async, ldmatrix, mma.sync).
 
-Sums are float32, in an order of the hardware's within 16 steps and increasing otherwise. A block of four
-warps has a tile of C, a warp a quarter of it in registers; A and B pass through a ring of stages in shared
-memory.
+Sums are float32, of 16 steps at a time in increasing order; within these the hardware adds as it does. A
+block of four warps has a tile of C, a warp a quarter of it in registers; A and B pass through a ring of
+stages in shared memory.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from numba.cuda import float32, int32, int64, uint32, uint64
 
 from .ptx import cp_async, cp_async_commit, cp_async_wait, shared_address
 from .tensor_cores import load_matrices, multiply_matrices, store_sums
+from .tiles import tile_of
 
 THREADS = 128
 ROWS = COLS = 128  # of a tile
@@ -46,17 +47,13 @@ def shared_bytes(a: Layout, b: Layout) -> int:
     return STAGES * (a.bytes + b.bytes)
 
 
-def grid(m: int, n: int, count: int) -> tuple[int, int, int]:
-    return -(-n // COLS), -(-m // ROWS), count
-
-
 def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[..., Any]:
     """The kernel of C = A B for any m, n, k and stacks of them, for Numba.
 
     Its arguments: addresses of A, B, C; m, n, k; strides in bytes, of A and B from a line to the next and
     from a step to the next, of C from a row and from a column to the next, and of a product in the stack;
     whether C is float32. A and B begin at multiples of 16 bytes, and so do their lines or steps, whichever
-    are not contiguous.
+    are not contiguous, and the products of a stack.
     """
     a_follow, b_follow = a_layout.lines_follow, b_layout.lines_follow
     a_pitch, b_pitch = a_layout.pitch, b_layout.pitch
@@ -100,8 +97,10 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
     ):
         thread = int32(cuda.threadIdx.x)
         lane, warp = thread % 32, thread // 32
-        row, col = int64(cuda.blockIdx.y) * ROWS, int64(cuda.blockIdx.x) * COLS
-        item = int64(cuda.blockIdx.z)
+        item, tile_row, tile_col = tile_of(
+            int32(cuda.blockIdx.x), int32((m + ROWS - 1) // ROWS), int32((n + COLS - 1) // COLS)
+        )
+        row, col = int64(tile_row) * ROWS, int64(tile_col) * COLS
         rows_left, cols_left = int32(min(m - row, ROWS)), int32(min(n - col, COLS))
         a_at = a + uint64(item * a_next + row * a_line)
         b_at = b + uint64(item * b_next + col * b_line)
@@ -111,34 +110,32 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
             sums[i] = float32(0)
         ring = shared_address(cuda.shared.array(0, float32))
         count = int32((k + DEPTH - 1) // DEPTH)
-        steps_left = int32(min(k, 1 << 30))
         a_stage, b_stage = uint64(DEPTH * a_step), uint64(DEPTH * b_step)
 
         for s in range(ahead):
             if s < count:
-                stage = uint32(ring + s * stage_bytes)
+                stage, steps_left = uint32(ring + s * stage_bytes), int32(min(k - s * DEPTH, DEPTH))
                 fetch(stage, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
                 stage = uint32(stage + a_bytes)
                 fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
                 a_at += a_stage
                 b_at += b_stage
-                steps_left = int32(steps_left - DEPTH)
             cp_async_commit()
 
         warp_row, warp_col = warp // 2 * WARP, warp % 2 * WARP
         a_here = warp_row * (SIZE if a_follow else a_pitch) + place(lane, a_follow, a_pitch, True)
         b_here = a_bytes + warp_col * (SIZE if b_follow else b_pitch) + place(lane, b_follow, b_pitch, False)
-        read, written = ring, uint32(ring + ahead * stage_bytes)
+        read, written = ring, uint32(ring + ahead * stage_bytes)  # stages
         for s in range(count):
             cp_async_wait(in_flight)
             cuda.syncthreads()
             if s + ahead < count:
+                steps_left = int32(min(k - (s + ahead) * DEPTH, DEPTH))
                 fetch(written, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
                 stage = uint32(written + a_bytes)
                 fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
                 a_at += a_stage
                 b_at += b_stage
-                steps_left = int32(steps_left - DEPTH)
             cp_async_commit()
             written = read
             for part in range(DEPTH // 16):

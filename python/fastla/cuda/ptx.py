@@ -112,6 +112,16 @@ def cp_async_wait(context: Any, groups: Any) -> Any:
 # --- Registers --------------------------------------------------------------------------------
 
 
+@instruction(lambda thread, x: x)
+def anew(context: Any, x: Any) -> Any:
+    """x: what is computed from it is computed here, every time, and takes no register in between."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return asm(builder, I32, "mov.b32 $0, $1;", "=r,r", args)
+
+    return types.int32(types.int32), generate
+
+
 def _load_model(thread: Any, registers: Any, vectors: int, apart: int, address: int) -> None:
     lanes = 16 // registers.itemsize
     thread.let_others()

@@ -109,7 +109,7 @@ def _of_right(register: int, lane: int) -> tuple[int, int, int]:
 def _mma_model(
     lanes: Any, sums: Any, left: Any, right: Any, rows: int, cols: int, kind: int
 ) -> None:
-    """In double precision, rounded once: hardware's order within an instruction is its own."""
+    """In double precision, rounded once. Hardware has an order of its own, and cuts off what it aligns."""
     a = _fragment(left, _of_left, (16 * rows, 16), kind)
     b = _fragment(right, _of_right, (16, 8 * cols), kind)
     with np.errstate(invalid="ignore", over="ignore"):
