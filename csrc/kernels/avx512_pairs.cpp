@@ -37,7 +37,8 @@ bool avx512_pairs_hold() {
       start[i] = draw(next(), kind == 2 ? 3 : kind, 0x7fffff);
     }
     // Every other time a sum that begins with minus the first product, rounded: what remains is its error.
-    if (n / kinds % 2) start = (Words)((Vec<float>)first[0] * (Vec<float>)(second[0] ^ 0x80000000u));
+    if (n / kinds % 2)
+      start = (Words)((Vec<float>)first[0] * (Vec<float>)(second[0] ^ 0x80000000u));
     Vec<float> sum = (Vec<float>)start;
     for (int s = 0; s < 2; ++s) sum = fma((Vec<float>)first[s], (Vec<float>)second[s], sum);
     const Words a = (first[0] & upper) | first[1] >> 16, b = (second[0] & upper) | second[1] >> 16;

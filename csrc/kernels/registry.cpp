@@ -37,11 +37,11 @@ const Isa kIsas[] = {
      &zen4_bfloats, &zen4_pairs, [](const Cpu &c) { return c.avx512; }, is_zen4, has_pairs},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
      &avx512_bfloats, &avx512_pairs, [](const Cpu &c) { return c.avx512; }, always, has_fast_pairs},
-    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats,
-     nullptr, [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always, nullptr},
+    {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats, nullptr,
+     [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always, nullptr},
 #elif defined(__aarch64__)
-    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half, &neon_bfloats,
-     nullptr, [](const Cpu &c) { return c.neon; }, always, nullptr},
+    {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half, &neon_bfloats, nullptr,
+     [](const Cpu &c) { return c.neon; }, always, nullptr},
 #endif
     {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half,
      &generic_bfloats, nullptr, always, always, nullptr},

@@ -131,7 +131,8 @@ struct Items {
   Block block;
   int64_t count;
   int64_t a_next, b_next, c_next;
-  int64_t ahead;  // operands come from memory, which is asked for them so many bytes ahead; 0: they do not
+  int64_t
+      ahead;  // operands come from memory, which is asked for them so many bytes ahead; 0: they do not
 };
 // Rows of A that take B's contiguous columns together.
 static constexpr int64_t kItemColumnRows = 4;
