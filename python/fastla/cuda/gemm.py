@@ -52,7 +52,7 @@ class ExactTile:
         return self.stages * self.depth * sum(self.lines) * self.element_size
 
 
-EXACT_TILES = {"float32": ExactTile(128, 256, 16, 4, 4), "float64": ExactTile(64, 128, 16, 4, 8)}
+EXACT_TILES = {"float32": ExactTile(128, 256, 16, 4, 4), "float64": ExactTile(128, 128, 8, 4, 8)}
 for _tile in EXACT_TILES.values():
     assert BLOCK_LENGTH % _tile.depth == 0
 
