@@ -125,11 +125,12 @@ void as_float32(Function function, LoopFn under, char **args, const npy_intp *di
     char *item[3] = {reinterpret_cast<char *>(a.data), reinterpret_cast<char *>(b.data),
                      args[2] + i * steps[2]};
     // Of one item, contiguous: the axes in the order of the signature.
-    const npy_intp *c = steps + 3;
     const npy_intp k = d.k * size, n = d.n * size;
-    const npy_intp matmul[9] = {0, 0, 0, k, size, n, size, c[4], c[5]},
-                   matvec[7] = {0, 0, 0, k, size, size, c[3]},
-                   vecmat[7] = {0, 0, 0, size, n, size, c[3]}, vecdot[5] = {0, 0, 0, size, size};
+    const npy_intp c_row = function == kMatmul ? steps[7] : 0;
+    const npy_intp c_col = function == kMatmul ? steps[8] : function == kVecdot ? 0 : steps[6];
+    const npy_intp matmul[9] = {0, 0, 0, k, size, n, size, c_row, c_col},
+                   matvec[7] = {0, 0, 0, k, size, size, c_col},
+                   vecmat[7] = {0, 0, 0, size, n, size, c_col}, vecdot[5] = {0, 0, 0, size, size};
     const npy_intp *const all[kFunctions] = {matmul, matvec, vecmat, vecdot};
     under(item, one, all[function], data);
   }
