@@ -1,8 +1,8 @@
 """Every dtype, stacks, gram, verify: ``python -m benchmarks.dtypes``, one thread, in one process, in turns.
 
 Each line says what was asked for and what was seen: a ratio to the best rival (above 1: fastla is faster), or
-a share of the dtype's own roof, independent multiply-adds measured in the same rounds. PyTorch is a rival if it
-is installed. A star: less than was asked for.
+a share of the roof of its dtype, independent multiply-adds measured in the same rounds. PyTorch is a rival if
+it is installed. A star: less than was asked for.
 """
 
 from __future__ import annotations
