@@ -84,6 +84,14 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
             cp_async(here, start + uint64(at + along * SIZE), 16, int32(count))
 
     @cuda.jit(device=True, inline="always")
+    def fetch_both(  # type: ignore
+        stage, a_at, a_line, a_step, rows_left, b_at, b_line, b_step, cols_left, steps_left, thread
+    ):
+        fetch(stage, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
+        stage = uint32(stage + a_bytes)
+        fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
+
+    @cuda.jit(device=True, inline="always")
     def place(lane, follow, pitch, order):  # type: ignore
         """Where a lane's row of the four matrices of 16 lines and 16 steps is; order: lines go first."""
         matrix, row = lane // 8, lane % 8
@@ -115,9 +123,8 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
         for s in range(ahead):
             if s < count:
                 stage, steps_left = uint32(ring + s * stage_bytes), int32(min(k - s * DEPTH, DEPTH))
-                fetch(stage, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
-                stage = uint32(stage + a_bytes)
-                fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
+                fetch_both(stage, a_at, a_line, a_step, rows_left, b_at, b_line, b_step, cols_left,
+                           steps_left, thread)
                 a_at += a_stage
                 b_at += b_stage
             cp_async_commit()
@@ -131,9 +138,8 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
             cuda.syncthreads()
             if s + ahead < count:
                 steps_left = int32(min(k - (s + ahead) * DEPTH, DEPTH))
-                fetch(written, a_at, a_line, a_step, a_follow, a_pitch, rows_left, steps_left, thread)
-                stage = uint32(written + a_bytes)
-                fetch(stage, b_at, b_line, b_step, b_follow, b_pitch, cols_left, steps_left, thread)
+                fetch_both(written, a_at, a_line, a_step, rows_left, b_at, b_line, b_step, cols_left,
+                           steps_left, thread)
                 a_at += a_stage
                 b_at += b_stage
             cp_async_commit()
