@@ -6,23 +6,21 @@ Addresses are numbers: what lies outside of an array, or is not aligned as the i
 error, and so is a barrier that not all threads of the block come to.
 """
 
-import ast
 import collections.abc
 import ctypes
 import functools
-import inspect
 import os
 import pathlib
 import random
 import shlex
 import subprocess
 import tempfile
-import textwrap
 import types
 
 import greenlet
 import numba.cuda
 import numpy as np
+from asynchronous import Asynchronous, Misuse
 
 import fastla.cuda.ptx as ptx
 
@@ -57,11 +55,7 @@ def multiply_add():
 SHARED = 1024  # where dynamic shared memory begins
 
 
-class Misuse(Exception):
-    """Something that hardware would not do, or not always."""
-
-
-class Thread:
+class Thread(Asynchronous):
     """What models see of the thread that executes them."""
 
     def __init__(self, block, index):
@@ -101,13 +95,19 @@ class Thread:
         self.block.let_others()
 
     def warp(self, model, *args):
-        """The model is executed when all lanes of the warp have come, with lists of their arguments."""
-        number = self.index // 32
+        self.together(32, model, args)
+
+    def warpgroup(self, model, *args):
+        self.together(128, model, args)
+
+    def together(self, count, model, args):
+        """The model is executed when so many lanes have come, with lists of their arguments."""
+        number = count, self.index // count
         here = self.block.lanes.setdefault(number, [])
         if any(other.__code__ is not model.__code__ for _, other, _ in here):
-            raise Misuse(f"lanes of warp {number} are at different instructions")
+            raise Misuse(f"the {count} lanes from {number[1] * count} on are at different instructions")
         here.append((self, model, args))
-        if len(here) < 32:
+        if len(here) < count:
             self.block.scheduler.switch(number)
             return
         del self.block.lanes[number]
@@ -129,16 +129,27 @@ class Thread:
 
 
 class Block:
-    def __init__(self, machine, index, threads, shared_bytes):
-        self.machine, self.index = machine, index
+    def __init__(self, machine, index, grid, threads, shared_bytes):
+        self.machine, self.index, self.grid = machine, index, grid
         self.shared = np.full(shared_bytes, 0xFF, np.uint8)
         self.threads = [Thread(self, i) for i in range(threads)]
-        self.current = None
+        self.current, self.shared_begin = None, SHARED
         self.lanes, self.woken = {}, []
+        self.counters, self.copies, self.products = {}, [], {}
 
     def let_others(self):
         if self.machine.random.random() < self.machine.switching:
             self.scheduler.switch("ready")
+
+    def copy_some(self, anyway):
+        """One of the copies under way may arrive."""
+        if self.copies and (anyway or self.machine.random.random() < 0.1):
+            self.copies.pop(self.machine.random.randrange(len(self.copies)))()
+
+    def awake(self, asleep):
+        """Those who need not sleep any longer."""
+        keys, self.woken = self.woken, []
+        return [sleeper for key in keys for sleeper in asleep.pop(key, [])]
 
     def shared_bytes(self, address, size):
         at = address - SHARED
@@ -157,19 +168,23 @@ class Block:
             at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1
             self.current, code = ready.pop(at)
             state = code.switch() if code else code.switch(*args)
-            while self.woken:
-                ready += asleep.pop(self.woken.pop())
+            ready += self.awake(asleep)  # before it sleeps itself, perhaps where the others did
             if code.dead:
                 done += 1
             elif state == "ready":
                 ready.append((self.current, code))
             else:
                 (waiting if state == "barrier" else asleep.setdefault(state, [])).append((self.current, code))
+            self.copy_some(anyway=False)
+            ready += self.awake(asleep)
+            while self.copies and not ready:
+                self.copy_some(anyway=True)
+                ready += self.awake(asleep)
             if ready or not (waiting or asleep):
                 continue
             if done or asleep:
-                lanes = sum(map(len, asleep.values()))
-                raise Misuse(f"{len(waiting)} threads wait at a barrier, {lanes} for lanes; {done} are done")
+                others = {key: len(sleepers) for key, sleepers in asleep.items()}
+                raise Misuse(f"{len(waiting)} threads are at a barrier, {others} elsewhere, {done} done")
             ready, waiting = waiting, []
 
 
@@ -200,7 +215,7 @@ class Machine:
         for z in range(grid[2]):
             for y in range(grid[1]):
                 for x in range(grid[0]):
-                    block = Block(self, (x, y, z), threads, shared_bytes)
+                    block = Block(self, (x, y, z), grid, threads, shared_bytes)
                     block.run(on_the_cpu(kernel, block), args)
 
 
@@ -220,7 +235,8 @@ class _Cuda:
 
     def __init__(self, block):
         self._block = block
-        self.blockIdx = types.SimpleNamespace(**dict(zip("xyz", block.index, strict=True)))
+        self.blockIdx, self.gridDim = (types.SimpleNamespace(**dict(zip("xyz", place, strict=True)))
+                                       for place in (block.index, block.grid))
         self.local = self.shared = types.SimpleNamespace(array=Registers.of)
         self.syncthreads = block.barrier
 
@@ -271,27 +287,3 @@ def on_the_cpu(function, block):
 
 def _executed(block, model, *args):
     return model(block.current, *args)
-
-
-class _Without(ast.NodeTransformer):
-    """A function of which every call of that name does nothing."""
-
-    def __init__(self, name):
-        self.name, self.found = name, 0
-
-    def visit_Expr(self, node):
-        if isinstance(node.value, ast.Call) and ast.unparse(node.value.func).endswith(self.name):
-            self.found += 1
-            return ast.copy_location(ast.Pass(), node)
-        return node
-
-
-def without(make_kernel, name):
-    """A function that makes kernels, which lack an instruction."""
-    tree = ast.parse(textwrap.dedent(inspect.getsource(make_kernel)))
-    lacking = _Without(name)
-    code = compile(ast.fix_missing_locations(lacking.visit(tree)), "mutated", "exec")
-    assert lacking.found
-    names = dict(make_kernel.__globals__)
-    exec(code, names)
-    return names[make_kernel.__name__]

@@ -10,6 +10,7 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
 
 import emulator  # noqa: E402
 import machine_code  # noqa: E402
+import mutations  # noqa: E402
 from numba.cuda import types  # noqa: E402
 
 from fastla.cuda import gemm  # noqa: E402
@@ -103,7 +104,7 @@ def test_the_emulator_sees_what_is_missing(name):
     a = operand(rng, 64, k, "float64", 0, VECTORS)
     b = operand(rng, k, 128, "float64", 1, VECTORS)
     want = fastla.matmul(a, b).tobytes()
-    lacking = emulator.without(gemm.exact_kernel, name)("float64", *orders)
+    lacking = mutations.without(gemm.exact_kernel, name)("float64", *orders)
     for kernel, same in ((None, True), (lacking, False)):
         c = product(a, b, np.full((64, 128), np.nan), orders, kernel)
         assert (c.tobytes() == want) == same

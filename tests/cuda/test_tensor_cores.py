@@ -11,6 +11,7 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 import emulator  # noqa: E402
 import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
+import mutations  # noqa: E402
 from numba.cuda import types  # noqa: E402
 
 from fastla.cuda import halves  # noqa: E402
@@ -108,7 +109,7 @@ def test_the_emulator_sees_what_is_missing(name):
     k = 8 * halves.DEPTH  # the ring goes round twice
     a, b = (operand(rng, 128, k, KINDS[FLOAT16], False) for _ in range(2))
     parts = [halves.Layout(False)] * 2
-    lacking = emulator.without(halves.halves_kernel, name)(FLOAT16, *parts)
+    lacking = mutations.without(halves.halves_kernel, name)(FLOAT16, *parts)
     for kernel, right in ((None, True), (lacking, False)):
         c = product(a, b, np.full((128, 128), np.nan, np.float32), FLOAT16, (False, False), kernel)
         assert within_bounds(c, a, b, FLOAT16) == right

@@ -5,12 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import SimpleNamespace
+from types import MappingProxyType, SimpleNamespace
 from typing import Any
 from unittest import mock
 
-from numba.cuda import types
-from numba.cuda.compiler import _compile_pyfunc_with_fixup
+from llvmlite import ir
+from llvmlite.ir.values import ArgumentAttributes
+from numba.cuda import cgutils, types
+from numba.cuda.compiler import _compile_pyfunc_with_fixup, kernel_fixup
+
+from .bulk_copies import MAP_BYTES
 
 _compiling = threading.Lock()
 
@@ -28,6 +32,27 @@ def architecture(compute_capability: tuple[int, int]) -> tuple[int, int] | tuple
     return (*compute_capability, "a") if compute_capability >= (9, 0) else compute_capability
 
 
+class _ByValue(ArgumentAttributes):  # type: ignore[misc]
+    """In the words of the LLVM that the toolkit's compiler has: without the type."""
+
+    _known = MappingProxyType({"byval": False})
+
+
+def _pass_maps_by_value(kernel: Any, debug: bool) -> None:
+    """After Numba's own last changes of a kernel: tensor maps are among its arguments, and stay unchanged."""
+    kernel_fixup(kernel, debug)
+    maps = [arg for arg in kernel.args if arg.type == MAP_BYTES.as_pointer()]
+    if not maps:
+        return
+    for arg in maps:
+        arg.attributes = _ByValue(("byval",))
+        arg.attributes.align = 64
+    places = [ir.Constant(ir.IntType(32), kernel.args.index(arg) + 1) for arg in maps]
+    module = kernel.module
+    entry = module.add_metadata([kernel, "grid_constant", module.add_metadata(places)])
+    cgutils.get_or_insert_named_metadata(module, "nvvm.annotations").add(entry)
+
+
 def compile_kernel(
     kernel: Callable[..., Any],
     arguments: Sequence[Any],
@@ -42,7 +67,11 @@ def compile_kernel(
     target = architecture(compute_capability)
     # Functions that a kernel calls ask for the device in use, so that another thread's might be meant.
     device = SimpleNamespace(compute_capability=target)
-    with _compiling, mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device):
+    with (
+        _compiling,
+        mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device),
+        mock.patch("numba.cuda.compiler.kernel_fixup", _pass_maps_by_value),
+    ):
         library, _ = _compile_pyfunc_with_fixup(
             kernel,
             types.void(*arguments),

@@ -1,0 +1,216 @@
+"""Products by Hopper's tensor cores (sm_90a): copies, products and finished tiles at the same time.
+
+A block of three warpgroups stays on its multiprocessor and takes tile after tile. One thread of the first
+asks for boxes of A and B, which come to a ring of stages; the other two have half of the tile's rows each,
+64, and start products of what has come. A stage has two barriers: `full` hears of the boxes, `empty` of
+the warps that have no more to read there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from numba import cuda
+from numba.cuda import float32, int32, int64, uint32, uint64
+
+from .bulk_copies import (
+    arrive_if,
+    copy_box,
+    elected,
+    expect_bytes,
+    give_registers,
+    make_barrier,
+    show_barriers,
+    take_registers,
+    wait_for,
+)
+from .ptx import shared_address
+from .tensor_cores import store_sums
+from .tensor_map import TensorMap
+from .tiles import tile_of
+from .warpgroups import (
+    ALIGNMENT,
+    KINDS,
+    WIDTH,
+    begin_products,
+    commit_products,
+    descriptor_bits,
+    multiply_boxes,
+    take_sums,
+    wait_for_products,
+)
+
+GROUP_THREADS = 128
+CONSUMERS = 2  # warpgroups
+THREADS = GROUP_THREADS * (1 + CONSUMERS)
+ROWS = 64 * CONSUMERS  # of a tile
+# Of 65536 registers a block of 384 threads gets 168 each; then the copying warps' go to the others.
+COPYING_REGISTERS, MULTIPLYING_REGISTERS = 40, 232
+SHARED_LIMIT = 232448
+COLS = (64, 128, 256)  # of a tile, whichever leaves the fewest multiprocessors without one
+
+
+@dataclass(frozen=True)
+class HopperTile:
+    """Columns of a tile; whether rows of A and columns of B are contiguous, not the steps of K."""
+
+    kind: int
+    cols: int
+    a_follow: bool
+    b_follow: bool
+
+    @property
+    def stage_bytes(self) -> int:
+        return (ROWS + self.cols) * WIDTH
+
+    @property
+    def stages(self) -> int:
+        return (SHARED_LIMIT - ALIGNMENT) // (self.stage_bytes + 16)
+
+    @property
+    def shared_bytes(self) -> int:
+        return self.stages * (self.stage_bytes + 16)
+
+
+def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
+    """The kernel of C = A B for any m, n, k (not 0) and stacks of them, for Numba; see `hopper_arguments`."""
+    kind, cols, stages = tile.kind, tile.cols, tile.stages
+    a_follow, b_follow = int(tile.a_follow), int(tile.b_follow)
+    depth = KINDS[kind].box
+    box = KINDS[kind].box  # lines of one, if they follow each other
+    a_boxes, b_boxes = ROWS // box if a_follow else 1, cols // box if b_follow else 1
+    a_box_bytes, b_box_bytes = ROWS * WIDTH // a_boxes, cols * WIDTH // b_boxes
+    a_bytes, stage_bytes = ROWS * WIDTH, tile.stage_bytes
+    full_begins, empty_begins = stages * stage_bytes, stages * (stage_bytes + 8)
+    a_bits, b_bits = descriptor_bits(tile.a_follow), descriptor_bits(tile.b_follow)
+    sums_count, col_tiles = cols // 2, cols // 8
+    arrivals = 4 * CONSUMERS
+
+    @cuda.jit(device=True, inline="always")
+    def copy_operand(to, tensor, barrier, follow, boxes, box_bytes, line, step, item):  # type: ignore
+        if follow:
+            for part in range(boxes):
+                copy_box(uint32(to + part * box_bytes), tensor, barrier, int32(line + part * box), step, item)
+        else:
+            copy_box(to, tensor, barrier, step, line, item)
+
+    @cuda.jit(device=True, inline="always")
+    def copy_tiles(ring, a, b, row_tiles, col_tiles, tiles, count, a_item, b_item):  # type: ignore
+        """What the copying thread does."""
+        slot, parity = int32(0), int32(1)
+        for tile in range(int32(cuda.blockIdx.x), tiles, int32(cuda.gridDim.x)):
+            item, tile_row, tile_col = tile_of(int32(tile), row_tiles, col_tiles)
+            for s in range(count):
+                full = uint32(ring + full_begins + slot * 8)
+                wait_for(uint32(ring + empty_begins + slot * 8), parity)
+                expect_bytes(full, int32(stage_bytes))
+                stage = uint32(ring + slot * stage_bytes)
+                copy_operand(stage, a, full, a_follow, a_boxes, a_box_bytes, int32(tile_row * ROWS),
+                             int32(s * depth), int32(item * a_item))
+                copy_operand(uint32(stage + a_bytes), b, full, b_follow, b_boxes, b_box_bytes,
+                             int32(tile_col * cols), int32(s * depth), int32(item * b_item))
+                slot = int32(slot + 1)
+                if slot == stages:
+                    slot, parity = int32(0), int32(1 - parity)
+
+    def kernel(a, b, c, m, n, k, a_item, b_item, c_row, c_col, c_next, items, whole):  # type: ignore
+        thread = int32(cuda.threadIdx.x)
+        ring = shared_address(cuda.shared.array(0, float32))
+        row_tiles, col_tiles_ = int32((m + ROWS - 1) // ROWS), int32((n + cols - 1) // cols)
+        tiles = int32(row_tiles * col_tiles_ * items)
+        count = int32((k + depth - 1) // depth)
+        if thread == 0:
+            for slot in range(stages):
+                make_barrier(uint32(ring + full_begins + slot * 8), int32(1))
+                make_barrier(uint32(ring + empty_begins + slot * 8), int32(arrivals))
+            show_barriers()
+        cuda.syncthreads()
+
+        if thread < GROUP_THREADS:
+            give_registers(COPYING_REGISTERS)
+            if thread < 32 and elected() == 1:
+                copy_tiles(ring, a, b, row_tiles, col_tiles_, tiles, count, int32(a_item), int32(b_item))
+        else:
+            take_registers(MULTIPLYING_REGISTERS)
+            thread = int32(thread - GROUP_THREADS)
+            lane, warp = thread % 32, thread // 32
+            own = thread // GROUP_THREADS * (64 * WIDTH)
+            sums = cuda.local.array(sums_count, float32)
+            slot, parity = int32(0), int32(0)
+            for tile in range(int32(cuda.blockIdx.x), tiles, int32(cuda.gridDim.x)):
+                item, tile_row, tile_col = tile_of(int32(tile), row_tiles, col_tiles_)
+                for i in range(sums_count):
+                    sums[i] = float32(0)
+                last = ring
+                for s in range(count):
+                    stage = uint32(ring + slot * stage_bytes)
+                    wait_for(uint32(ring + full_begins + slot * 8), parity)
+                    left = uint64(a_bits) | uint64(uint32(stage + own) >> uint32(4))
+                    right = uint64(b_bits) | uint64(uint32(stage + a_bytes) >> uint32(4))
+                    begin_products()
+                    multiply_boxes(sums, cols, left, right, a_follow, b_follow, kind)
+                    commit_products()
+                    wait_for_products(1)
+                    arrive_if(last, int32(lane == 0 and s > 0))
+                    last = uint32(ring + empty_begins + slot * 8)
+                    slot = int32(slot + 1)
+                    if slot == stages:
+                        slot, parity = int32(0), int32(1 - parity)
+                take_sums(sums, cols)
+                arrive_if(last, int32(lane == 0 and count > 0))
+                own_row, own_col = warp * 16 + lane // 4, lane % 4 * 2
+                row, col = int64(tile_row) * ROWS + own_row, int64(tile_col) * cols + own_col
+                c_at = c + uint64(item * c_next + row * c_row + col * c_col)
+                store_sums(sums, 1, col_tiles, kind, c_at, c_row, c_col,
+                           int32(min(m - row, ROWS)), int32(min(n - col, cols)), int32(whole))
+
+    return kernel
+
+
+@dataclass(frozen=True)
+class Operand:
+    """Of a stack of `count` products: lines (rows of A, columns of B) by steps of K. Strides in bytes, `next`
+    from a product's to the next one's."""
+
+    address: int
+    lines: int
+    steps: int
+    count: int
+    line: int
+    step: int
+    next: int
+
+    def tensor_map(self, kind: int, follow: bool, tile_lines: int) -> TensorMap | None:
+        """The map if lines (follow) or steps are taken for contiguous; None: copies do not reach it so."""
+        what = KINDS[kind]
+        if follow and not what.any_direction:
+            return None
+        # Who has only one line, or step, or product does not step.
+        line = self.line if self.lines > 1 else 0
+        step = self.step if self.steps > 1 else 0
+        following = self.next if self.count > 1 else 0
+        (along, inner), (over, outer) = (step, self.steps), (line, self.lines)
+        if follow:
+            (along, inner), (over, outer) = (over, outer), (along, inner)
+        if (inner > 1 and along != what.size) or (outer > 1 and over == 0):
+            return None
+        extents = (max(inner, 1), max(outer, 1), self.count if following else 1)
+        box = (what.box, what.box if follow else tile_lines)
+        try:
+            return TensorMap(self.address, what.size, extents, (over or 16, following or 16), box)
+        except ValueError:
+            return None
+
+
+def hopper_arguments(
+    tile: HopperTile, a: Operand, b: Operand, c: tuple[int, int, int, int], whole: int
+) -> tuple[Any, ...]:
+    """What the kernel is called with; c: address and strides of row, column, product."""
+    a_map = a.tensor_map(tile.kind, tile.a_follow, ROWS)
+    b_map = b.tensor_map(tile.kind, tile.b_follow, tile.cols)
+    if a_map is None or b_map is None:
+        raise ValueError(f"{a} and {b} do not lie as {tile} wants them")
+    steps = [int(x.count > 1 and x.next != 0) for x in (a, b)]
+    return (a_map, b_map, c[0], a.lines, b.lines, a.steps, *steps, *c[1:], a.count, whole)

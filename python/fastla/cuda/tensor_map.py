@@ -1,0 +1,57 @@
+"""Tensor maps: where Hopper's copies find an operand, its extent, and the box that a copy takes of it."""
+
+from __future__ import annotations
+
+import importlib
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+LARGEST_STRIDE = 1 << 40
+LARGEST_EXTENT = 1 << 32
+# Of a copied element, by its size: what the driver calls it. Bytes are moved as they are.
+_TYPES = {1: "UINT8", 2: "UINT16", 4: "UINT32"}
+
+
+@dataclass(frozen=True)
+class TensorMap:
+    """Of a tensor of three axes, the first contiguous, and a box of its first two.
+
+    A box comes to shared memory as lines of 128 bytes, whose units of 16 bytes are exchanged (warpgroups.py).
+    """
+
+    address: int
+    size: int  # bytes of an element
+    extents: tuple[int, int, int]
+    strides: tuple[int, int]  # bytes, of the second and third axis
+    box: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        if self.address % 16 or any(s % 16 or not 0 < s < LARGEST_STRIDE for s in self.strides):
+            raise ValueError(f"{self} begins or steps at bytes that are no multiple of 16, or backwards")
+        if not all(0 < n <= LARGEST_EXTENT for n in self.extents):
+            raise ValueError(f"{self} has an extent outside of 1 to {LARGEST_EXTENT}")
+        if self.box[0] * self.size != 128 or not 0 < self.box[1] <= 256:
+            raise ValueError(f"{self} has a box that is not 128 bytes by 1 to 256 lines")
+
+    @cached_property
+    def encoded(self) -> Any:
+        """What kernels are given: 128 bytes, made by the driver (which must be there)."""
+        driver = importlib.import_module("cuda.bindings.driver")
+
+        status, made = driver.cuTensorMapEncodeTiled(
+            getattr(driver.CUtensorMapDataType, f"CU_TENSOR_MAP_DATA_TYPE_{_TYPES[self.size]}"),
+            3,
+            self.address,
+            [driver.cuuint64_t(n) for n in self.extents],
+            [driver.cuuint64_t(n) for n in self.strides],
+            [driver.cuuint32_t(n) for n in (*self.box, 1)],
+            [driver.cuuint32_t(1)] * 3,
+            driver.CUtensorMapInterleave.CU_TENSOR_MAP_INTERLEAVE_NONE,
+            driver.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_128B,
+            driver.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
+            driver.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
+        )
+        if status.value:
+            raise RuntimeError(f"cuTensorMapEncodeTiled: {status.name} for {self}")
+        return made

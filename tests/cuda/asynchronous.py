@@ -1,0 +1,145 @@
+"""What Hopper does beside its threads, for the emulator: copies of boxes, barriers that count, products.
+
+A copy arrives at any later time, and until then its place is NaNs. A product reads shared memory when it is
+started or when it is waited for, as drawn; until it is waited for its sums are NaNs.
+"""
+
+import numpy as np
+
+
+class Misuse(Exception):
+    """Something that hardware would not do, or not always."""
+
+
+class Counter:
+    """A barrier in shared memory."""
+
+    def __init__(self, count):
+        self.count = self.left = count
+        self.bytes, self.ended = 0, 0
+
+    def settle(self):
+        """Whether the phase has ended by this."""
+        if self.left or self.bytes:
+            return False
+        self.left = self.count
+        self.ended += 1
+        return True
+
+
+class Products:
+    """Of a warpgroup: those not yet waited for."""
+
+    def __init__(self):
+        self.fenced, self.sums, self.totals = False, None, None
+        self.open, self.groups = [], []
+
+
+class Asynchronous:
+    """Of a thread."""
+
+    def make_barrier(self, address, count):
+        self.block.shared_bytes(address, 8)
+        if address in self.block.counters:
+            raise Misuse(f"the barrier at {address} is made twice")
+        self.block.counters[address] = Counter(count)
+        self.let_others()
+
+    def _counter(self, address):
+        if address not in self.block.counters:
+            raise Misuse(f"there is no barrier at {address}")
+        return self.block.counters[address]
+
+    def _settle(self, address):
+        if self._counter(address).settle():
+            self.block.woken.append(("phase", address))
+
+    def arrive(self, address, expected=0):
+        counter = self._counter(address)
+        counter.bytes += expected
+        counter.left -= 1
+        if counter.left < 0:
+            raise Misuse(f"more threads arrive at the barrier at {address} than it counts")
+        self._settle(address)
+        self.let_others()
+
+    def expect_bytes(self, address, count):
+        self.arrive(address, count)
+
+    def wait_for(self, address, parity):
+        counter = self._counter(address)
+        if parity not in (0, 1):
+            raise Misuse(f"parity {parity}")
+        while counter.ended % 2 == parity:
+            self.block.scheduler.switch(("phase", address))
+        self.let_others()
+
+    def copy_box(self, to, tensor, barrier, place):
+        lines, width = tensor.box[1], tensor.box[0] * tensor.size
+        if to % 1024:
+            raise Misuse(f"a box comes to {to}, no multiple of 1024")
+        start = to - self.block.shared_begin
+        if not 0 <= start <= len(self.block.shared) - lines * width:
+            raise Misuse(f"a box of {lines} lines at {to} is outside of shared memory")
+        self._counter(barrier)
+        whole = self.block.shared[start:start + lines * width].reshape(lines, width)
+        whole[...] = 0xFF
+
+        def arrive():
+            x, y, z = place
+            there = max(min(tensor.extents[0] - x, tensor.box[0]), 0) * tensor.size
+            if x < 0 or y < 0 or z < 0:
+                raise Misuse(f"a box at {place}")
+            for line in range(lines):
+                row = np.zeros(width, np.uint8)
+                if there and y + line < tensor.extents[1] and z < tensor.extents[2]:
+                    at = tensor.address + z * tensor.strides[1] + (y + line) * tensor.strides[0]
+                    row[:there] = self.block.machine.bytes_at(at + x * tensor.size, there)
+                exchange = (to + line * width >> 7) & 7
+                whole[line] = row.reshape(8, 16)[np.arange(8) ^ exchange].reshape(-1)
+            self._counter(barrier).bytes -= lines * width
+            self._settle(barrier)
+
+        self.block.copies.append(arrive)
+        self.let_others()
+
+    def shared_elements(self, at, size):
+        at = at - self.block.shared_begin
+        if at.min() < 0 or at.max() > len(self.block.shared) - size:
+            raise Misuse("an operand outside of shared memory")
+        return self.block.shared[at[..., None] + np.arange(size)]
+
+    @property
+    def products(self):
+        return self.block.products.setdefault(self.index // 128, Products())
+
+    def fence_products(self):
+        self.products.fenced = True
+
+    def start_product(self, product, add, sums):
+        own = self.products
+        if not own.fenced:
+            raise Misuse("a product without a fence before it")
+        if own.totals is None:
+            own.sums, own.totals = sums, [x.copy() for x in sums]
+            for x in sums:
+                x.view(np.uint8)[...] = 0xFF
+        elif any(x is not y for x, y in zip(own.sums, sums, strict=True)):
+            raise Misuse("products under way have other sums")
+        early = product() if self.block.machine.random.random() < 0.5 else None
+        own.open.append((early, product, add))
+
+    def commit_products(self):
+        own = self.products
+        own.groups.append(own.open)
+        own.open, own.fenced = [], False
+
+    def wait_for_products(self, groups):
+        own = self.products
+        while len(own.groups) > groups:
+            for early, product, add in own.groups.pop(0):
+                add(own.totals, product() if early is None else early)
+        if own.totals is not None and not own.groups and not own.open:
+            for x, total in zip(own.sums, own.totals, strict=True):
+                x[...] = total
+            own.totals = None
