@@ -21,6 +21,8 @@ PyObject *linear(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(signature, args, nargs, kwnames, slot, &extras)) return nullptr;
+  PyObject *made = nullptr;
+  if (computed_on_gpu("linear", slot[kX], slot[kW], args, nargs, kwnames, &made)) return made;
   Call call{};
   call.function = "linear";
   call.x = slot[kX];
@@ -61,6 +63,8 @@ PyObject *gemm(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(signature, args, nargs, kwnames, slot, &extras)) return nullptr;
+  PyObject *made = nullptr;
+  if (computed_on_gpu("gemm", slot[kA], slot[kB], args, nargs, kwnames, &made)) return made;
   Call call{};
   call.function = "gemm";
   call.x = slot[kA];

@@ -87,6 +87,8 @@ PyObject *gram(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(kSignature, args, nargs, kwnames, slot, &extras)) return nullptr;
+  PyObject *made = nullptr;
+  if (computed_on_gpu("gram", slot[kA], nullptr, args, nargs, kwnames, &made)) return made;
   const int threads = parse_threads("gram", slot[kThreads]);
   const int side = threads < 0 ? -1 : parse_side(slot[kSide]);
   if (side < 0) return nullptr;

@@ -169,6 +169,8 @@ PyObject *matmul(PyObject *, PyObject *const *args, Py_ssize_t nargs, PyObject *
   PyObject *slot[kSlots];
   int extras = 0;
   if (!sort_arguments(kSignature, args, nargs, kwnames, slot, &extras)) return nullptr;
+  PyObject *made = nullptr;
+  if (computed_on_gpu("matmul", slot[kX1], slot[kX2], args, nargs, kwnames, &made)) return made;
   const int precision = parse_precision("matmul", slot[kPrecision]);
   if (precision < 0) return nullptr;
   const int threads = parse_threads("matmul", slot[kThreads]);

@@ -13,6 +13,10 @@ PyObject *pack(PyObject *module, PyObject *w);
 // matmul with a PackedMatrix on the right: linear's machinery, matmul's rules for x.
 PyObject *matmul_packed(PyObject *x, PyObject *packed, PyObject *out, PyObject *dtype, int threads);
 
+// Whether an operand lies on a GPU; then *result is the call's, or nullptr with an error set.
+bool computed_on_gpu(const char *function, PyObject *left, PyObject *right, PyObject *const *args,
+                     Py_ssize_t nargs, PyObject *kwnames, PyObject **result);
+
 // A place to compute into: `out` itself where that is safe, else a fresh array that is copied to it.
 struct Target {
   Ref array;      // computed into
