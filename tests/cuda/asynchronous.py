@@ -5,10 +5,7 @@ started or when it is waited for, as drawn; until it is waited for its sums are 
 """
 
 import numpy as np
-
-
-class Misuse(Exception):
-    """Something that hardware would not do, or not always."""
+from blocks import SHARED, Misuse
 
 
 class Counter:
@@ -35,6 +32,44 @@ class Products:
         self.open, self.groups = [], []
 
 
+def counter_of(block, address):
+    if address not in block.counters:
+        raise Misuse(f"there is no barrier at {address}")
+    return block.counters[address]
+
+
+def settle(block, address):
+    if counter_of(block, address).settle():
+        block.cluster.wake(("phase", block.rank, address))
+
+
+def started(block, to, tensor, barrier, place):
+    """A copy of a box to a block, whose place is NaNs already; what is returned finishes it."""
+    lines, width, (x, y, z) = tensor.box[1], tensor.box[0] * tensor.size, place
+    start = to - SHARED
+    if to % 1024 or not 0 <= start <= len(block.shared) - lines * width:
+        raise Misuse(f"a box of {lines} lines at {to}: outside of shared memory, or no multiple of 1024")
+    if min(place) < 0:
+        raise Misuse(f"a box at {place}")
+    counter_of(block, barrier)
+    whole = block.shared[start:start + lines * width].reshape(lines, width)
+    whole[...] = 0xFF
+
+    def finish():
+        there = max(min(tensor.extents[0] - x, tensor.box[0]), 0) * tensor.size
+        for line in range(lines):
+            row = np.zeros(width, np.uint8)
+            if there and y + line < tensor.extents[1] and z < tensor.extents[2]:
+                at = tensor.address + z * tensor.strides[1] + (y + line) * tensor.strides[0]
+                row[:there] = block.machine.bytes_at(at + x * tensor.size, there)
+            exchange = (to + line * width >> 7) & 7
+            whole[line] = row.reshape(8, 16)[np.arange(8) ^ exchange].reshape(-1)
+        counter_of(block, barrier).bytes -= lines * width
+        settle(block, barrier)
+
+    return finish
+
+
 class Asynchronous:
     """Of a thread."""
 
@@ -45,66 +80,40 @@ class Asynchronous:
         self.block.counters[address] = Counter(count)
         self.let_others()
 
-    def _counter(self, address):
-        if address not in self.block.counters:
-            raise Misuse(f"there is no barrier at {address}")
-        return self.block.counters[address]
-
-    def _settle(self, address):
-        if self._counter(address).settle():
-            self.block.woken.append(("phase", address))
-
-    def arrive(self, address, expected=0):
-        counter = self._counter(address)
+    def arrive(self, address, expected=0, rank=None):
+        """At a barrier of this block, or of another one of the cluster."""
+        block = self.block if rank is None else self.block.cluster.blocks[rank]
+        counter = counter_of(block, address)
         counter.bytes += expected
         counter.left -= 1
         if counter.left < 0:
             raise Misuse(f"more threads arrive at the barrier at {address} than it counts")
-        self._settle(address)
+        settle(block, address)
         self.let_others()
 
     def expect_bytes(self, address, count):
         self.arrive(address, count)
 
     def wait_for(self, address, parity):
-        counter = self._counter(address)
+        counter = counter_of(self.block, address)
         if parity not in (0, 1):
             raise Misuse(f"parity {parity}")
         while counter.ended % 2 == parity:
-            self.block.scheduler.switch(("phase", address))
+            self.block.cluster.sleep(("phase", self.block.rank, address))
         self.let_others()
 
-    def copy_box(self, to, tensor, barrier, place):
-        lines, width = tensor.box[1], tensor.box[0] * tensor.size
-        if to % 1024:
-            raise Misuse(f"a box comes to {to}, no multiple of 1024")
-        start = to - self.block.shared_begin
-        if not 0 <= start <= len(self.block.shared) - lines * width:
-            raise Misuse(f"a box of {lines} lines at {to} is outside of shared memory")
-        self._counter(barrier)
-        whole = self.block.shared[start:start + lines * width].reshape(lines, width)
-        whole[...] = 0xFF
+    def wait_for_cluster(self):
+        self.block.cluster.all_barrier()
 
-        def arrive():
-            x, y, z = place
-            there = max(min(tensor.extents[0] - x, tensor.box[0]), 0) * tensor.size
-            if x < 0 or y < 0 or z < 0:
-                raise Misuse(f"a box at {place}")
-            for line in range(lines):
-                row = np.zeros(width, np.uint8)
-                if there and y + line < tensor.extents[1] and z < tensor.extents[2]:
-                    at = tensor.address + z * tensor.strides[1] + (y + line) * tensor.strides[0]
-                    row[:there] = self.block.machine.bytes_at(at + x * tensor.size, there)
-                exchange = (to + line * width >> 7) & 7
-                whole[line] = row.reshape(8, 16)[np.arange(8) ^ exchange].reshape(-1)
-            self._counter(barrier).bytes -= lines * width
-            self._settle(barrier)
-
-        self.block.copies.append(arrive)
+    def copy_box(self, to, tensor, barrier, place, mask=None):
+        """To the block's own shared memory, or to that of all blocks whose bits are set."""
+        for block in self.block.cluster.blocks:
+            if block is self.block if mask is None else mask >> block.rank & 1:
+                self.block.cluster.copies.append(started(block, to, tensor, barrier, place))
         self.let_others()
 
     def shared_elements(self, at, size):
-        at = at - self.block.shared_begin
+        at = at - SHARED
         if at.min() < 0 or at.max() > len(self.block.shared) - size:
             raise Misuse("an operand outside of shared memory")
         return self.block.shared[at[..., None] + np.arange(size)]

@@ -17,10 +17,10 @@ import subprocess
 import tempfile
 import types
 
-import greenlet
 import numba.cuda
 import numpy as np
-from asynchronous import Asynchronous, Misuse
+from asynchronous import Asynchronous
+from blocks import SHARED, Block, Cluster, Misuse
 
 import fastla.cuda.ptx as ptx
 
@@ -52,9 +52,6 @@ def multiply_add():
     return {4: loaded.of_4, 8: loaded.of_8}
 
 
-SHARED = 1024  # where dynamic shared memory begins
-
-
 class Thread(Asynchronous):
     """What models see of the thread that executes them."""
 
@@ -63,7 +60,7 @@ class Thread(Asynchronous):
         self.pending, self.groups = [], []
 
     def let_others(self):
-        self.block.let_others()
+        self.block.cluster.let_others()
 
     def shared_address(self, array):
         return SHARED
@@ -80,7 +77,7 @@ class Thread(Asynchronous):
         data = np.zeros(size, np.uint8)
         if count:
             data[:count] = self.block.machine.bytes_at(start, count)
-        self.block.let_others()
+        self.let_others()
         place[:] = 0xFF
         self.pending.append((place, data))
 
@@ -92,7 +89,7 @@ class Thread(Asynchronous):
         while len(self.groups) > groups:
             for place, data in self.groups.pop(0):
                 place[:] = data
-        self.block.let_others()
+        self.let_others()
 
     def warp(self, model, *args):
         self.together(32, model, args)
@@ -102,18 +99,18 @@ class Thread(Asynchronous):
 
     def together(self, count, model, args):
         """The model is executed when so many lanes have come, with lists of their arguments."""
-        number = count, self.index // count
-        here = self.block.lanes.setdefault(number, [])
+        lanes = self.block.rank, count, self.index // count
+        here = self.block.lanes.setdefault(lanes, [])
         if any(other.__code__ is not model.__code__ for _, other, _ in here):
-            raise Misuse(f"the {count} lanes from {number[1] * count} on are at different instructions")
+            raise Misuse(f"the {count} lanes from {lanes[2] * count} on are at different instructions")
         here.append((self, model, args))
         if len(here) < count:
-            self.block.scheduler.switch(number)
+            self.block.cluster.sleep(lanes)
             return
-        del self.block.lanes[number]
+        del self.block.lanes[lanes]
         here.sort(key=lambda entry: entry[0].index)
         model([thread for thread, _, _ in here], *map(list, zip(*(args for _, _, args in here), strict=True)))
-        self.block.woken.append(number)
+        self.block.cluster.wake(lanes)
 
     def product(self, a, b):
         return a @ b
@@ -126,66 +123,6 @@ class Thread(Asynchronous):
 
     def write_global(self, address, value):
         self.block.machine.bytes_at(address, value.itemsize).view(value.dtype)[0] = value
-
-
-class Block:
-    def __init__(self, machine, index, grid, threads, shared_bytes):
-        self.machine, self.index, self.grid = machine, index, grid
-        self.shared = np.full(shared_bytes, 0xFF, np.uint8)
-        self.threads = [Thread(self, i) for i in range(threads)]
-        self.current, self.shared_begin = None, SHARED
-        self.lanes, self.woken = {}, []
-        self.counters, self.copies, self.products = {}, [], {}
-
-    def let_others(self):
-        if self.machine.random.random() < self.machine.switching:
-            self.scheduler.switch("ready")
-
-    def copy_some(self, anyway):
-        """One of the copies under way may arrive."""
-        if self.copies and (anyway or self.machine.random.random() < 0.1):
-            self.copies.pop(self.machine.random.randrange(len(self.copies)))()
-
-    def awake(self, asleep):
-        """Those who need not sleep any longer."""
-        keys, self.woken = self.woken, []
-        return [sleeper for key in keys for sleeper in asleep.pop(key, [])]
-
-    def shared_bytes(self, address, size):
-        at = address - SHARED
-        if at % size or not 0 <= at <= len(self.shared) - size:
-            raise Misuse(f"{size} bytes of shared memory at {address}, which begins at {SHARED}")
-        return self.shared[at:at + size]
-
-    def barrier(self):
-        self.scheduler.switch("barrier")
-
-    def run(self, kernel, args):
-        self.scheduler = greenlet.getcurrent()
-        ready = [(t, greenlet.greenlet(kernel)) for t in self.threads]
-        waiting, asleep, done = [], {}, 0
-        while ready:
-            at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1
-            self.current, code = ready.pop(at)
-            state = code.switch() if code else code.switch(*args)
-            ready += self.awake(asleep)  # before it sleeps itself, perhaps where the others did
-            if code.dead:
-                done += 1
-            elif state == "ready":
-                ready.append((self.current, code))
-            else:
-                (waiting if state == "barrier" else asleep.setdefault(state, [])).append((self.current, code))
-            self.copy_some(anyway=False)
-            ready += self.awake(asleep)
-            while self.copies and not ready:
-                self.copy_some(anyway=True)
-                ready += self.awake(asleep)
-            if ready or not (waiting or asleep):
-                continue
-            if done or asleep:
-                others = {key: len(sleepers) for key, sleepers in asleep.items()}
-                raise Misuse(f"{len(waiting)} threads are at a barrier, {others} elsewhere, {done} done")
-            ready, waiting = waiting, []
 
 
 class Machine:
@@ -211,12 +148,14 @@ class Machine:
                 return data[address - begin:address - begin + size]
         raise Misuse(f"{size} bytes of global memory at {address} are in no array")
 
-    def launch(self, kernel, grid, threads, shared_bytes, args):
+    def launch(self, kernel, grid, threads, shared_bytes, args, cluster=1):
         for z in range(grid[2]):
             for y in range(grid[1]):
-                for x in range(grid[0]):
-                    block = Block(self, (x, y, z), grid, threads, shared_bytes)
-                    block.run(on_the_cpu(kernel, block), args)
+                for x in range(0, grid[0], cluster):
+                    blocks = [Block(self, (x + rank, y, z), grid, rank, shared_bytes) for rank in range(cluster)]
+                    for block in blocks:
+                        block.threads = [Thread(block, i) for i in range(threads)]
+                    Cluster(self, blocks).run([on_the_cpu(kernel, block) for block in blocks], args)
 
 
 class Registers(np.ndarray):

@@ -14,7 +14,7 @@ from llvmlite import ir
 from numba.cuda import models, types
 from numba.cuda.extending import register_model
 
-from .ptx import I32, VOID, asm, instruction, literals, nothing
+from .ptx import I32, I64, VOID, asm, instruction, literals, nothing
 
 
 class TensorMapType(types.Type):  # type: ignore[misc]
@@ -64,11 +64,12 @@ def expect_bytes(context: Any, barrier: Any, count: Any) -> Any:
     return _emitted(text, "r,r,~{memory}", types.uint32, types.int32)
 
 
-@instruction(lambda thread, barrier, whether: thread.arrive(barrier) if whether else None)
-def arrive_if(context: Any, barrier: Any, whether: Any) -> Any:
-    """Without a branch, which tensor cores at work do not allow."""
-    text = "{ .reg .pred p; setp.ne.s32 p, $1, 0; @p mbarrier.arrive.shared::cta.b64 _, [$0]; }"
-    return _emitted(text, "r,r,~{memory}", types.uint32, types.int32)
+@instruction(lambda thread, barrier, rank, whether: thread.arrive(barrier, rank=rank) if whether else None)
+def arrive_if(context: Any, barrier: Any, rank: Any, whether: Any) -> Any:
+    """At the barrier of that block of the cluster; without a branch, which tensor cores at work do not allow."""
+    text = "{ .reg .pred p; .reg .b32 there; setp.ne.s32 p, $2, 0; mapa.shared::cluster.u32 there, $0, $1; "
+    text += "@p mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there]; }"
+    return _emitted(text, "r,r,r,~{memory}", types.uint32, types.int32, types.int32)
 
 
 @instruction(lambda thread, barrier, parity: thread.wait_for(barrier, parity))
@@ -79,21 +80,58 @@ def wait_for(context: Any, barrier: Any, parity: Any) -> Any:
     return _emitted(text, "r,r,~{memory}", types.uint32, types.int32)
 
 
-@instruction(lambda thread, to, tensor, barrier, x, y, z: thread.copy_box(to, tensor, barrier, (x, y, z)))
-def copy_box(context: Any, to: Any, tensor: Any, barrier: Any, x: Any, y: Any, z: Any) -> Any:
+def _copy_model(
+    thread: Any, to: int, tensor: Any, barrier: int, x: int, y: int, z: int, blocks: int
+) -> None:
+    thread.copy_box(to, tensor, barrier, (x, y, z), 2**blocks - 1 if blocks > 1 else None)
+
+
+@instruction(_copy_model)
+def copy_box(
+    context: Any, to: Any, tensor: Any, barrier: Any, x: Any, y: Any, z: Any, blocks: Any
+) -> Any:
     """Starts a copy of a tensor map's box to shared memory; the first element's place in the tensor is given.
 
-    What lies outside of the tensor comes as zeros. The barrier hears of its bytes when they are there.
+    What lies outside of the tensor comes as zeros. The barrier hears of its bytes when they are there. More
+    than one block: to the first so many of the cluster, each of whose barriers hears of it.
     """
-    text = "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes "
-    text += "[$0], [$1, {$3, $4, $5}], [$2];"
+    if not literals(blocks):
+        return None
+    many = blocks.literal_value > 1
+    text = "cp.async.bulk.tensor.3d.shared::cluster.global.tile.mbarrier::complete_tx::bytes"
+    text += ".multicast::cluster" if many else ""
+    text += " [$0], [$1, {$3, $4, $5}], [$2]" + (", $6;" if many else ";")
+    mask = [ir.Constant(ir.IntType(16), 2**blocks.literal_value - 1)] if many else []
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        where = builder.ptrtoint(args[1], ir.IntType(64))
-        asm(builder, VOID, text, "r,l,r,r,r,r,~{memory}", [args[0], where, *args[2:]])
+        where = builder.ptrtoint(args[1], I64)
+        constraints = "r,l,r,r,r,r,h,~{memory}" if many else "r,l,r,r,r,r,~{memory}"
+        asm(builder, VOID, text, constraints, [args[0], where, *args[2:6], *mask])
         return nothing(context)
 
-    return types.void(types.uint32, tensor, types.uint32, types.int32, types.int32, types.int32), generate
+    given = (types.uint32, types.int32, types.int32, types.int32)
+    return types.void(types.uint32, tensor, *given, blocks), generate
+
+
+# --- Clusters: blocks of threads that run at the same time -------------------------------------
+
+
+@instruction(lambda thread: thread.block.rank)
+def rank_in_cluster(context: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return asm(builder, I32, "mov.u32 $0, %cluster_ctarank;", "=r", effects=False)
+
+    return types.int32(), generate
+
+
+@instruction(lambda thread: thread.wait_for_cluster())
+def wait_for_cluster(context: Any) -> Any:
+    """A barrier of all threads of the cluster's blocks."""
+    text = "barrier.cluster.arrive; barrier.cluster.wait;"
+    return _emitted(text, "~{memory}")
+
+
+# --- Registers, and who does what ------------------------------------------------------------------
 
 
 @instruction(lambda thread: int(thread.index % 32 == 0))

@@ -3,7 +3,8 @@
 A block of three warpgroups stays on its multiprocessor and takes tile after tile. One thread of the first
 asks for boxes of A and B, which come to a ring of stages; the other two have half of the tile's rows each,
 64, and start products of what has come. A stage has two barriers: `full` hears of the boxes, `empty` of
-the warps that have no more to read there.
+the warps that have no more to read there. Two blocks may be a cluster, whose tiles are one below the other:
+each asks for half of B's boxes, which come to both.
 """
 
 from __future__ import annotations
@@ -22,9 +23,11 @@ from .bulk_copies import (
     expect_bytes,
     give_registers,
     make_barrier,
+    rank_in_cluster,
     show_barriers,
     take_registers,
     wait_for,
+    wait_for_cluster,
 )
 from .ptx import shared_address
 from .tensor_cores import store_sums
@@ -47,7 +50,7 @@ CONSUMERS = 2  # warpgroups
 THREADS = GROUP_THREADS * (1 + CONSUMERS)
 ROWS = 64 * CONSUMERS  # of a tile
 # Of 65536 registers a block of 384 threads gets 168 each; then the copying warps' go to the others.
-COPYING_REGISTERS, MULTIPLYING_REGISTERS = 40, 232
+COPYING_REGISTERS, MULTIPLYING_REGISTERS = 56, 224
 SHARED_LIMIT = 232448
 COLS = (64, 128, 256)  # of a tile, whichever leaves the fewest multiprocessors without one
 
@@ -60,6 +63,11 @@ class HopperTile:
     cols: int
     a_follow: bool
     b_follow: bool
+
+    @property
+    def cluster(self) -> int:
+        """Blocks that share columns: where B's boxes are most of what comes."""
+        return 2 if self.cols == 256 else 1
 
     @property
     def stage_bytes(self) -> int:
@@ -76,62 +84,78 @@ class HopperTile:
 
 def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
     """The kernel of C = A B for any m, n, k (not 0) and stacks of them, for Numba; see `hopper_arguments`."""
-    kind, cols, stages = tile.kind, tile.cols, tile.stages
+    kind, cols, stages, blocks = tile.kind, tile.cols, tile.stages, tile.cluster
     a_follow, b_follow = int(tile.a_follow), int(tile.b_follow)
-    depth = KINDS[kind].box
-    box = KINDS[kind].box  # lines of one, if they follow each other
-    a_boxes, b_boxes = ROWS // box if a_follow else 1, cols // box if b_follow else 1
-    a_box_bytes, b_box_bytes = ROWS * WIDTH // a_boxes, cols * WIDTH // b_boxes
+    box = depth = KINDS[kind].box  # lines of one, if they follow each other; steps of K
     a_bytes, stage_bytes = ROWS * WIDTH, tile.stage_bytes
     full_begins, empty_begins = stages * stage_bytes, stages * (stage_bytes + 8)
     a_bits, b_bits = descriptor_bits(tile.a_follow), descriptor_bits(tile.b_follow)
     sums_count, col_tiles = cols // 2, cols // 8
-    arrivals = 4 * CONSUMERS
+    arrivals = 4 * CONSUMERS * blocks
+    part_cols = cols // blocks  # whose boxes a block asks for
 
     @cuda.jit(device=True, inline="always")
-    def copy_operand(to, tensor, barrier, follow, boxes, box_bytes, line, step, item):  # type: ignore
+    def copy_operand(to, tensor, barrier, follow, lines, line, step, item, blocks):  # type: ignore
+        """So many lines of a stage's steps."""
         if follow:
-            for part in range(boxes):
-                copy_box(uint32(to + part * box_bytes), tensor, barrier, int32(line + part * box), step, item)
+            for part in range(lines // box):
+                at = uint32(to + part * box * WIDTH)
+                copy_box(at, tensor, barrier, int32(line + part * box), step, item, blocks)
         else:
-            copy_box(to, tensor, barrier, step, line, item)
+            copy_box(to, tensor, barrier, step, line, item, blocks)
 
     @cuda.jit(device=True, inline="always")
-    def copy_tiles(ring, a, b, row_tiles, col_tiles, tiles, count, a_item, b_item):  # type: ignore
+    def tile_at(number, row_tiles, col_tiles, rank):  # type: ignore
+        """The block's tile: product, row and column."""
+        item, tile_row, tile_col = tile_of(number, row_tiles, col_tiles)
+        return item, int64(tile_row * blocks + rank) * ROWS, int64(tile_col) * cols
+
+    @cuda.jit(device=True, inline="always")
+    def copy_tiles(ring, a, b, row_tiles, col_tiles, tiles, count, a_item, b_item, rank):  # type: ignore
         """What the copying thread does."""
         slot, parity = int32(0), int32(1)
-        for tile in range(int32(cuda.blockIdx.x), tiles, int32(cuda.gridDim.x)):
-            item, tile_row, tile_col = tile_of(int32(tile), row_tiles, col_tiles)
+        for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
+            item, row, col = tile_at(int32(number), row_tiles, col_tiles, rank)
             for s in range(count):
                 full = uint32(ring + full_begins + slot * 8)
                 wait_for(uint32(ring + empty_begins + slot * 8), parity)
                 expect_bytes(full, int32(stage_bytes))
                 stage = uint32(ring + slot * stage_bytes)
-                copy_operand(stage, a, full, a_follow, a_boxes, a_box_bytes, int32(tile_row * ROWS),
-                             int32(s * depth), int32(item * a_item))
-                copy_operand(uint32(stage + a_bytes), b, full, b_follow, b_boxes, b_box_bytes,
-                             int32(tile_col * cols), int32(s * depth), int32(item * b_item))
+                copy_operand(stage, a, full, a_follow, ROWS, int32(row), int32(s * depth),
+                             int32(item * a_item), 1)
+                own = int32(rank * part_cols)
+                copy_operand(uint32(stage + a_bytes + own * WIDTH), b, full, b_follow, part_cols,
+                             int32(col + own), int32(s * depth), int32(item * b_item), blocks)
                 slot = int32(slot + 1)
                 if slot == stages:
                     slot, parity = int32(0), int32(1 - parity)
 
+    @cuda.jit(device=True, inline="always")
+    def release(empty, whether):  # type: ignore
+        """A warp has read a stage, of which all blocks that write there hear."""
+        for rank in range(blocks):
+            arrive_if(empty, int32(rank), int32(whether))
+
     def kernel(a, b, c, m, n, k, a_item, b_item, c_row, c_col, c_next, items, whole):  # type: ignore
         thread = int32(cuda.threadIdx.x)
+        rank = rank_in_cluster()
         ring = shared_address(cuda.shared.array(0, float32))
-        row_tiles, col_tiles_ = int32((m + ROWS - 1) // ROWS), int32((n + cols - 1) // cols)
-        tiles = int32(row_tiles * col_tiles_ * items)
+        rows = ROWS * blocks
+        row_tiles, tiles_across = int32((m + rows - 1) // rows), int32((n + cols - 1) // cols)
+        tiles = int32(row_tiles * tiles_across * items)
         count = int32((k + depth - 1) // depth)
         if thread == 0:
             for slot in range(stages):
                 make_barrier(uint32(ring + full_begins + slot * 8), int32(1))
                 make_barrier(uint32(ring + empty_begins + slot * 8), int32(arrivals))
             show_barriers()
-        cuda.syncthreads()
+        wait_for_cluster()
 
         if thread < GROUP_THREADS:
             give_registers(COPYING_REGISTERS)
             if thread < 32 and elected() == 1:
-                copy_tiles(ring, a, b, row_tiles, col_tiles_, tiles, count, int32(a_item), int32(b_item))
+                copy_tiles(ring, a, b, row_tiles, tiles_across, tiles, count, int32(a_item), int32(b_item),
+                           rank)
         else:
             take_registers(MULTIPLYING_REGISTERS)
             thread = int32(thread - GROUP_THREADS)
@@ -139,8 +163,8 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
             own = thread // GROUP_THREADS * (64 * WIDTH)
             sums = cuda.local.array(sums_count, float32)
             slot, parity = int32(0), int32(0)
-            for tile in range(int32(cuda.blockIdx.x), tiles, int32(cuda.gridDim.x)):
-                item, tile_row, tile_col = tile_of(int32(tile), row_tiles, col_tiles_)
+            for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
+                item, row, col = tile_at(int32(number), row_tiles, tiles_across, rank)
                 for i in range(sums_count):
                     sums[i] = float32(0)
                 last = ring
@@ -153,18 +177,18 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     multiply_boxes(sums, cols, left, right, a_follow, b_follow, kind)
                     commit_products()
                     wait_for_products(1)
-                    arrive_if(last, int32(lane == 0 and s > 0))
+                    release(last, lane == 0 and s > 0)
                     last = uint32(ring + empty_begins + slot * 8)
                     slot = int32(slot + 1)
                     if slot == stages:
                         slot, parity = int32(0), int32(1 - parity)
                 take_sums(sums, cols)
-                arrive_if(last, int32(lane == 0 and count > 0))
-                own_row, own_col = warp * 16 + lane // 4, lane % 4 * 2
-                row, col = int64(tile_row) * ROWS + own_row, int64(tile_col) * cols + own_col
-                c_at = c + uint64(item * c_next + row * c_row + col * c_col)
+                release(last, lane == 0 and count > 0)
+                own_row, own_col = row + warp * 16 + lane // 4, col + lane % 4 * 2
+                c_at = c + uint64(item * c_next + own_row * c_row + own_col * c_col)
                 store_sums(sums, 1, col_tiles, kind, c_at, c_row, c_col,
-                           int32(min(m - row, ROWS)), int32(min(n - col, cols)), int32(whole))
+                           int32(min(m - own_row, ROWS)), int32(min(n - own_col, cols)), int32(whole))
+        wait_for_cluster()
 
     return kernel
 
@@ -209,7 +233,7 @@ def hopper_arguments(
 ) -> tuple[Any, ...]:
     """What the kernel is called with; c: address and strides of row, column, product."""
     a_map = a.tensor_map(tile.kind, tile.a_follow, ROWS)
-    b_map = b.tensor_map(tile.kind, tile.b_follow, tile.cols)
+    b_map = b.tensor_map(tile.kind, tile.b_follow, tile.cols // tile.cluster)
     if a_map is None or b_map is None:
         raise ValueError(f"{a} and {b} do not lie as {tile} wants them")
     steps = [int(x.count > 1 and x.next != 0) for x in (a, b)]
