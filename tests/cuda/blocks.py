@@ -4,6 +4,7 @@ A thread is a greenlet that gives its turn away by `let_others`, or sleeps until
 """
 
 import collections
+import contextvars
 
 import greenlet
 import numpy as np
@@ -78,6 +79,8 @@ class Cluster:
         self.scheduler = greenlet.getcurrent()
         ready = [(thread, greenlet.greenlet(kernel))
                  for block, kernel in zip(self.blocks, kernels, strict=True) for thread in block.threads]
+        for _, code in ready:
+            code.gr_context = contextvars.copy_context()  # NumPy's settings for errors
         asleep = {}
         while ready:
             at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1

@@ -8,6 +8,7 @@ error, and so is a barrier that not all threads of the block come to.
 
 import collections.abc
 import ctypes
+import ctypes.util
 import functools
 import os
 import pathlib
@@ -50,6 +51,15 @@ def multiply_add():
     for function in (loaded.of_4, loaded.of_8):
         function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 2
     return {4: loaded.of_4, 8: loaded.of_8}
+
+
+@functools.cache
+def fma():
+    """Fused multiply-adds of single numbers, by their type."""
+    library = ctypes.CDLL(ctypes.util.find_library("m"))
+    for function, real in ((library.fmaf, ctypes.c_float), (library.fma, ctypes.c_double)):
+        function.restype, function.argtypes = real, [real] * 3
+    return {np.float32: library.fmaf, np.float64: library.fma}
 
 
 class Thread(Asynchronous):
@@ -118,11 +128,22 @@ class Thread(Asynchronous):
     def multiply_add(self, sums, left, right, rows, cols):
         multiply_add()[sums.itemsize](sums.pointer, left.pointer, right.pointer, rows, cols)
 
+    def fma(self, x, y, z):
+        return type(x)(fma()[type(x)](x, y, z))
+
+    def write_shared(self, address, values):
+        self.block.shared_bytes(address, values.nbytes)[:] = values.view(np.uint8)
+
     def read_global(self, address, dtype):
         return self.block.machine.bytes_at(address, dtype.itemsize).view(dtype)[0]
 
     def write_global(self, address, value):
         self.block.machine.bytes_at(address, value.itemsize).view(value.dtype)[0] = value
+
+    def write_vector(self, address, values):
+        if address % values.nbytes:
+            raise Misuse(f"thread {self.index} writes {values.nbytes} bytes to {address}, not aligned")
+        self.block.machine.bytes_at(address, values.nbytes).view(values.dtype)[:] = values
 
 
 class Machine:
@@ -148,11 +169,16 @@ class Machine:
                 return data[address - begin:address - begin + size]
         raise Misuse(f"{size} bytes of global memory at {address} are in no array")
 
+    @np.errstate(all="ignore")
     def launch(self, kernel, grid, threads, shared_bytes, args, cluster=1):
+        """If there are more args than the kernel has, its last one is a tuple of those left: an epilogue."""
+        count = kernel.__code__.co_argcount
+        if len(args) > count:
+            args = (*args[:count - 1], tuple(args[count - 1:]))
         for z in range(grid[2]):
             for y in range(grid[1]):
                 for x in range(0, grid[0], cluster):
-                    blocks = [Block(self, (x + rank, y, z), grid, rank, shared_bytes) for rank in range(cluster)]
+                    blocks = [Block(self, (x + i, y, z), grid, i, shared_bytes) for i in range(cluster)]
                     for block in blocks:
                         block.threads = [Thread(block, i) for i in range(threads)]
                     Cluster(self, blocks).run([on_the_cpu(kernel, block) for block in blocks], args)

@@ -12,10 +12,9 @@ import emulator  # noqa: E402
 import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 import mutations  # noqa: E402
-from numba.cuda import types  # noqa: E402
+from operands import epilogue  # noqa: E402
 
 from fastla.cuda import hopper, warpgroups  # noqa: E402
-from fastla.cuda.bulk_copies import TENSOR_MAP  # noqa: E402
 from fastla.cuda.tensor_map import TensorMap  # noqa: E402
 
 FLOAT16, BFLOAT16, TFLOAT32, E4M3, E5M2, INT8, UINT8 = range(7)
@@ -48,9 +47,8 @@ def product(a, b, c, tile, blocks=2, make=hopper.hopper_kernel, seed=0):
     """C = A B^T of lines by steps."""
     machine = emulator.Machine(seed, 0.02)
     count = len(c) if c.ndim == 3 else 1
-    place = (machine.add(c), *c.strides[-2:], c.strides[0] if c.ndim == 3 else 0)
     sides = [described(machine, x, count) for x in (a, b)]
-    arguments = hopper.hopper_arguments(tile, *sides, place, int(c.dtype == np.float32))
+    arguments = hopper.hopper_arguments(tile, *sides, epilogue(machine, c, "float32"))
     machine.launch(make(tile), (blocks * tile.cluster, 1, 1), hopper.THREADS, tile.shared_bytes, arguments,
                    tile.cluster)
     return c
@@ -157,10 +155,9 @@ def test_what_copies_do_not_reach():
 @pytest.mark.parametrize("kind", [FLOAT16, BFLOAT16])
 def test_machine_code(kind):
     """All variants: four instructions a stage, in one block of registers; nothing in local memory."""
-    arguments = [TENSOR_MAP] * 2 + [types.uint64] + [types.int64] * 10
     for layouts, cols in itertools.product(LAYOUTS, hopper.COLS):
         tile = hopper.HopperTile(kind, cols, *layouts)
-        seen = machine_code.of(hopper.hopper_kernel(tile), arguments, (9, 0), hopper.THREADS)
+        seen = machine_code.of(hopper.hopper_kernel(tile), hopper.SIGNATURE, (9, 0), hopper.THREADS)
         assert seen.stack == 0 and not seen.count("LDL", "STL"), (tile, seen)
         assert seen.count("HGMMA") and seen.count("HGMMA") % 4 == 0, (tile, seen)
         assert seen.count("USETMAXREG") == 2 and seen.count("UTMALDG")

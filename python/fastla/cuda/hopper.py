@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from numba import cuda
-from numba.cuda import float32, int32, int64, uint32, uint64
+from numba.cuda import float32, int32, int64, types, uint32, uint64
 
 from .bulk_copies import (
+    TENSOR_MAP,
     arrive_if,
     copy_box,
     elected,
@@ -29,12 +30,12 @@ from .bulk_copies import (
     wait_for,
     wait_for_cluster,
 )
+from .epilogue import TYPE, Epilogue, finisher, slice_pitch
 from .ptx import shared_address
-from .tensor_cores import store_sums
+from .sums import put_fragments, sync_warp
 from .tensor_map import TensorMap
 from .tiles import tile_of
 from .warpgroups import (
-    ALIGNMENT,
     KINDS,
     WIDTH,
     begin_products,
@@ -52,6 +53,10 @@ ROWS = 64 * CONSUMERS  # of a tile
 # Of 65536 registers a block of 384 threads gets 168 each; then the copying warps' go to the others.
 COPYING_REGISTERS, MULTIPLYING_REGISTERS = 56, 224
 SHARED_LIMIT = 232448
+SLICE_COLS = 32  # of a warp's 16 rows of finished sums, at a time
+PITCH = slice_pitch(SLICE_COLS, 4)
+SLICES = 4 * CONSUMERS * 16 * PITCH  # bytes
+SIGNATURE = [TENSOR_MAP] * 2 + [types.int64] * 6 + [TYPE]
 COLS = (64, 128, 256)  # of a tile, whichever leaves the fewest multiprocessors without one
 
 
@@ -75,11 +80,11 @@ class HopperTile:
 
     @property
     def stages(self) -> int:
-        return (SHARED_LIMIT - ALIGNMENT) // (self.stage_bytes + 16)
+        return (SHARED_LIMIT - SLICES) // (self.stage_bytes + 16)
 
     @property
     def shared_bytes(self) -> int:
-        return self.stages * (self.stage_bytes + 16)
+        return self.stages * (self.stage_bytes + 16) + SLICES
 
 
 def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
@@ -90,9 +95,11 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
     a_bytes, stage_bytes = ROWS * WIDTH, tile.stage_bytes
     full_begins, empty_begins = stages * stage_bytes, stages * (stage_bytes + 8)
     a_bits, b_bits = descriptor_bits(tile.a_follow), descriptor_bits(tile.b_follow)
-    sums_count, col_tiles = cols // 2, cols // 8
+    slices_begin = stages * (stage_bytes + 16)
+    sums_count, slice_tiles, slice_parts = cols // 2, SLICE_COLS // 8, cols // SLICE_COLS
     arrivals = 4 * CONSUMERS * blocks
     part_cols = cols // blocks  # whose boxes a block asks for
+    finish_slice = finisher("float32")
 
     @cuda.jit(device=True, inline="always")
     def copy_operand(to, tensor, barrier, follow, lines, line, step, item, blocks):  # type: ignore
@@ -136,7 +143,7 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
         for rank in range(blocks):
             arrive_if(empty, int32(rank), int32(whether))
 
-    def kernel(a, b, c, m, n, k, a_item, b_item, c_row, c_col, c_next, items, whole):  # type: ignore
+    def kernel(a, b, m, n, k, a_item, b_item, items, e):  # type: ignore
         thread = int32(cuda.threadIdx.x)
         rank = rank_in_cluster()
         ring = shared_address(cuda.shared.array(0, float32))
@@ -184,10 +191,17 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                         slot, parity = int32(0), int32(1 - parity)
                 take_sums(sums, cols)
                 release(last, lane == 0 and count > 0)
-                own_row, own_col = row + warp * 16 + lane // 4, col + lane % 4 * 2
-                c_at = c + uint64(item * c_next + own_row * c_row + own_col * c_col)
-                store_sums(sums, 1, col_tiles, kind, c_at, c_row, c_col,
-                           int32(min(m - own_row, ROWS)), int32(min(n - own_col, cols)), int32(whole))
+                slice_at = uint32(ring + slices_begin + warp * 16 * PITCH)
+                own_at = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)
+                row += warp * 16
+                rows_left, cols_left = int32(min(m - row, 16)), int32(min(n - col, cols))
+                for part in range(slice_parts):
+                    put_fragments(sums, slice_tiles, slice_parts, PITCH, int32(part), own_at)
+                    sync_warp()
+                    over = int32(part * SLICE_COLS)
+                    finish_slice(slice_at, 16, SLICE_COLS, PITCH, row, col + over, rows_left,
+                                 cols_left - over, item, lane, 0, e)
+                    sync_warp()
         wait_for_cluster()
 
     return kernel
@@ -228,13 +242,11 @@ class Operand:
             return None
 
 
-def hopper_arguments(
-    tile: HopperTile, a: Operand, b: Operand, c: tuple[int, int, int, int], whole: int
-) -> tuple[Any, ...]:
-    """What the kernel is called with; c: address and strides of row, column, product."""
+def hopper_arguments(tile: HopperTile, a: Operand, b: Operand, epilogue: Epilogue) -> tuple[Any, ...]:
+    """What the kernel is called with."""
     a_map = a.tensor_map(tile.kind, tile.a_follow, ROWS)
     b_map = b.tensor_map(tile.kind, tile.b_follow, tile.cols // tile.cluster)
     if a_map is None or b_map is None:
         raise ValueError(f"{a} and {b} do not lie as {tile} wants them")
     steps = [int(x.count > 1 and x.next != 0) for x in (a, b)]
-    return (a_map, b_map, c[0], a.lines, b.lines, a.steps, *steps, *c[1:], a.count, whole)
+    return (a_map, b_map, a.lines, b.lines, a.steps, *steps, a.count, *epilogue.arguments())

@@ -13,8 +13,8 @@ import numpy as np
 from llvmlite import ir
 from numba.cuda import types
 
+from .numbers import BFLOAT16, FLOAT16, widened
 from .ptx import F32, I32, I64, VOID, asm, instruction, literals, nothing, registers_of
-from .tensor_cores import BFLOAT16, FLOAT16, widened
 
 # A box is so wide in its contiguous direction; hardware then exchanges units of 16 bytes (SWIZZLE): unit u of
 # line l is at u ^ (l % 8), which spreads a column over all banks. Eight lines are 1024 bytes.
