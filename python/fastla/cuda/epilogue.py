@@ -7,6 +7,7 @@ neighbours in C.
 
 from __future__ import annotations
 
+import functools
 import struct
 from dataclasses import astuple, dataclass, field
 from typing import Any
@@ -104,6 +105,7 @@ def slice_pitch(cols: int, size: int) -> int:
     return cols * size + 32
 
 
+@functools.cache
 def finisher(dtype: str) -> Any:
     """The device function that carries out the epilogue of a slice, whose sums are of that dtype."""
     real = float32 if dtype == "float32" else float64
@@ -141,7 +143,7 @@ def finisher(dtype: str) -> Any:
             y = add(y, value(e, RESIDUAL, row, col, item))
         return y
 
-    @cuda.jit(device=True, inline="always")
+    @cuda.jit(device=True, forceinline=True)
     def finish_slice(  # type: ignore
         at, rows, cols, pitch, row, col, rows_left, cols_left, item, lane, parts, e
     ):
@@ -151,7 +153,7 @@ def finisher(dtype: str) -> Any:
         if e[VECTORS] != 0 and parts == 0 and cols_left >= cols:
             across = cols // lanes
             values = cuda.local.array(lanes, real)
-            for v in range(rows * across // 32):
+            for v in range((rows * across + 31) // 32):
                 i = int32(anew(lane) + v * 32)
                 r, c = i // across, i % across * lanes
                 if r < rows_left:
