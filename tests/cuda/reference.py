@@ -1,4 +1,4 @@
-"""A family of plans that the CPU's products carry out: host code is tested with it, fast and with all steps."""
+"""A family of plans that the CPU's products carry out: for tests of host code, fast and with all steps."""
 
 import contextlib
 from unittest import mock
@@ -31,8 +31,8 @@ def view(address, shape, strides, dtype):
 def plans(desc, gpu):
     """One for any product of float32 and float64."""
     if desc.kind in ("float32", "float64"):
-        yield problem.Plan("reference", VARIANT, (1, 1, 1), lambda *addresses: (desc, addresses), (None, None),
-                           (0, 0), 0.0)
+        yield problem.Plan("reference", VARIANT, (1, 1, 1), lambda *addresses: (desc, addresses),
+                           (None, None), (0, 0), 0.0)
 
 
 class Reference(device.Emulated):
@@ -47,12 +47,14 @@ class Reference(device.Emulated):
         for i in range(desc.count):
             def part(address, layout, shape, i=i):
                 row, col, following = layout.strides
-                return view(address + i * following, shape, (row, col), layout.dtype)
+                found = view(address + i * following, shape, (row, col), layout.dtype)
+                return found if layout is desc.c else found.astype(desc.kind, copy=False)
 
             steps = {"alpha": desc.steps.alpha, "beta": desc.steps.beta, "activation": desc.steps.activation}
             for (name, layout), address in zip(desc.steps.operands, extras, strict=True):
                 whole = part(address, layout, (desc.m, desc.n))
-                by = {"bias": whole[0], "col_scale": whole[0], "row_bias": whole[:, 0], "row_scale": whole[:, 0]}
+                row, column = whole[0], whole[:, 0]
+                by = {"bias": row, "col_scale": row, "row_bias": column, "row_scale": column}
                 steps[name] = by.get(name, whole)
             GEMM(part(a, desc.a, (desc.m, desc.k)), part(b, desc.b, (desc.k, desc.n)),
                  out=part(c, desc.c, (desc.m, desc.n)), **steps)

@@ -33,10 +33,11 @@ def matmul(
     """fastla.matmul of arrays on a GPU."""
     checks.check_threads("matmul", num_threads)
     checks.check_precision("matmul", precision)
-    for name, value, only in (("overflow", overflow, "wrap"), ("semiring", semiring, "or"),
-                              ("verify", verify, False)):
-        if value != only:
-            raise TypeError(f"matmul: {name}={value!r} is not there for products on a GPU")
+    if verify or overflow != "wrap" or semiring != "or":
+        raise TypeError(
+            f"matmul: overflow={overflow!r}, semiring={semiring!r}, verify={verify!r}; on a GPU they are "
+            "'wrap', 'or' and False"
+        )
     if isinstance(out, tuple) and len(out) == 1:
         (out,) = out
     found = _described("matmul", x1=x1, x2=x2, out=out)

@@ -52,6 +52,7 @@ class Recipe:
     plan: Plan | None
     offsets: tuple[tuple[int, ...], ...]
     after: tuple[tuple[int, Copies], ...]
+    is_direct: bool = False  # one launch, and nothing beside it
 
 
 def product(
@@ -71,17 +72,28 @@ def product(
     """
     library, backend = a.library, launch.backend()
     asked = None if dtype is None else library.dtype_name(dtype)
-    others = tuple((name, _form(x)) for name, x in extras)
-    into = None if out is None else (*_form(out), out.writeable, _overlaps(out, a, b, extras))
+    arrays = [a, b]
+    others: Any = None
+    if steps is not NO_STEPS or extras:
+        others = steps, tuple((name, _form(x)) for name, x in extras)
+        arrays += [x for _, x in extras]
+    into = None
+    if out is not None:
+        into = (*_form(out), out.writeable, _overlaps(out, a, b, extras))
     forms = _form(a), _form(b), into, others
-    recipe = _recipe(function, backend, library, a.device, *forms, asked, precision, steps, chooser)
-    read = [a, b, *(x for _, x in extras)]
-    stream = library.stream(read if out is None else [*read, out])
+    recipe = _recipe(function, backend, library, a.device, *forms, asked, precision, chooser)
+    stream = library.stream(arrays if out is None else [*arrays, out])
     result = library.empty(recipe.shape, recipe.dtype, a.device) if out is None else out.owner
-    if recipe.plan is not None:
-        address = library.address(result) if out is None else out.address
-        addresses = [address, *(x.address for x in read)]
-        _run(recipe, recipe.plan, backend, library, addresses, a.device, stream)
+    plan = recipe.plan
+    if plan is None:
+        return result
+    address = library.address(result) if out is None else out.address
+    if recipe.is_direct:
+        arguments = plan.arguments(*[x.address for x in arrays], address)
+        backend.launch(plan.variant, plan.grid, arguments, a.device, stream)
+    else:
+        addresses = [address, *[x.address for x in arrays]]
+        _run(recipe, plan, backend, library, addresses, a.device, stream)
     return result
 
 
@@ -132,14 +144,14 @@ def _recipe(
     a_form: tuple[Any, ...],
     b_form: tuple[Any, ...],
     into: tuple[Any, ...] | None,
-    others: tuple[tuple[str, tuple[Any, ...]], ...],
+    others: tuple[Steps, tuple[tuple[str, tuple[Any, ...]], ...]] | None,
     asked: str | None,
     precision: str,
-    steps: Steps,
     chooser: Chooser,
 ) -> Recipe:
     a, b = Form(*a_form), Form(*b_form)
-    extras = [(name, Form(*form)) for name, form in others]
+    steps, forms_of_extras = others or (NO_STEPS, ())
+    extras = [(name, Form(*form)) for name, form in forms_of_extras]
     dtypes = (a.dtype, b.dtype, *(x.dtype for _, x in extras))
     kind, dtype = result_dtype(function, library, dtypes, asked)
     kind = multiplied(function, kind, precision)
@@ -158,6 +170,8 @@ def _recipe(
         target = fresh(dtype)
     if 0 in found.result:
         return Recipe(found.result, target.dtype, None, (), ())
+    if dtype == "float32" and target.dtype in WRITTEN[kind]:
+        dtype = target.dtype  # sums are rounded once
     written = dtype if dtype in WRITTEN[kind] else "float32"
     forms = [target]  # what C becomes; C is the first one
     if overlaps or not written == dtype == target.dtype:
@@ -168,7 +182,9 @@ def _recipe(
         (math.prod(x.shape) * SIZES[x.dtype], copies(x.shape, x.strides, x.dtype, y.strides, y.dtype))
         for x, y in itertools.pairwise(forms)
     )
-    return Recipe(found.result, target.dtype, chooser(desc, backend.device(device)), offsets, after)
+    plan = chooser(desc, backend.device(device))
+    is_direct = len(offsets) == 1 and not (after or any(plan.copy_bytes) or extras)
+    return Recipe(found.result, target.dtype, plan, offsets, after, is_direct)
 
 
 def _desc(

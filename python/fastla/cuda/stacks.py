@@ -104,10 +104,10 @@ class Launches:
     count: int
     strides: tuple[int, ...]
     offsets: tuple[tuple[int, ...], ...]
-    outer: tuple[tuple[int, ...], ...]  # strides between launches, by array
+    between: tuple[tuple[int, ...], ...]  # strides between launches, by array
 
     def alignment(self, array: int, address: int) -> int:
-        return math.gcd(16, address, *self.outer[array])
+        return math.gcd(16, address, *self.between[array])
 
 
 def launches(dims: Sequence[int], *strides: Sequence[int]) -> Launches:
@@ -123,13 +123,13 @@ def launches(dims: Sequence[int], *strides: Sequence[int]) -> Launches:
     own = max(axes, default=(1, *(0 for _ in strides)))
     if axes:
         axes.remove(own)
-    outer = tuple(tuple(axis[i + 1] for axis in axes) for i in range(len(strides)))
+    between = tuple(tuple(axis[i + 1] for axis in axes) for i in range(len(strides)))
 
     def offsets() -> Iterator[tuple[int, ...]]:
         for at in itertools.product(*(range(axis[0]) for axis in axes)):
-            yield tuple(sum(i * s for i, s in zip(at, own, strict=True)) for own in outer)
+            yield tuple(sum(i * s for i, s in zip(at, own, strict=True)) for own in between)
 
-    return Launches(own[0], own[1:], tuple(offsets()), outer)
+    return Launches(own[0], own[1:], tuple(offsets()), between)
 
 
 def copies(
