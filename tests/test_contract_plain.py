@@ -49,7 +49,6 @@ def epilogues(m, n, dtype):
     return results
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("layout", ["C", "F", "strided", "reversed"])
 def test_every_tile_with_an_epilogue(isa, dtype, layout):
     ns = columns(dtype)
@@ -95,7 +94,6 @@ def test_rows_in_the_same_sets_of_the_cache(isa, dtype):
     assert_same_bits(same, np.repeat(found[16][:1], m, axis=0))
 
 
-@pytest.mark.portable
 @pytest.mark.parametrize("shape", [(128, 128, 128), (130, 256, 200), (97, 320, 512), (97, 513, 512),
                                    (20, 512, 64), (900, 32, 400)], ids=str)
 def test_operands_that_are_hardly_near(isa, dtype, shape):
