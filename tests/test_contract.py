@@ -15,6 +15,7 @@ PATHS = ("auto", "packed", "direct", "vector")
 THREADS = (1, 2, 3, 8)
 
 
+@pytest.mark.portable
 def test_bits_over_shapes(isa, dtype, path, threads):
     ms, ns, ks = shapes.sizes(shapes.row_of(isa, dtype))
     a, b, found = shapes.case(max(ms), max(ns), tuple(ks), dtype)
@@ -28,6 +29,7 @@ def test_bits_over_shapes(isa, dtype, path, threads):
         out.check(context)
 
 
+@pytest.mark.portable
 def test_bits_of_the_transposed_problem(isa, dtype, path):
     """Fortran output makes the plan compute C^T = B^T A^T; m and n change roles."""
     ms, ns, ks = shapes.sizes(shapes.row_of(isa, dtype))
@@ -40,6 +42,7 @@ def test_bits_of_the_transposed_problem(isa, dtype, path):
             out.check(f"{m}x{n}x{k} {layout}")
 
 
+@pytest.mark.portable
 def test_every_prefix_of_rows(isa, dtype, path):
     kb = oracle.kb(dtype)
     a, b, found = shapes.case(64, 45, (kb + 3,), dtype)
@@ -50,6 +53,7 @@ def test_every_prefix_of_rows(isa, dtype, path):
         assert_same_bits(last, found[kb + 3][64 - m:], f"last {m} rows")
 
 
+@pytest.mark.portable
 def test_every_prefix_of_columns(isa, dtype, path):
     kb = oracle.kb(dtype)
     a, b, found = shapes.case(15, 110, (kb + 3,), dtype)
@@ -60,6 +64,7 @@ def test_every_prefix_of_columns(isa, dtype, path):
         assert_same_bits(last, found[kb + 3][:, 110 - n:], f"last {n} columns")
 
 
+@pytest.mark.portable
 def test_every_length_of_the_chain(isa, dtype, path):
     """A tile cuts its chain into parts to prefetch between them; together they are all of it."""
     row = shapes.row_of(isa, dtype)
@@ -69,6 +74,7 @@ def test_every_length_of_the_chain(isa, dtype, path):
         assert_same_bits(fastla.matmul(a[:, :k], b[:k]), found[k], f"k={k}")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("shape", [(1, 53, 3), (29, 1, 2), (13, 67, 2), (67, 13, 3), (1, 1, 7)], ids=str)
 def test_every_layout_of_the_inputs(isa, dtype, path, shape):
     m, n, extra = shape
@@ -80,6 +86,7 @@ def test_every_layout_of_the_inputs(isa, dtype, path, shape):
         assert_same_bits(np.asarray(x, dtype), a, f"a {name_a} after the call")
 
 
+@pytest.mark.portable
 def test_repeated_and_overlapping_rows(isa, dtype, path):
     """Zero strides, and a Hankel matrix whose rows share memory."""
     k = oracle.kb(dtype) + 2
@@ -99,6 +106,7 @@ def test_repeated_and_overlapping_rows(isa, dtype, path):
         assert_same_bits(fastla.matmul(b.T, a.T), oracle.matmul2(a, b).T, f"{name}, as b")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("shape", [(1, 70), (70, 1), (17, 70), (70, 17)], ids=str)
 def test_every_layout_of_out(isa, dtype, path, threads, shape):
     k = oracle.kb(dtype) + 9
@@ -114,6 +122,7 @@ def test_every_layout_of_out(isa, dtype, path, threads, shape):
             assert_same_bits(out.astype(dtype), found[k], f"out {name}")
 
 
+@pytest.mark.portable
 def test_stacks_have_the_bits_of_single_products(isa, dtype, path, threads):
     rng = np.random.default_rng(4)
     for m, n, k in [(1, 1, 5), (5, 7, 9), (1, 33, 40), (33, 1, 40), (14, 65, 33), (40, 70, 50)]:
@@ -127,6 +136,7 @@ def test_stacks_have_the_bits_of_single_products(isa, dtype, path, threads):
         assert_same_bits(got[2, 1], oracle.matmul(a[2, 0], b[1]), f"{m}x{n}x{k}")
 
 
+@pytest.mark.portable
 def test_broadcast_stacks(isa, dtype, path):
     """Stride-0 stacks, reversed and transposed stacks, an empty stack, vectors against stacks."""
     rng = np.random.default_rng(5)
@@ -151,6 +161,7 @@ def strided_stack(a):
     return np.repeat(a, 2, axis=0)[::2]
 
 
+@pytest.mark.portable
 def test_same_operand_twice(isa, dtype, path):
     """a @ a.T reads one buffer through two layouts; the result is symmetric bit by bit."""
     k = oracle.kb(dtype) + 1

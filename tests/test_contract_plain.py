@@ -22,6 +22,7 @@ def columns(dtype):
     return sorted(edges | set(range(1, 2 * half)))
 
 
+@pytest.mark.portable
 def test_every_tile(isa, dtype):
     ns = columns(dtype)
     a, b, found = shapes.case(max(ROWS), max(ns), (STEPS,), dtype)
@@ -63,6 +64,7 @@ def test_every_tile_with_an_epilogue(isa, dtype, layout):
             out.check(f"{m}x{n} {layout} {[*steps]}")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("m, n", [(40, 290), (290, 40), (100, 100)])
 def test_an_epilogue_on_many_threads(isa, dtype, m, n, threads):
     """Tasks of rows and of columns: each finds its own part of every operand."""
@@ -76,6 +78,7 @@ def test_an_epilogue_on_many_threads(isa, dtype, m, n, threads):
     assert_same_bits(got, oracle.epilogue(found[k], bias=bias, residual=residual))
 
 
+@pytest.mark.portable
 def test_rows_in_the_same_sets_of_the_cache(isa, dtype):
     """Tiles are lower then: rows of A, or of C, a page apart, or all the same one."""
     size = np.dtype(dtype).itemsize

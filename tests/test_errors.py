@@ -39,6 +39,7 @@ def fails(kind, *texts):
         assert any(s in str(caught.value) for s in spellings), f"no {text!r} in {caught.value!r}"
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("a,b", [
     ((3,), (4,)), ((2, 3), (4,)), ((3,), (4, 2)), ((2, 3), (4, 5)), ((2, 1), (2, 1)), ((2, 0), (1, 2)),
     ((2, 2, 4), (3, 4, 5)), ((0, 2, 4), (3, 4, 5)), ((5, 1, 2, 4), (4, 3, 4, 2)), ((), (3,)), ((3,), ()),
@@ -56,6 +57,7 @@ def test_shapes(dtypes, a, b):
     assert (out == SENTINEL).all()
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("a,b,out", [
     ((2, 3), (3, 4), (2, 3)), ((2, 3), (3, 4), (4, 2)), ((2, 3), (3, 4), (8,)), ((2, 3), (3, 4), ()),
     ((2, 3), (3,), (3,)), ((3,), (3, 4), (3,)), ((5, 2, 3), (3, 4), (2, 4)), ((5, 2, 3), (3, 4), (4, 2, 4)),
@@ -69,6 +71,7 @@ def test_shape_of_out(dtype, a, b, out):
     assert (c == SENTINEL).all()
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("code", ["i4", "i8", "u1", "?", "M8[s]"])
 def test_dtype_of_out(dtype, code):
     x, out = ones(3, 3, dtype=dtype), np.zeros((3, 3), code)
@@ -83,6 +86,7 @@ def test_dtype_of_out(dtype, code):
     assert (out == before).all()
 
 
+@pytest.mark.portable
 def test_out_that_is_read_only_or_no_array(dtype):
     x, out = ones(3, 3, dtype=dtype), read_only(np.full((3, 3), SENTINEL, dtype))
     for function in (fastla.matmul, fastla.linear, fastla.gemm):
@@ -139,6 +143,7 @@ def test_num_threads(dtype, value, kind):
     assert (out == SENTINEL).all()
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("value", ["sloppy", "", "HIGHEST", 1, b"high", True], ids=repr)
 def test_precision(dtype, value):
     x = ones(3, 3, dtype=dtype)
@@ -188,6 +193,7 @@ def test_shapes_of_linear(dtype, a, b, named):
         fastla.linear(ones(*a, dtype=dtype), ones(*b, dtype=dtype))
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("a,b,named", [
     ((2, 3), (4, 5), ["(2, 3)", "(4, 5)"]), ((3,), (3, 5), ["(3,)"]), ((2, 3), (3,), ["(3,)"]),
     ((1, 2, 3), (3, 5), ["(1, 2, 3)"]), ((), (3, 5), ["()"]), ((2, 3), (1, 3, 5), ["(1, 3, 5)"]),
@@ -197,6 +203,7 @@ def test_shapes_of_gemm(dtype, a, b, named):
         fastla.gemm(ones(*a, dtype=dtype), ones(*b, dtype=dtype))
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("keywords,kind,texts", [
     ({"beta": 1.0}, ValueError, ["beta", "c"]), ({"c": ones(2, 4), "beta": 1}, ValueError, ["c is (2, 4)"]),
     ({"alpha": "2"}, TypeError, ["alpha"]), ({"beta": 1j, "c": ones(2, 5)}, TypeError, ["beta"]),

@@ -108,6 +108,7 @@ if pytest:
     def test_the_inputs_are_what_they_were():
         assert [hex(int(x)) for x in splitmix64(0, 2)] == ["0xe220a8397b1dcdaf", "0x6e789e6aa1b965f4"]
 
+    @pytest.mark.portable
     @pytest.mark.parametrize("name", CASES)
     @pytest.mark.parametrize("dtype", DTYPES)
     def test_library(isa, path, dtype, name):

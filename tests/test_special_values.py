@@ -28,6 +28,7 @@ def product(a, b, **kwargs):
     return out.out
 
 
+@pytest.mark.portable
 def test_a_product_is_never_minus_zero(isa, dtype, path):
     """total starts at +0, so -0 summands, and products that underflow to -0, give +0."""
     row = shapes.row_of(isa, dtype)
@@ -38,6 +39,7 @@ def test_a_product_is_never_minus_zero(isa, dtype, path):
             assert_same_bits(got, np.zeros((m, n), dtype), f"{x} x {y}, {m}x{n}x{k}")
 
 
+@pytest.mark.portable
 def test_the_epilogue_can_make_minus_zero(isa, dtype, path):
     tiny = np.finfo(dtype).tiny
     for m, n in ragged(shapes.row_of(isa, dtype)):
@@ -76,6 +78,7 @@ def subnormal_products(m, n, dtype):
     return found
 
 
+@pytest.mark.portable
 def test_subnormals(isa, dtype, path, threads):
     """Neither flushed nor rounded twice."""
     for m, n in ragged(shapes.row_of(isa, dtype)):
@@ -91,6 +94,7 @@ def special_values(dtype):
                      -info.tiny, info.smallest_subnormal, 1 + info.eps], dtype)
 
 
+@pytest.mark.portable
 def test_every_pair_of_special_values(isa, dtype, path):
     """k = 1 and 2: all products, and all sums of two products, of the values above."""
     v = special_values(dtype)
@@ -119,6 +123,7 @@ def spoiled(m, n, dtype):
     return problems
 
 
+@pytest.mark.portable
 def test_nan_and_inf_stay_in_their_rows_and_columns(isa, dtype, path, threads):
     for m, n in ragged(shapes.row_of(isa, dtype)):
         for context, x, y, want in spoiled(m, n, dtype):
@@ -127,6 +132,7 @@ def test_nan_and_inf_stay_in_their_rows_and_columns(isa, dtype, path, threads):
             assert_same_bits(got, want, context)
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("where", ["last row", "last column", "both"])
 def test_inf_next_to_padding(isa, dtype, path, threads, where):
     """Inf at ragged edges: padding may neither turn it into NaN nor raise a flag of its own."""
@@ -145,6 +151,7 @@ def test_inf_next_to_padding(isa, dtype, path, threads, where):
             assert_same_bits(got, want, f"{where} {m}x{n}x{k}")
 
 
+@pytest.mark.portable
 def test_inf_next_to_padding_in_the_epilogue(isa, dtype, path):
     """Inf in the last entry of every operand of the epilogue, exceptions raised as errors."""
     for m, n in ragged(shapes.row_of(isa, dtype)):
@@ -160,6 +167,7 @@ def test_inf_next_to_padding_in_the_epilogue(isa, dtype, path):
             assert_same_bits(got, oracle.gemm(a, b, **steps), f"{sorted(steps)} {m}x{n}")
 
 
+@pytest.mark.portable
 def test_zeros_are_never_skipped(isa, dtype, path):
     """0 x Inf and 0 x NaN are NaN, in sparse-looking data and with a zero alpha too."""
     a, b = np.zeros((14, 9), dtype), np.ones((9, 35), dtype)
@@ -171,6 +179,7 @@ def test_zeros_are_never_skipped(isa, dtype, path):
     assert_same_bits(product(a, b, alpha=0.0), want, "zero alpha")
 
 
+@pytest.mark.portable
 def test_overflow_inside_a_block_and_between_blocks(isa, dtype, path):
     """A chain that overflows stays Inf although the exact sum is small; block sums that cancel do not."""
     kb = oracle.kb(dtype)

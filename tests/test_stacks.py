@@ -29,6 +29,7 @@ def transposed(x):
     return np.ascontiguousarray(x.swapaxes(-1, -2)).swapaxes(-1, -2)
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("m", SIDES)
 def test_every_small_shape(isa, dtype, m, rng):
     for n in SIDES:
@@ -40,6 +41,7 @@ def test_every_small_shape(isa, dtype, m, rng):
                 assert_same_bits(fastla.matmul(left, right), want, f"{m}x{n}x{k}")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("k", DEPTHS)
 @pytest.mark.parametrize("shape", [(4, 4), (3, 3), (4, 1), (1, 4), (3, 1), (1, 1), (13, 6), (5, 16)], ids=str)
 def test_every_depth_and_count(isa, dtype, shape, k, rng):
@@ -52,6 +54,7 @@ def test_every_depth_and_count(isa, dtype, shape, k, rng):
             assert_same_bits(got, want[:count], f"{count} of {shape}, k={k}")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("shape", [(4, 4, 4), (3, 1, 3), (9, 10, 11), (2, 5, 3)], ids=str)
 def test_layouts(isa, dtype, shape, threads, rng):
     """Stacks that repeat, run backwards, skip, lie inside of the rows; several axes; out= of every kind."""

@@ -1,0 +1,100 @@
+"""What may be asked for of arrays on a GPU; in the CPU's words where it may not."""
+
+from __future__ import annotations
+
+import operator
+from typing import Any
+
+from .arrays import Library
+from .problem import SIZES
+
+PRECISIONS = ("exact", "highest", "high", "tf32", "fast")
+ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
+
+
+def check_precision(function: str, precision: Any) -> None:
+    if type(precision) is not str or precision not in PRECISIONS:
+        raise ValueError(
+            f"{function}: precision is {precision!r}; it must be 'exact', 'highest', 'high', 'tf32' or 'fast'"
+        )
+
+
+def check_threads(function: str, value: Any) -> None:
+    """Means nothing on a GPU, and is wrong where it is wrong on a CPU."""
+    if value is None:
+        return
+    try:
+        count = operator.index(value)
+    except TypeError:
+        kind = type(value).__name__
+        raise TypeError(f"{function}: num_threads must be an integer or None, not {kind}") from None
+    if not 1 <= count <= 1024:
+        raise ValueError(f"{function}: num_threads is {value!r}; it must be from 1 to 1024")
+
+
+def check_writeable(function: str, shape: tuple[int, ...], strides: tuple[int, ...], writeable: bool) -> None:
+    if not writeable:
+        raise ValueError(f"{function}: out {shape} is read-only")
+    if any(n > 1 and step == 0 for n, step in zip(shape, strides, strict=True)):
+        raise ValueError(f"{function}: out {shape} has the strides {strides}: its elements share memory")
+
+
+def result_dtype(function: str, library: Library, dtypes: tuple[str, ...], asked: Any) -> tuple[str, str]:
+    """The dtype that is multiplied and that of the result."""
+    for dtype in dtypes:
+        _check_dtype(function, dtype, "an operand is")
+    result = library.promote(*dtypes) if asked is None else library.dtype_name(asked)
+    _check_dtype(function, result, "the result would be")
+    if result == "float32" and len(set(dtypes)) == 1 and SIZES[dtypes[0]] == 2:
+        return dtypes[0], result
+    if result == "bfloat16" and asked is None and library.widens_bfloat16:
+        return result, "float32"
+    return result, result
+
+
+def _check_dtype(function: str, dtype: str, what: str) -> None:
+    if dtype not in SIZES:
+        raise TypeError(f"{function}: {what} {dtype}; on a GPU there are products of {', '.join(SIZES)}")
+
+
+def multiplied(function: str, kind: str, precision: str) -> str:
+    """The dtype that is multiplied under that precision."""
+    if precision != "exact" or SIZES[kind] != 2:
+        return kind
+    if kind == "bfloat16":
+        raise ValueError(
+            f"{function}: precision='exact' is not there for bfloat16 on a GPU, where sums below 2**-126 are "
+            "not flushed to zero as docs/contract.md has it; 'highest' is, and so is 'exact' of float32"
+        )
+    return "float32"
+
+
+def check_cast(function: str, result: str, out: str) -> None:
+    if out not in SIZES:
+        raise TypeError(
+            f"{function}: the result is {result}, which cannot be cast to out's {out} by 'same_kind' on a GPU"
+        )
+
+
+def check_activation(function: str, value: Any) -> None:
+    if value is not None and not (type(value) is str and value in ACTIVATIONS):
+        raise ValueError(
+            f"{function}: activation is {value!r}; it must be None, 'relu', 'gelu', 'gelu_tanh', 'silu', "
+            "'tanh' or 'sigmoid'"
+        )
+
+
+def real_number(function: str, name: str, value: Any) -> float:
+    try:
+        if isinstance(value, str | bytes):  # float() would read them
+            raise TypeError
+        return float(value)
+    except TypeError:
+        raise TypeError(
+            f"{function}: {name} must be a real number, not {type(value).__name__}"
+        ) from None
+
+
+def check_shape(function: str, name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    if shape != wanted:
+        raise ValueError(f"{function}: {name} is {shape}; it must be {wanted}")

@@ -1,0 +1,97 @@
+"""A GPU that is not there: arrays in its memory, and a backend that launches kernels in the emulator."""
+
+import contextlib
+import ctypes
+import functools
+
+import emulator
+import numpy as np
+
+import fastla._device
+from fastla.cuda import arrays, launch
+
+A100 = launch.Device("emulated", (8, 0), 108, 40 << 20)
+H200 = launch.Device("NVIDIA H200", (9, 0), 132, 60 << 20)
+
+
+class Memory(emulator.Machine):
+    """Of arrays in the process's memory, at their own addresses: views overlap as they do on a GPU."""
+
+    def add(self, array):
+        low, high = np.lib.array_utils.byte_bounds(array)
+        if array.size:
+            owner = (ctypes.c_uint8 * (high - low)).from_address(low)
+            self.arrays.append((low, high, np.frombuffer(owner, np.uint8), array))
+        return array.ctypes.data
+
+
+class Array:
+    """What another library's array on a GPU looks like; `host` is what it holds."""
+
+    memory = Memory()
+
+    def __init__(self, host, stream=None):
+        self.host, self._stream = host, stream
+        self.memory.add(host)
+
+    dtype = property(lambda self: self.host.dtype)
+    shape = property(lambda self: self.host.shape)
+
+    @property
+    def __cuda_array_interface__(self):
+        return {"version": 3, "typestr": self.host.dtype.str, "shape": self.host.shape,
+                "strides": self.host.strides, "data": (self.host.ctypes.data, not self.host.flags.writeable),
+                "stream": self._stream}
+
+
+def empty(shape, dtype):
+    """Of NaNs or the largest integers, at a multiple of 256 bytes."""
+    kind = arrays._numpy_dtype(dtype)
+    count = int(np.prod(shape, dtype=object)) * kind.itemsize
+    raw = np.full(count + 256, 0xFF, np.uint8)
+    begin = -raw.ctypes.data % 256
+    return Array(raw[begin:begin + count].view(kind).reshape(shape))
+
+
+arrays.register(Array, empty)
+
+
+class Emulated:
+    """The backend: what was launched, in `launched`."""
+
+    def __init__(self, device=A100):
+        self._device, self.launched = device, []
+
+    def device(self, number):
+        return self._device
+
+    def device_of(self, address):
+        return 0
+
+    def launch(self, variant, grid, arguments, device, stream):
+        assert len(arguments) == len(variant.signature), variant
+        assert variant.shared_bytes <= 163 << 10
+        self.launched.append((variant.name, grid, arguments, device, stream))
+        self.execute(variant, grid, arguments)
+
+    def execute(self, variant, grid, arguments):
+        Array.memory.launch(kernel(variant), grid, variant.threads, variant.shared_bytes, arguments)
+
+
+@functools.cache
+def kernel(variant):
+    return variant.make()
+
+
+@contextlib.contextmanager
+def emulated(backend=None):
+    """Products of Arrays, within a block, by the emulator."""
+    backend = backend or Emulated()
+    Array.memory = Memory()
+    with launch.used(backend):
+        yield backend
+
+
+def call(name, *args, **kwargs):
+    """A function of fastla by its name, of Arrays."""
+    return fastla._device.call(name, args, kwargs)
