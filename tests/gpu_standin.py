@@ -1,6 +1,7 @@
 """A GPU that benchmarks.gpu can be tried on: NumPy's arrays, and a clock that calls move on.
 
-`faults` in the facts say what goes wrong: {"hang": name}, {"crash": name}, {"wrong": [names]}, {"slow": seconds}.
+`faults` in the facts say what goes wrong: {"hang": name}, {"crash": name}, {"raise": name}, {"gone": name}
+(an error that all that follows has), {"wrong": [names]}, {"slow": seconds}.
 """
 
 import functools
@@ -25,7 +26,7 @@ class Device(Library):
     l2_bytes = FACTS["l2_bytes"]
 
     def __init__(self):
-        self.clock = 0.0
+        self.clock, self.gone = 0.0, False
 
     def seconds(self, call, count):
         before = self.clock
@@ -36,7 +37,8 @@ class Device(Library):
         return np.dtype(ml_dtypes.bfloat16 if name == "bfloat16" else name)
 
     def synchronize(self):
-        pass
+        if self.gone:
+            raise RuntimeError("the context is gone")
 
     def empty(self, shape, dtype):
         return np.zeros(shape, self.dtype(dtype))
@@ -97,7 +99,8 @@ class Contender:
                 time.sleep(1000)
             if self.faults.get("crash") == self.name:
                 os.kill(os.getpid(), signal.SIGSEGV)
-            if self.faults.get("raise") == self.name:
+            self.device.gone = self.faults.get("gone") == self.name
+            if self.name in (self.faults.get("raise"), self.faults.get("gone")):
                 raise RuntimeError("cuLaunchKernel: CUDA_ERROR_LAUNCH_FAILED")
             time.sleep(self.faults.get("slow", 0))
             self.device.clock += self.cost

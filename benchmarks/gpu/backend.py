@@ -156,7 +156,7 @@ class CuPy(Library):
     def normal(self, shape: tuple[int, ...], dtype: str, seed: int) -> Any:
         if dtype == "int8":
             return self.integers(shape, dtype, seed, 127)
-        wide = "float64" if dtype == "float64" else "float32"
+        wide = np.float64 if dtype == "float64" else np.float32
         return self.xp.random.default_rng(seed).standard_normal(shape, wide).astype(self.dtype(dtype))
 
     def integers(self, shape: tuple[int, ...], dtype: str, seed: int, most: int = 4) -> Any:

@@ -18,9 +18,9 @@ import venv
 from collections.abc import Sequence
 
 # A module that shows that a requirement is met, by the requirement's beginning.
-MODULES = {"numba-cuda": "numba.cuda.compiler", "cupy": "cupy", "ml_dtypes": "ml_dtypes", "matplotlib": "matplotlib",
-           "scikit-build-core": "scikit_build_core", "pybind11": "pybind11", "cython": "Cython",
-           "cmake": "cmake", "ninja": "ninja", "numpy": "numpy"}  # fmt: skip
+MODULES = {"numba-cuda": "numba.cuda.compiler", "cupy": "cupy", "ml_dtypes": "ml_dtypes",
+           "matplotlib": "matplotlib", "scikit-build-core": "scikit_build_core", "pybind11": "pybind11",
+           "cython": "Cython", "cmake": "cmake", "ninja": "ninja", "numpy": "numpy"}  # fmt: skip
 INSTALL = ("-m", "pip", "install", "-q", "--retries", "0", "--timeout", "10")
 
 
@@ -71,8 +71,8 @@ def main(folder: str, wheel: str = "") -> int:
         if not run(python, *INSTALL, requirement):
             print(f"== {requirement} cannot be had here: it is done without", flush=True)
     if not install_fastla(python, wheel, [*project["build-system"]["requires"], "cmake", "ninja"]):
-        print("fastla cannot be built here. Run `make wheel` where it can, bring the wheel from dist/, and run\n"
-              "    make bench-gpu WHEEL=dist/fastla-....whl")  # fmt: skip
+        print("fastla cannot be built here. Run `make wheel` where it can, bring the wheel from dist/ and")
+        print("    make bench-gpu WHEEL=dist/fastla-....whl")
         return 1
     return 0
 

@@ -15,10 +15,10 @@ from benchmarks.gpu.cells import CUBLAS, LAYERS, SUBJECT, Cell, product
 from benchmarks.gpu.check import Tell
 from benchmarks.gpu.problems import (
     Absent,
+    Answer,
     Call,
     Problem,
     Wrong,
-    assert_answer,
     in_turn,
     problems,
     rotating,
@@ -38,16 +38,17 @@ class Contest:
 
     def __init__(self, bench: Bench, cell: Cell, tell: Tell) -> None:
         self.bench, self.cell, self.tell = bench, cell, tell
+        self.answer = Answer(bench.device, cell)
         self.sets = rotating(bench.device, cell, MOST_CALLS)
         self.calls: dict[str, Call] = {}
         self.batch: dict[str, int] = {}
         self.absent: dict[str, str] = {}
         self.wrong: dict[str, str] = {}
 
-    def admit(self, name: str, prepare: Prepare) -> None:
+    def admit(self, name: str, prepare: Prepare, rival: bool = False) -> None:
         self.tell(name)
         try:
-            assert_answer(self.bench.device, self.cell, prepare, name)
+            self.answer.ask(name, prepare, rival)
             self.calls[name] = in_turn([prepare(problem) for problem in self.sets])
         except Absent as error:
             self.absent[name] = str(error)
@@ -83,8 +84,9 @@ def measure(bench: Bench, cell: Cell, avoid: list[str], tell: Tell) -> dict[str,
     contest = Contest(bench, cell, tell)
     for contender in (bench.fastla, *bench.rivals):
         if contender.name not in avoid:
-            contest.admit(contender.name, contender.prepare)
-    return {"plan": bench.fastla.plan(contest.sets[0]), **contest.outcome(ROUNDS, 0.4)}
+            contest.admit(contender.name, contender.prepare, rival=contender is not bench.fastla)
+    plan = bench.fastla.plan(contest.sets[0]) if SUBJECT in contest.calls else ""
+    return {"plan": plan, **contest.outcome(ROUNDS, 0.4)}
 
 
 def tune(bench: Bench, cell: Cell, avoid: list[str], tell: Tell) -> dict[str, Any]:
@@ -97,7 +99,7 @@ def tune(bench: Bench, cell: Cell, avoid: list[str], tell: Tell) -> dict[str, An
     names = list(contest.calls)
     for rival in bench.rivals:
         if rival.name == CUBLAS and CUBLAS not in avoid:
-            contest.admit(CUBLAS, rival.prepare)
+            contest.admit(CUBLAS, rival.prepare, rival=True)
     found = contest.outcome(TUNING_ROUNDS, 0.0)
     choice = min(names, key=lambda name: statistics.median(found["seconds"][name]), default="")
     kept = bench.fastla.keep(contest.sets[0], choice) if choice else ""

@@ -44,13 +44,13 @@ def draw_rates(axes: Any, rows: list[Verdict], colours: dict[str, str], device: 
         for i, (name, rate) in enumerate(row.tflops.items()):
             at = place - 0.42 + (i + 0.5) * height
             axes.barh(at, rate, height=0.92 * height, color=colours[name])
-            axes.annotate(f"{rate:.3g}", (rate, at), xytext=(3, 0), textcoords="offset points",
+            axes.annotate(f"{rate:.4g}", (rate, at), xytext=(3, 0), textcoords="offset points",
                           va="center", fontsize=6)  # fmt: skip
         if (roof := datasheet(device, row.cell)) is not None:
             axes.plot([roof, roof], [place - 0.45, place + 0.45], color="black", ls="--", lw=1)
     axes.set_yticks(range(len(rows)), [row.cell.shape for row in rows], fontsize=8)
     axes.invert_yaxis()
-    axes.margins(x=0.06)
+    axes.margins(x=0.06, y=0.02)
     axes.grid(axis="x", alpha=0.3)
     axes.set_axisbelow(True)
 
@@ -81,6 +81,7 @@ def ratios(rows: list[Verdict], title: str, path: Path) -> bool:
     marks = ticks(low, high)
     axes.set_xticks(marks, [f"{mark:g}" for mark in marks])
     axes.xaxis.set_minor_locator(NullLocator())
+    axes.margins(y=0.02)
     axes.set_yticks(range(len(rows)), [row.cell.label for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.grid(axis="x", alpha=0.3)

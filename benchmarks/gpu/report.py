@@ -34,10 +34,12 @@ class Verdict:
 
     @property
     def state(self) -> str:
-        """met and missed: by the median."""
+        """met: by the median; MISSED: the whole interval is below what is asked; else open."""
         if self.ratio is None:
             return NOT_THERE if SUBJECT not in self.tflops else "no rival"
-        return "met" if self.ratio.median >= self.asked else "MISSED"
+        if self.ratio.median >= self.asked:
+            return "met"
+        return "MISSED" if self.ratio.high < self.asked else "open"
 
     def to_json(self) -> Record:
         ratios = {name: vars(ratio) for name, ratio in self.ratios.items()}
@@ -67,7 +69,8 @@ def rival_of(cell: Cell, seconds: dict[str, list[float]]) -> str:
 
 def judge(record: Record, device: str) -> Verdict:
     cell, seconds = Cell(**record["cell"]), record["data"].get("seconds", {})
-    tflops = {name: cell.flops / statistics.median(times) / 1e12 for name, times in seconds.items()}
+    names = sorted(seconds, key=lambda name: name != SUBJECT)
+    tflops = {name: cell.flops / statistics.median(seconds[name]) / 1e12 for name in names}
     ratios = {}
     if SUBJECT in seconds:
         ratios = {name: speed_ratio(seconds[SUBJECT], t) for name, t in seconds.items() if name != SUBJECT}
@@ -89,8 +92,9 @@ def means(rows: Iterable[Verdict]) -> dict[str, tuple[float, int]]:
     groups: dict[str, list[float]] = {}
     for row in rows:
         if row.ratio is not None:
-            for name in (row.cell.numbers, "all"):
-                groups.setdefault(name, []).append(row.ratio.median)
+            groups.setdefault(row.cell.numbers, []).append(row.ratio.median)
+    if groups:
+        groups["all"] = [ratio for ratios in groups.values() for ratio in ratios]
     return {name: (geometric_mean(ratios), len(ratios)) for name, ratios in groups.items()}
 
 
@@ -166,7 +170,8 @@ def call_lines(records: Records) -> list[str]:
 
 
 def processor_lines(records: Records, rows: list[Verdict]) -> list[str]:
-    """The same product on both processors, slowest first, in units of NumPy's speed on the CPU."""
+    """The same product on both processors, slowest first, in units of NumPy's speed on the CPU; and how many
+    times as fast the GPU is, by what is the fastest on each."""
     seconds = {}
     for record in of_kind(records, "processors"):
         seconds |= {n: statistics.median(t) for n, t in record["data"].get("seconds", {}).items()}
@@ -174,10 +179,17 @@ def processor_lines(records: Records, rows: list[Verdict]) -> list[str]:
     for row in rows:
         if row.cell.shape == shape:
             for name, rate in row.tflops.items():
-                if name in (SUBJECT, CUBLAS):
-                    seconds[f"{name}, GPU, {row.cell.numbers}"] = row.cell.flops / rate / 1e12
+                if name in (SUBJECT, CUBLAS):  # cuBLAS has one way for float32
+                    numbers = row.cell.numbers if name == SUBJECT else row.cell.dtype
+                    seconds[f"{name}, GPU, {numbers}"] = row.cell.flops / rate / 1e12
     unit = seconds.get("NumPy, CPU")
     if unit is None:
         return []
-    return [f"  {name:36} {1e3 * value:10.2f} ms {unit / value:10.1f}x"
-            for name, value in sorted(seconds.items(), key=lambda pair: -pair[1])]  # fmt: skip
+    lines = [f"  {name:36} {1e3 * value:10.2f} ms {unit / value:10.1f}x"
+             for name, value in sorted(seconds.items(), key=lambda pair: -pair[1])]  # fmt: skip
+    cpu = min(value for name, value in seconds.items() if ", CPU" in name)
+    for what, mark in (("float32", ", GPU, float32"), ("16 bits", "float16"), ("with both copies", "copies")):
+        times = [value for name, value in seconds.items() if mark in name]
+        if times:
+            lines.append(f"  the GPU against the CPU, {what}: {cpu / min(times):.1f} times as fast")
+    return lines

@@ -87,7 +87,7 @@ class LibraryProduct:
         torch, a, b, out = self.device.xp, problem.a, problem.b, problem.out
         if problem.cell.dtype == "int8":
             return lambda: torch._int_mm(a, b, out=out)
-        one = torch.ones((), device="cuda")
+        one = torch.ones((), device=self.device.place)
         return lambda: torch._scaled_mm(a, b, one, one, out_dtype=out.dtype, out=out)
 
 

@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="versions, CPU, kernels, thread settings")
     commands.add_parser("run", help="run a program with NumPy patched", add_help=False)
-    commands.add_parser("bench", help="the source tree's benchmarks; --cuda: on an NVIDIA GPU", add_help=False)
+    commands.add_parser("bench", help="run the source tree's benchmarks; --cuda: on a GPU", add_help=False)
     roof = commands.add_parser("roof", help="measure peak multiply-add rate and memory bandwidth")
     roof.add_argument("--threads", type=int, default=None)
     tests = commands.add_parser("selftest", help="compare every kernel of this CPU with plain loops")
