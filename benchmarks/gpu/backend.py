@@ -218,5 +218,5 @@ def open_bench(facts: dict[str, Any]) -> Bench:
         said = "; ".join(f"{name}: {reason}" for name, reason in absent.items())
         raise ImportError(f"needs PyTorch or CuPy for arrays on the GPU ({said})")
     device = libraries[0]
-    found = rivals.contenders(device, libraries)
+    found = rivals.contenders(device, libraries, absent)
     return Bench(device, libraries, ours.Fastla(), found, absent)

@@ -89,10 +89,9 @@ def table() -> list[Cell]:
 
 
 def tuned() -> list[Cell]:
-    """What is tuned: the table, a layer as its product."""
+    """Of the table what has plans to choose from."""
     dtypes = (*HALVES, "float32", "float64")
-    found = [replace(cell, kind="matmul") for cell in table() if cell.dtype in dtypes]
-    return list(dict.fromkeys(found))
+    return [cell for cell in table() if cell.dtype in dtypes]
 
 
 RAGGED = (

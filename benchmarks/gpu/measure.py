@@ -92,7 +92,11 @@ def measure(bench: Bench, cell: Cell, avoid: list[str], tell: Tell) -> dict[str,
 def tune(bench: Bench, cell: Cell, avoid: list[str], tell: Tell) -> dict[str, Any]:
     """The candidates beside cuBLAS. The fastest of those whose answer was right is kept."""
     contest = Contest(bench, cell, tell)
-    candidates = bench.fastla.candidates(contest.sets[0])[:MOST_CANDIDATES]
+    candidates: list[tuple[str, Prepare]] = []
+    try:
+        candidates = bench.fastla.candidates(contest.sets[0])[:MOST_CANDIDATES]
+    except Absent as error:
+        contest.absent[SUBJECT] = str(error)
     for name, prepare in candidates:
         if name not in avoid:
             contest.admit(name, prepare)

@@ -11,69 +11,83 @@ import fastla
 from benchmarks.gpu.cells import SUBJECT
 from benchmarks.gpu.problems import Absent, Call, Problem
 
+Chooser = Callable[[Any, Any], Any]  # a plan, from what is asked for and the device
+
+
+def call_of(functions: Any, problem: Problem) -> Call:
+    """matmul or linear of a module."""
+    a, b, out, precision = problem.a, problem.b, problem.out, problem.cell.precision
+    if problem.cell.kind == "linear":
+        w, bias, linear = b.swapaxes(-1, -2), problem.bias, functions.linear
+        return lambda: linear(a, w, bias, activation="gelu_tanh", out=out, precision=precision)
+    matmul = functions.matmul
+    return lambda: matmul(a, b, out, precision=precision)
+
+
+def planned(problem: Problem, chooser: Chooser) -> Call:
+    """The problem by the plan that is chosen so."""
+    products = importlib.import_module("fastla.cuda.products")
+    call, product = call_of(products, problem), products.product
+    product_by = functools.partial(product, chooser=chooser)
+
+    def by_plan() -> None:
+        products.product = product_by
+        try:
+            call()
+        finally:
+            products.product = product
+
+    return by_plan
+
+
+def asked(problem: Problem) -> tuple[Any, Any, Any]:
+    """The plan in force, and what it is chosen by."""
+    plans, seen = importlib.import_module("fastla.cuda.plan"), []
+
+    def chooser(desc: Any, device: Any) -> Any:
+        seen.append((plans.choose(desc, device), desc, device))
+        return seen[-1][0]
+
+    try:
+        planned(problem, chooser)()
+    except TypeError as error:
+        raise Absent(str(error)) from error
+    return seen[0]
+
 
 class Fastla:
     name = SUBJECT
 
     def prepare(self, problem: Problem) -> Call:
         """Absent, with fastla's own words, where it has nothing for the problem's dtypes."""
-        a, b, out, precision = problem.a, problem.b, problem.out, problem.cell.precision
-        if problem.cell.kind == "linear":
-            w, options = b.swapaxes(-1, -2), {"activation": "gelu_tanh", "out": out, "precision": precision}
-            call: Call = lambda: fastla.linear(a, w, problem.bias, **options)  # noqa: E731
-        else:
-            call = lambda: fastla.matmul(a, b, out, precision=precision)  # noqa: E731
+        call = call_of(fastla, problem)
         try:
             call()
         except TypeError as error:
             raise Absent(str(error)) from error
         return call
 
-    def _planned(self, problem: Problem, chooser: Callable[[Any, Any], Any]) -> Call:
-        """A product by the plan that chooser(desc, device) gives."""
-        arrays, products = (importlib.import_module(f"fastla.cuda.{name}") for name in ("arrays", "products"))
-        given = {"x1": problem.a, "x2": problem.b, "out": problem.out}
-        precision = problem.cell.precision
-
-        def call() -> None:
-            x = arrays.describe("matmul", given)
-            products.product("matmul", x["x1"], x["x2"], x["out"], None, precision, chooser)
-
-        return call
-
-    def _asked(self, problem: Problem) -> tuple[Any, Any, Any]:
-        """The plan in force, and what it is chosen by."""
-        plans, seen = importlib.import_module("fastla.cuda.plan"), []
-
-        def chooser(desc: Any, device: Any) -> Any:
-            seen.append((plans.choose(desc, device), desc, device))
-            return seen[-1][0]
-
-        self._planned(problem, chooser)()
-        return seen[0]  # type: ignore[no-any-return]
-
     def plan(self, problem: Problem) -> str:
         """The plan's name."""
-        try:
-            return str(self._asked(problem)[0].name)
-        except (ImportError, TypeError):
-            return ""
+        return str(asked(problem)[0].name)
 
     def candidates(self, problem: Problem) -> list[tuple[str, Callable[[Problem], Call]]]:
         """Plans by name, the best by the model first."""
         plans = importlib.import_module("fastla.cuda.plan")
-        _, desc, device = self._asked(problem)
+        _, desc, device = asked(problem)
 
         def of_name(name: str, desc: Any, device: Any) -> Any:
             return next(plan for plan in plans.candidates(desc, device) if plan.name == name)
 
+        def prepare(chooser: Chooser, problem: Problem) -> Call:
+            return planned(problem, chooser)
+
         names = [plan.name for plan in plans.candidates(desc, device)]
-        # A chooser's identity is part of what a call is remembered by: one for each name.
-        choosers = {name: functools.partial(of_name, name) for name in names}
-        return [(name, lambda p, name=name: self._planned(p, choosers[name])) for name in names]
+        # Calls are remembered by their chooser, too: each name has one.
+        return [(name, functools.partial(prepare, functools.partial(of_name, name))) for name in names]
 
     def keep(self, problem: Problem, name: str) -> str:
         """Puts a plan into the table of tuned ones; the key it has there."""
-        _, desc, device = self._asked(problem)
+        _, desc, device = asked(problem)
         importlib.import_module("fastla.cuda.cache").keep_tuned(device.name, {desc.key: name})
         return str(desc.key)

@@ -108,12 +108,15 @@ class TorchLayer:
         return lambda: gelu(addmm(bias, x, w, out=out), approximate="tanh")
 
 
-def contenders(device: Any, libraries: Sequence[Any]) -> list[Any]:
-    """cuBLAS comes first, whoever calls it."""
-    names = {library.name for library in libraries}
-    is_torch = device.name == "PyTorch"
-    found: list[Any] = [CuBlas(device)] if "CuPy" in names else []
+def contenders(device: Any, libraries: Sequence[Any], absent: dict[str, str]) -> list[Any]:
+    """cuBLAS comes first, whoever calls it. What is not there goes to `absent`."""
+    found: list[Any] = []
+    if any(library.name == "CuPy" for library in libraries):
+        try:
+            found.append(CuBlas(device))
+        except (ImportError, OSError, RuntimeError) as error:
+            absent["cublasGemmEx by CuPy"] = str(error)
     found.append(LibraryProduct(device, f"{device.name}.matmul" if found else CUBLAS))
-    if is_torch:
+    if device.name == "PyTorch":
         found += [TorchLayer(device, "torch fused", True), TorchLayer(device, "torch addmm, gelu", False)]
     return found
