@@ -49,8 +49,9 @@ bench: $(stamps)/installed $(stamps)/extra-bench $(if $(all_rivals),$(stamps)/ex
 # by `make wheel` elsewhere) where the build tools are missing. What is not there is said, and done without.
 gpu_venv := .venv-gpu
 WHEEL ?=
+gpu_begun := $(shell date +%s)
 bench-gpu: $(gpu_venv)/installed
-	@$(gpu_venv)/bin/python -m benchmarks.gpu $(ARGS)
+	@$(gpu_venv)/bin/python -m benchmarks.gpu --since $(gpu_begun) $(ARGS)
 
 $(gpu_venv)/installed: $(sources) $(WHEEL) benchmarks/gpu/environment.py
 	@$(PYTHON) benchmarks/gpu/environment.py $(gpu_venv) $(WHEEL)

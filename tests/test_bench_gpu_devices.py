@@ -212,7 +212,9 @@ def test_the_facts(monkeypatch):
         cuDeviceGetAttribute=lambda kind, device: (ok, values[kind]))
     monkeypatch.setitem(sys.modules, "cuda.bindings.driver", driver)
     smi = probe.smi
-    monkeypatch.setattr(probe, "smi", lambda: {"driver_version": "580.65", "clocks.sm": "345 MHz"})
+    driver.cuDeviceGetPCIBusId = lambda most, device: (ok, b"0000:19:00.0\0")
+    told = {"0000:19:00.0": {"driver_version": "580.65", "clocks.sm": "345 MHz"}}
+    monkeypatch.setattr(probe, "smi", told.get)
     facts = probe.facts()
     assert facts["l2_bytes"] == 50 << 20 and facts["memory_clock_khz"] == 0
     assert "numpy" in facts["versions"]
@@ -220,7 +222,7 @@ def test_the_facts(monkeypatch):
         "NVIDIA H100, sm_90, 132 multiprocessors, 80 GiB, L2 50 MiB, up to 1980 MHz, now 345 MHz; "
         "driver 580.65, CUDA 13.0")
     said = SimpleNamespace(stdout="580.65, 345 MHz, 1980 MHz, 2619 MHz, 700.00 W, 31, 0 %\nanother\n")
-    assert smi(lambda *a, **b: said)["power.limit"] == "700.00 W"
+    assert smi("0000:19:00.0", lambda *a, **b: said)["power.limit"] == "700.00 W"
     driver.cuInit = lambda flags: (SimpleNamespace(name="CUDA_ERROR_UNKNOWN"),)
     with pytest.raises(RuntimeError, match="cuInit: CUDA_ERROR_UNKNOWN"):
         probe.facts()

@@ -6,6 +6,7 @@ import argparse
 import datetime
 import signal
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("--out", type=Path, metavar="DIR", help="default: benchmarks/results/gpu-<device>-<date>")
     add("--minutes", type=float, default=9.0, help="what it may take; default: 9")
+    add("--since", type=float, metavar="EPOCH", help="when the minutes began, by `date +%%s`; default: now")
     add("--fresh", action="store_true", help="forget what an earlier run found in the folder")
     add("--only", default="", metavar="SUBSTR", help='e.g. "check", "table bfloat16", "tune float32"')
     add("--backend", default=BACKEND, help=argparse.SUPPRESS)  # tests have one of their own
@@ -96,12 +98,15 @@ def main(arguments: list[str] | None = None) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # as Ctrl-C: keep what there is
     facts = probe.facts()
     say(probe.line(facts))
+    if (load := facts["smi"].get("utilization.gpu", "0 %")) != "0 %":
+        say(f"the GPU is busy with something else ({load}): times will be worse")
     day = datetime.date.today().isoformat()
     folder = options.out or RESULTS / f"gpu-{machine.slug(facts['name'])}-{day}"
     store = Store(folder, options.fresh)
     begin(store, facts)
     chosen = [step for step in steps() if options.only in step.key]
-    seconds = 60 * options.minutes
+    spent = time.time() - options.since if options.since else 0.0
+    seconds = 60 * options.minutes - spent
     runner = Runner(store, Worker(options.backend, facts, folder / "worker.log"), seconds, say, brief)
     runner.run(chosen)
     if not runner.interrupted and not options.only:

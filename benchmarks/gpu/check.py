@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 import fastla
 from benchmarks.gpu.backend import Bench
 from benchmarks.gpu.cells import Cell, in_layouts
@@ -36,7 +38,12 @@ def alone(bench: Bench, problem: Problem) -> None:
 
 def as_on_the_cpu(bench: Bench, problem: Problem) -> None:
     """Bits of some rows; docs/contract.md says that the others change none of them."""
-    cell, get = problem.cell, bench.device.get
+    cell = problem.cell
+
+    def get(x: Any) -> Any:
+        found = bench.device.get(x)
+        return found.astype(np.float16) if cell.dtype == "float16" else found
+
     rows = sorted({0, cell.m - 1, *range(0, cell.m, max(1, cell.m // CPU_ROWS))})
     a, b, out = get(problem.a[..., rows, :]), get(problem.b), get(problem.out[..., rows, :])
     if cell.kind == "linear":

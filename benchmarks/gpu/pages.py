@@ -44,7 +44,7 @@ def text(store: Store, left: int) -> str:
     part("Correctness, against float64, small integers, two launches, stacks and the CPU's bits:",
          report.check_lines(steps))  # fmt: skip
     part("Tuning:", report.tune_lines(steps))
-    title = "TFLOP/s, share of the datasheet's rate, times as fast as cuBLAS (a layer: the best rival) [95%]:"
+    title = "TFLOP/s, share of the datasheet's roof, times as fast as cuBLAS (a layer: the best rival) [95%]:"
     part(title, [report.row_text(row) for row in rows])
     met = sum(row.state == "met" for row in rows)
     means = [f"  {name:18} {mean:.2f} of {n}" for name, (mean, n) in report.means(rows).items()]

@@ -1,4 +1,4 @@
-"""The pictures: rates of all contenders under the datasheet's, and the ratios to what was asked."""
+"""The pictures: rates of all contenders under what the datasheet allows, and the ratios to what was asked."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from typing import Any
 
 from benchmarks.gpu.cells import SUBJECT
 from benchmarks.gpu.report import Verdict
-from benchmarks.gpu.roofs import datasheet
+from benchmarks.gpu.roofs import roof
 from benchmarks.plots import COLOURS, VERDICT_COLOURS, pyplot, ticks
 
 
 def rates(rows: list[Verdict], title: str, path: Path) -> bool:
-    """A panel for each dtype and precision: bars of TFLOP/s, and a line at the datasheet's rate."""
+    """A panel for each dtype and precision: bars of TFLOP/s, and a line at what the datasheet allows."""
     rows = [row for row in rows if row.tflops]
     groups: dict[str, list[Verdict]] = {}
     for row in rows:
@@ -29,7 +29,7 @@ def rates(rows: list[Verdict], title: str, path: Path) -> bool:
     for axes, (numbers, found) in zip(panels[:, 0], groups.items(), strict=True):
         draw_rates(axes, found, colours, title.partition(",")[0])
         axes.set_title(numbers, fontsize=10, loc="left")
-    panels[-1, 0].set_xlabel("TFLOP/s; the dashed line is the datasheet's rate")
+    panels[-1, 0].set_xlabel("TFLOP/s; the dashed line is what the datasheet allows")
     handles = [plt.Rectangle((0, 0), 1, 1, color=colours[name]) for name in names]
     figure.legend(handles, names, loc="outside lower center", ncols=len(names), frameon=False)
     figure.suptitle(title, fontsize=11)
@@ -46,8 +46,8 @@ def draw_rates(axes: Any, rows: list[Verdict], colours: dict[str, str], device: 
             axes.barh(at, rate, height=0.92 * height, color=colours[name])
             axes.annotate(f"{rate:.4g}", (rate, at), xytext=(3, 0), textcoords="offset points",
                           va="center", fontsize=6)  # fmt: skip
-        if (roof := datasheet(device, row.cell)) is not None:
-            axes.plot([roof, roof], [place - 0.45, place + 0.45], color="black", ls="--", lw=1)
+        if (most := roof(device, row.cell)) is not None:
+            axes.plot([most, most], [place - 0.45, place + 0.45], color="black", ls="--", lw=1)
     axes.set_yticks(range(len(rows)), [row.cell.shape for row in rows], fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.06, y=0.02)

@@ -29,9 +29,9 @@ def versions() -> dict[str, str]:
     return found
 
 
-def smi(run: Any = subprocess.run) -> dict[str, str]:
-    """What nvidia-smi says of the first device; nothing where it is not."""
-    command = [shutil.which("nvidia-smi") or "nvidia-smi", f"--query-gpu={','.join(QUERY)}",
+def smi(bus: str, run: Any = subprocess.run) -> dict[str, str]:
+    """What nvidia-smi says of the device at that PCI address; nothing where it is not."""
+    command = [shutil.which("nvidia-smi") or "nvidia-smi", "-i", bus, f"--query-gpu={','.join(QUERY)}",
                "--format=csv,noheader"]  # fmt: skip
     try:
         done = run(command, capture_output=True, text=True, check=True, timeout=20)
@@ -53,10 +53,14 @@ def facts(number: int = 0) -> dict[str, Any]:
 
     ask("cuInit", 0)
     device = ask("cuDeviceGet", number)
-    name = ask("cuDeviceGetName", 100, device)
+
+    def text(name: str, most: int, *arguments: Any) -> str:
+        found = ask(name, most, *arguments)
+        return found.decode().rstrip("\0") if isinstance(found, bytes) else str(found)
+
     kinds = driver.CUdevice_attribute
     found: dict[str, Any] = {
-        "name": name.decode().rstrip("\0") if isinstance(name, bytes) else str(name),
+        "name": text("cuDeviceGetName", 100, device),
         "driver_cuda": ask("cuDriverGetVersion"),
         "memory_bytes": int(ask("cuDeviceTotalMem", device)),
     }
@@ -66,7 +70,7 @@ def facts(number: int = 0) -> dict[str, Any]:
             found[key] = int(ask("cuDeviceGetAttribute", kind, device))
         except (AttributeError, RuntimeError):
             found[key] = 0  # not told by this driver
-    return {**found, "smi": smi(), "versions": versions()}
+    return {**found, "smi": smi(text("cuDeviceGetPCIBusId", 20, device)), "versions": versions()}
 
 
 def line(facts: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.gpu.cells import CUBLAS, LAYERS, SUBJECT, Cell, product, target
-from benchmarks.gpu.roofs import datasheet
+from benchmarks.gpu.roofs import roof
 from benchmarks.stats import Interval, geometric_mean, speed_ratio
 
 Record = dict[str, Any]
@@ -24,7 +24,7 @@ class Verdict:
     tflops: dict[str, float]
     ratios: dict[str, Interval]
     rival: str
-    share: float | None  # of the datasheet's rate
+    share: float | None  # of what the datasheet allows
     asked: float
     notes: tuple[str, ...]
 
@@ -74,8 +74,8 @@ def judge(record: Record, device: str) -> Verdict:
     ratios = {}
     if SUBJECT in seconds:
         ratios = {name: speed_ratio(seconds[SUBJECT], t) for name, t in seconds.items() if name != SUBJECT}
-    roof = datasheet(device, cell)
-    share = tflops[SUBJECT] / roof if roof and SUBJECT in tflops else None
+    most = roof(device, cell)
+    share = tflops[SUBJECT] / most if most and SUBJECT in tflops else None
     return Verdict(cell, tflops, ratios, rival_of(cell, seconds), share, target(cell), tuple(notes(record)))
 
 
