@@ -53,6 +53,8 @@ def test_verdicts():
     assert gone.state == "not there" and gone.notes == ("fastla: no int8",)
     mean = pytest.approx((16 / 15 * 0.8) ** 0.5)
     assert report.means([fast, slow, gone]) == {"bfloat16": (mean, 2), "all": (mean, 2)}
+    assert report.problems({"a": layers, "b": integers}) == []
+    assert report.problems({"b": integers}) == ["LOST everything: fastla has computed nothing of the table"]
     spread = record(LARGE, {"cuBLAS": 1.0, "fastla": 1.0})
     spread["data"]["seconds"]["fastla"] = [0.99, 1.02] * 6
     assert report.judge(spread, "").state == "open"

@@ -105,6 +105,9 @@ def problems(records: Records) -> list[str]:
         found += [f"WRONG {text}" for text in record["data"].get("wrong", {}).values()]
     for record in records.values():
         found += [f"LOST {record['key']}: {text}" for text in lost(record)]
+    table = of_kind(records, "table")
+    if table and not any(SUBJECT in record["data"].get("seconds", {}) for record in table):
+        found.append("LOST everything: fastla has computed nothing of the table")
     return found
 
 
