@@ -3,6 +3,7 @@
 #
 #   make test        ARGS="..." goes to pytest
 #   make bench       RIVALS=all installs PyTorch and others and measures them too
+#   make bench-gpu   needs an NVIDIA GPU; uses what $(PYTHON) has, works offline: see below
 #   make lint, format, wheel, sanitize, races, soak, clean
 
 PYTHON ?= python3
@@ -30,7 +31,7 @@ cxx_files := $(shell find csrc src tests/native -name '*.[ch]pp' -o -name '*.[ch
 pip_install := $(py) -m pip install -q
 build_fastla := $(pip_install) --no-build-isolation --no-deps
 
-.PHONY: test bench lint format wheel sanitize races soak clean
+.PHONY: test bench bench-gpu lint format wheel sanitize races soak clean
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
@@ -42,6 +43,19 @@ all_rivals := $(filter all,$(RIVALS))
 bench: $(stamps)/installed $(stamps)/extra-bench $(if $(all_rivals),$(stamps)/extra-rivals)
 	@echo "== Measuring; close other programs for steady numbers"
 	@$(py) -m benchmarks $(if $(all_rivals),--rivals all) --out benchmarks/results $(ARGS)
+
+# Its own environment sees the packages of PYTHON, so that a PyTorch or CuPy with its CUDA is used and
+# nothing is fetched that is there. Without a network fastla comes from WHEEL=dist/fastla-....whl (made
+# by `make wheel` elsewhere) where the build tools are missing. What is not there is said, and done without.
+gpu_venv := .venv-gpu
+WHEEL ?=
+gpu_begun := $(shell date +%s)
+bench-gpu: $(gpu_venv)/installed
+	@$(gpu_venv)/bin/python -m benchmarks.gpu --since $(gpu_begun) $(ARGS)
+
+$(gpu_venv)/installed: $(sources) $(WHEEL) benchmarks/gpu/environment.py
+	@$(PYTHON) benchmarks/gpu/environment.py $(gpu_venv) $(WHEEL)
+	@touch $@
 
 soak: $(stamps)/strict $(stamps)/extra-test
 	@echo "== 100 000 random calls against the oracle"
@@ -95,7 +109,7 @@ races: $(stamps)/tools
 
 clean:
 	@echo "== Removing .venv, build and dist"
-	@rm -rf $(venv) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(venv) $(gpu_venv) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # --- What the targets stand on ----------------------------------------------------------------
 

@@ -6,5 +6,6 @@
 - worker.py: a process for each, stopped while it is not its turn
 - timer.py: contenders take turns; stats.py: medians and their intervals
 - runner.py: spends a time budget over the cells; results.py: what comes out
+- gpu/: the same for NVIDIA GPUs, ``python -m benchmarks.gpu``
 - report.py: JSON, Markdown and terminal tables; plots.py: pictures; machine.py: the facts
 """

@@ -16,11 +16,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         from .run import run
 
         run(words[1:])
+    if words[:1] == ["bench"]:
+        from .bench import bench
+
+        return bench(words[1:])
     parser = argparse.ArgumentParser(prog="python -m fastla", description="Fast, exact-by-contract products.")
     parser.add_argument("--version", action="version", version=f"fastla {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("info", help="versions, CPU, kernels, thread settings")
     commands.add_parser("run", help="run a program with NumPy patched", add_help=False)
+    commands.add_parser("bench", help="run the source tree's benchmarks; --cuda: on a GPU", add_help=False)
     roof = commands.add_parser("roof", help="measure peak multiply-add rate and memory bandwidth")
     roof.add_argument("--threads", type=int, default=None)
     tests = commands.add_parser("selftest", help="compare every kernel of this CPU with plain loops")
