@@ -43,12 +43,13 @@ def described(machine, x, count):
     return hopper.Operand(machine.add(x), *x.shape[-2:], count, *x.strides[-2:], following)
 
 
-def product(a, b, c, tile, blocks=2, make=hopper.hopper_kernel, seed=0):
+def product(a, b, c, tile, blocks=2, make=hopper.hopper_kernel, seed=0, **steps):
     """C = A B^T of lines by steps."""
     machine = emulator.Machine(seed, 0.02)
     count = len(c) if c.ndim == 3 else 1
+    sums = "int32" if warpgroups.KINDS[tile.kind].whole else "float32"
     sides = [described(machine, x, count) for x in (a, b)]
-    arguments = hopper.hopper_arguments(tile, *sides, epilogue(machine, c, "float32"))
+    arguments = hopper.hopper_arguments(tile, *sides, epilogue(machine, c, sums, **steps))
     machine.launch(make(tile), (blocks * tile.cluster, 1, 1), hopper.THREADS, tile.shared_bytes, arguments,
                    tile.cluster)
     return c
@@ -84,6 +85,21 @@ def test_other_kinds(kind):
     m, n, k = hopper.ROWS - 1, 69, 2 * warpgroups.KINDS[kind].box + 3
     a, b = operand(rng, (m, k), kind, False), operand(rng, (n, k), kind, False)
     assert within_bounds(product(a, b, np.full((m, n), np.nan, np.float32), tile), a, b)
+
+
+@pytest.mark.parametrize("kind", [INT8, UINT8])
+@pytest.mark.parametrize("n", [69, 72])
+def test_integers(kind, n):
+    """Exact, to int32; or on the way to float32: scales and what else an epilogue does."""
+    tile = hopper.HopperTile(kind, 64, False, False)
+    rng = np.random.default_rng(n)
+    a, b = operand(rng, (130, 300), kind, False), operand(rng, (n, 300), kind, False)
+    exact = a.astype(np.int64) @ b.astype(np.int64).T
+    assert np.array_equal(product(a, b, np.full((130, n), 7, np.int32), tile), exact)
+    scale, bias = rng.random(130).astype(np.float32), rng.random(n).astype(np.float32)
+    c = product(a, b, np.full((130, n), np.nan, np.float32), tile, row_scale=scale, bias=bias, alpha=0.25)
+    want = exact.astype(np.float32) * np.float32(0.25) * scale[:, None] + bias
+    assert np.array_equal(c, want)
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 1), (5, 1, 15), (1, 9, 200), (64, 8, 128)], ids=str)

@@ -16,7 +16,21 @@ from numba import cuda
 from numba.cuda import float32, float64, int32, types, uint32, uint64
 
 from .functions import ACTIVATIONS, NONE, activation
-from .numbers import DTYPES, SIZES, add, fma, load, load_one, multiply, rounded, store, store_vector
+from .numbers import (
+    DTYPES,
+    FLOAT32,
+    INT32,
+    SIZES,
+    add,
+    bits_of,
+    fma,
+    load,
+    load_one,
+    multiply,
+    rounded,
+    store,
+    store_vector,
+)
 from .ptx import anew, instruction, literals, load_shared
 
 # Places in an epilogue. Of an operand: address (0: there is none); bytes from a row, a column and a product
@@ -79,6 +93,8 @@ class Epilogue:
         """What a kernel gets."""
         if self.sums == "float64" and self.out.dtype == "bfloat16":
             raise TypeError("float64 sums are not rounded to bfloat16")
+        if self.out.dtype == "int32" and (self.sums != "int32" or self._steps()):
+            raise TypeError(f"out is int32; {self.sums} sums, or more than sums, do not become that")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}; there are {', '.join(ACTIVATIONS)}")
         partial = self.partial
@@ -93,13 +109,16 @@ class Epilogue:
         rows_follow = abs(self.out.row) < abs(self.out.col)
         return (*places, self.partial_apart, *bits, which, int(self._vectors()), int(rows_follow))
 
+    def _steps(self) -> bool:
+        """Whether more is asked for than sums."""
+        return self.alpha != 1 or self.activation != "none" or any(x.address for x in self.operands)
+
     def _vectors(self) -> bool:
         size = SIZES[DTYPES[self.out.dtype]]
         vector = 16 // SIZES[DTYPES[self.sums]] * size
-        asked = self.alpha != 1 or self.activation != "none" or any(x.address for x in self.operands)
         narrower = self.out.dtype == self.sums or (self.sums == "float32" and size == 2)
         lines = self.out.address, self.out.row, self.out.following
-        return not asked and narrower and self.out.col == size and all(x % vector == 0 for x in lines)
+        return not self._steps() and narrower and self.out.col == size and all(x % vector == 0 for x in lines)
 
 
 def slice_pitch(cols: int, size: int) -> int:
@@ -129,11 +148,15 @@ def place(context: Any, e: Any, which: Any, row: Any, col: Any, item: Any) -> An
 
 @functools.cache
 def finisher(dtype: str) -> Any:
-    """The device function that carries out the epilogue of a slice, whose sums are of that dtype."""
-    real = float32 if dtype == "float32" else float64
+    """The device function that carries out the epilogue of a slice, whose sums are of that dtype.
+
+    int32: where out is int32 too they are stored, and nothing else is done; else they become float32.
+    """
+    whole = dtype == "int32"
+    real = float64 if dtype == "float64" else float32
     size = SIZES[DTYPES[dtype]]
     lanes = 16 // size
-    activate = activation(dtype)
+    activate = activation("float64" if dtype == "float64" else "float32")
 
     @cuda.jit(device=True, inline="always")
     def value(e, which, row, col, item):  # type: ignore
@@ -170,6 +193,7 @@ def finisher(dtype: str) -> Any:
         `cols_left`. To each are added the `parts` sums that wait in memory."""
         if e[VECTORS] != 0 and parts == 0 and cols_left >= cols:
             across = cols // lanes
+            stored = int32(FLOAT32 if whole else e[OUT + DTYPE])
             values = cuda.local.array(lanes, real)
             for v in range((rows * across + 31) // 32):
                 i = int32(anew(lane) + v * 32)
@@ -177,7 +201,7 @@ def finisher(dtype: str) -> Any:
                 if r < rows_left:
                     item = anew(item)
                     load_shared(values, 1, 16, uint32(at + r * pitch + c * size))
-                    store_vector(place(e, OUT, row + r, col + c, item), int32(e[OUT + DTYPE]), values)
+                    store_vector(place(e, OUT, row + r, col + c, item), stored, values)
             return
         for v in range(rows * cols // 32):
             i = int32(anew(lane) + v * 32)
@@ -191,8 +215,13 @@ def finisher(dtype: str) -> Any:
                     begins = place(e, PARTIAL, row + r, col + c, item)
                     total = add(total, load(begins + uint64(part * e[PARTIAL_APART]),
                                             int32(e[PARTIAL + DTYPE]), total))
-                y = add(total, load_one(uint32(at + r * pitch + c * size), total))
-                y = finish(y, row + r, col + c, item, e)
-                store(place(e, OUT, row + r, col + c, item), int32(e[OUT + DTYPE]), y)
+                y = load_one(uint32(at + r * pitch + c * size), total)
+                stored = int32(e[OUT + DTYPE])
+                if whole and stored == INT32:
+                    stored = int32(FLOAT32)  # the same bits
+                else:
+                    y = add(total, float32(bits_of(y)) if whole else y)
+                    y = finish(y, row + r, col + c, item, e)
+                store(place(e, OUT, row + r, col + c, item), stored, y)
 
     return finish_slice

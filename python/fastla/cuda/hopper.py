@@ -99,7 +99,8 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
     sums_count, slice_tiles, slice_parts = cols // 2, SLICE_COLS // 8, cols // SLICE_COLS
     arrivals = 4 * CONSUMERS * blocks
     part_cols = cols // blocks  # whose boxes a block asks for
-    finish_slice = finisher("float32")
+    total = int32 if KINDS[kind].whole else float32
+    finish_slice = finisher("int32" if KINDS[kind].whole else "float32")
 
     @cuda.jit(device=True, inline="always")
     def copy_operand(to, tensor, barrier, follow, lines, line, step, item, blocks):  # type: ignore
@@ -168,12 +169,12 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
             thread = int32(thread - GROUP_THREADS)
             lane, warp = thread % 32, thread // 32
             own = thread // GROUP_THREADS * (64 * WIDTH)
-            sums = cuda.local.array(sums_count, float32)
+            sums = cuda.local.array(sums_count, total)
             slot, parity = int32(0), int32(0)
             for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
                 item, row, col = tile_at(int32(number), row_tiles, tiles_across, rank)
                 for i in range(sums_count):
-                    sums[i] = float32(0)
+                    sums[i] = total(0)
                 last = ring
                 for s in range(count):
                     stage = uint32(ring + slot * stage_bytes)

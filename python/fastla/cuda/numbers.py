@@ -16,10 +16,11 @@ from . import coefficients
 from .ptx import F32, F64, I32, I64, PTX, VOID, asm, instruction, literals, nothing, registers_of
 
 # How elements are stored.
-FLOAT16, BFLOAT16, FLOAT32, FLOAT64 = range(4)
-DTYPES = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": FLOAT32, "float64": FLOAT64}
-SIZES = (2, 2, 4, 8)
-_STORED = [np.dtype(name) for name in ("uint16", "uint16", "float32", "float64")]
+FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT32 = range(5)
+NAMES = ("float16", "bfloat16", "float32", "float64", "int32")
+DTYPES = {name: number for number, name in enumerate(NAMES)}
+SIZES = (2, 2, 4, 8, 4)
+_STORED = [np.dtype(name) for name in ("uint16", "uint16", "float32", "float64", "int32")]
 
 
 def widened(bits: Any, kind: int) -> Any:

@@ -11,7 +11,7 @@ from typing import Any
 from llvmlite import ir
 from numba.cuda import types
 
-from .ptx import F32, I32, I64, PTX, VOID, asm, instruction, literals, nothing, registers_of
+from .ptx import F64, I32, I64, PTX, VOID, asm, instruction, literals, nothing, registers_of
 
 
 def _add_block_model(
@@ -147,14 +147,15 @@ def _put_fragments_model(
     for tile in range(tiles):
         for half in range(2):
             first = (part * tiles + tile) * 4 + half * 2
-            thread.write_shared(address + tile * 32 + half * 8 * pitch, sums[first : first + 2] + 0)
+            at = address + tile * 8 * sums.itemsize + half * 8 * pitch
+            thread.write_shared(at, sums[first : first + 2] + 0)
 
 
 @instruction(_put_fragments_model)
 def put_fragments(
     context: Any, sums: Any, tiles: Any, parts: Any, pitch: Any, part: Any, address: Any
 ) -> Any:
-    """The `part`th of `parts` times `tiles` fragments of 16 x 8 float32 sums to shared memory, side by side.
+    """The `part`th of `parts` times `tiles` fragments of 16 x 8 sums to shared memory, side by side.
 
     A lane has two columns of rows l / 4 and l / 4 + 8; `address` is where its first one goes. Rows are
     `pitch` bytes apart. -0 becomes +0.
@@ -163,16 +164,20 @@ def put_fragments(
         return None
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        element = context.get_data_type(signature.args[0].dtype)
+        suffix, letter = ("b32", "r") if element == I32 else PTX[element][:2]
+        across = 8 * (8 if element == F64 else 4)
         register = registers_of(context, builder, signature.args[0], args[0])
         for p in cases(builder, args[4], parts.literal_value):
             for tile in range(tiles.literal_value):
                 for half in range(2):
                     first = (p * tiles.literal_value + tile) * 4 + half * 2
                     pair = [builder.load(register(first + i)) for i in range(2)]
-                    pair = [builder.fadd(x, ir.Constant(F32, 0.0)) for x in pair]
-                    at = tile * 32 + half * 8 * pitch.literal_value
-                    text = f"st.shared.v2.f32 [$0+{at}], {{$1, $2}};"
-                    asm(builder, VOID, text, "r,f,f,~{memory}", [args[5], *pair])
+                    if element != I32:
+                        pair = [builder.fadd(x, ir.Constant(element, 0.0)) for x in pair]
+                    at = tile * across + half * 8 * pitch.literal_value
+                    text = f"st.shared.v2.{suffix} [$0+{at}], {{$1, $2}};"
+                    asm(builder, VOID, text, f"r,{letter},{letter},~{{memory}}", [args[5], *pair])
         return nothing(context)
 
     return types.void(sums, tiles, parts, pitch, types.int32, types.uint32), generate
