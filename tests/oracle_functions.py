@@ -9,8 +9,9 @@ import ctypes.util
 import math
 from fractions import Fraction
 
-import coefficients
 import numpy as np
+
+from fastla.cuda import coefficients
 
 _libm = ctypes.CDLL(ctypes.util.find_library("m"))
 _libm.fma.restype, _libm.fma.argtypes = ctypes.c_double, [ctypes.c_double] * 3

@@ -2,8 +2,8 @@
 
     python tools/fit_functions.py            print the tables with the approximation error of each
     python tools/fit_functions.py --write    rewrite csrc/kernels/coefficients.hpp,
-                                             tests/coefficients.py and the tables in
-                                             docs/functions.md
+                                             python/fastla/cuda/coefficients.py and
+                                             the tables in docs/functions.md
 
 Needs mpmath. Nothing is random and everything runs at 60 digits: two runs write the same bytes.
 
@@ -171,7 +171,7 @@ def cpp_table(dtype: str, tables: dict[str, list[float]], values: dict[str, floa
 
 
 def python_table(dtype: str, tables: dict[str, list[float]], values: dict[str, float]) -> str:
-    lines = [f"{dtype.upper()} = {{"]
+    lines = [f"{dtype.upper()}: dict[str, Any] = {{"]
     lines += [f'    "{name}": "{hexadecimal(value)}",' for name, value in values.items()]
     for name, c in tables.items():
         body = "\n".join(f'        "{hexadecimal(x)}",' for x in c)
@@ -204,6 +204,8 @@ PYTHON_HEADER = '''\
 Written by tools/fit_functions.py --write; do not edit.
 """
 
+from typing import Any
+
 '''
 MARK = "<!-- tables: tools/fit_functions.py --write -->\n"
 
@@ -224,7 +226,7 @@ def main() -> None:
         return
     header = CPP_HEADER + "".join(cpp) + "\n}  // namespace\n"
     (ROOT / "csrc/kernels/coefficients.hpp").write_text(header)
-    (ROOT / "tests/coefficients.py").write_text(PYTHON_HEADER + "\n".join(python))
+    (ROOT / "python/fastla/cuda/coefficients.py").write_text(PYTHON_HEADER + "\n".join(python))
     page = ROOT / "docs/functions.md"
     page.write_text(page.read_text().split(MARK)[0] + MARK + "\n" + "\n".join(doc))
 

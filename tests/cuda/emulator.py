@@ -8,7 +8,9 @@ error, and so is a barrier that not all threads of the block come to.
 
 import ast
 import collections.abc
+import contextvars
 import ctypes
+import ctypes.util
 import functools
 import inspect
 import os
@@ -52,6 +54,15 @@ def multiply_add():
     for function in (loaded.of_4, loaded.of_8):
         function.argtypes = [ctypes.c_void_p] * 3 + [ctypes.c_int] * 2
     return {4: loaded.of_4, 8: loaded.of_8}
+
+
+@functools.cache
+def fma():
+    """Fused multiply-adds of single numbers, by their type."""
+    library = ctypes.CDLL(ctypes.util.find_library("m"))
+    for function, real in ((library.fmaf, ctypes.c_float), (library.fma, ctypes.c_double)):
+        function.restype, function.argtypes = real, [real] * 3
+    return {np.float32: library.fmaf, np.float64: library.fma}
 
 
 SHARED = 1024  # where dynamic shared memory begins
@@ -121,11 +132,22 @@ class Thread:
     def multiply_add(self, sums, left, right, rows, cols):
         multiply_add()[sums.itemsize](sums.pointer, left.pointer, right.pointer, rows, cols)
 
+    def fma(self, x, y, z):
+        return type(x)(fma()[type(x)](x, y, z))
+
+    def write_shared(self, address, values):
+        self.block.shared_bytes(address, values.nbytes)[:] = values.view(np.uint8)
+
     def read_global(self, address, dtype):
         return self.block.machine.bytes_at(address, dtype.itemsize).view(dtype)[0]
 
     def write_global(self, address, value):
         self.block.machine.bytes_at(address, value.itemsize).view(value.dtype)[0] = value
+
+    def write_vector(self, address, values):
+        if address % values.nbytes:
+            raise Misuse(f"thread {self.index} writes {values.nbytes} bytes to {address}, not aligned")
+        self.block.machine.bytes_at(address, values.nbytes).view(values.dtype)[:] = values
 
 
 class Block:
@@ -152,6 +174,8 @@ class Block:
     def run(self, kernel, args):
         self.scheduler = greenlet.getcurrent()
         ready = [(t, greenlet.greenlet(kernel)) for t in self.threads]
+        for _, code in ready:
+            code.gr_context = contextvars.copy_context()
         waiting, asleep, done = [], {}, 0
         while ready:
             at = self.machine.random.randrange(len(ready)) if self.machine.switching else -1
@@ -196,7 +220,12 @@ class Machine:
                 return data[address - begin:address - begin + size]
         raise Misuse(f"{size} bytes of global memory at {address} are in no array")
 
+    @np.errstate(all="ignore")
     def launch(self, kernel, grid, threads, shared_bytes, args):
+        """If there are more args than the kernel has, its last one is a tuple of those left: an epilogue."""
+        count = kernel.__code__.co_argcount
+        if len(args) > count:
+            args = (*args[:count - 1], tuple(args[count - 1:]))
         for z in range(grid[2]):
             for y in range(grid[1]):
                 for x in range(grid[0]):

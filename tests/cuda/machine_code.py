@@ -17,6 +17,7 @@ class Seen:
     registers: int
     stack: int
     instructions: collections.Counter
+    between_barriers: collections.Counter  # from the first one to the last
 
     def count(self, *names):
         return sum(self.instructions[name] for name in names)
@@ -41,4 +42,6 @@ def of(kernel, arguments, compute_capability, threads):
 
         usage = dict(re.findall(r"(REG|STACK):(\d+)", ask("-res-usage")))
         lines = re.findall(r"^\s+/\*[0-9a-f]{4,}\*/\s+(?:@!?U?P\w+ )?([A-Z0-9_]+)", ask("-sass"), re.M)
-    return Seen(int(usage["REG"]), int(usage["STACK"]), collections.Counter(lines))
+    barriers = [i for i, name in enumerate(lines) if name == "BAR"]
+    between = collections.Counter(lines[barriers[0]:barriers[-1]] if barriers else [])
+    return Seen(int(usage["REG"]), int(usage["STACK"]), collections.Counter(lines), between)

@@ -10,7 +10,7 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
 
 import emulator  # noqa: E402
 import machine_code  # noqa: E402
-from numba.cuda import types  # noqa: E402
+from operands import epilogue  # noqa: E402
 
 from fastla.cuda import gemm  # noqa: E402
 from fastla.cuda.tiles import grid  # noqa: E402
@@ -32,20 +32,20 @@ def operand(rng, rows, cols, dtype, lines_along, order):
     return x if lines_along == 0 else x.T
 
 
-def product(a, b, c, orders, kernel=None, seed=0, switching=0.02):
-    """C = A B in the emulator; a, b and c may be stacks."""
-    dtype = c.dtype.name
+def product(a, b, out, orders, kernel=None, seed=0, switching=0.02, **steps):
+    """The epilogue of A B in the emulator; a, b and out may be stacks."""
+    dtype = a.dtype.name
     tile = gemm.EXACT_TILES[dtype]
     machine = emulator.Machine(seed, switching)
-    m, n, k = *c.shape[-2:], a.shape[-1]
-    stack = tuple(x.strides[0] if x.ndim == 3 else 0 for x in (a, b, c))
+    m, n, k = *out.shape[-2:], a.shape[-1]
+    stack = tuple(x.strides[0] if x.ndim == 3 else 0 for x in (a, b))
     arguments = gemm.exact_arguments(
-        tile, orders, (m, n, k), tuple(machine.add(x) for x in (a, b, c)),
-        a.strides[-2:], b.strides[-2:], c.strides[-2:], stack)
-    count = c.shape[0] if c.ndim == 3 else 1
+        tile, orders, (m, n, k), (machine.add(a), machine.add(b)), a.strides[-2:], b.strides[-2:], stack,
+        epilogue(machine, out, dtype, **steps))
+    count = out.shape[0] if out.ndim == 3 else 1
     machine.launch(kernel or gemm.exact_kernel(dtype, *orders), grid(m, n, count, tile.rows, tile.cols),
                    gemm.THREADS, tile.shared_bytes, arguments)
-    return c
+    return out
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -121,16 +121,16 @@ def test_the_emulator_sees_what_memory_has_not():
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("compute_capability", [(8, 0), (9, 0)], ids=["sm_80", "sm_90a"])
 def test_machine_code(dtype, compute_capability):
-    """All variants: in registers, copies past them, one barrier; and as many threads as there should be."""
+    """All variants: in registers, copies past them, one barrier a stage and one at the end; and as many
+    threads as there should be."""
     tile = gemm.EXACT_TILES[dtype]
-    arguments = [types.uint64] * 3 + [types.int64] * 16
     products = tile.rows * tile.cols // gemm.THREADS
     for orders in ORDERS:
         kernel = gemm.exact_kernel(dtype, *orders)
-        seen = machine_code.of(kernel, arguments, compute_capability, gemm.THREADS)
+        seen = machine_code.of(kernel, gemm.SIGNATURE, compute_capability, gemm.THREADS)
         assert seen.stack == 0 and not seen.count("LDL", "STL"), (orders, seen)
-        fused = seen.count("FFMA" if dtype == "float32" else "DFMA")
+        fused = seen.between_barriers["FFMA" if dtype == "float32" else "DFMA"]
         assert fused and fused % products == 0, (orders, seen)
-        assert seen.count("LDGSTS") and seen.count("BAR") == 1, (orders, seen)
+        assert seen.count("LDGSTS") and seen.count("BAR") == 2, (orders, seen)
         assert seen.registers * gemm.THREADS <= 65536
         assert tile.shared_bytes <= 163 << 10  # sm_80's

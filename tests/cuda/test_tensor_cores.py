@@ -11,10 +11,10 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 import emulator  # noqa: E402
 import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
-from numba.cuda import types  # noqa: E402
+from operands import epilogue  # noqa: E402
 
 from fastla.cuda import halves  # noqa: E402
-from fastla.cuda.tensor_cores import BFLOAT16, FLOAT16, narrowed, widened  # noqa: E402
+from fastla.cuda.numbers import BFLOAT16, FLOAT16, narrowed, widened  # noqa: E402
 from fastla.cuda.tiles import grid  # noqa: E402
 
 KINDS = {FLOAT16: np.dtype(np.float16), BFLOAT16: np.dtype(ml_dtypes.bfloat16)}
@@ -30,19 +30,19 @@ def operand(rng, lines, steps, dtype, follow):
     return view.T if follow else view
 
 
-def product(a, b, c, kind, layouts, kernel=None, seed=0, switching=0.02):
-    """C = A B^T of lines by steps."""
+def product(a, b, out, kind, layouts, kernel=None, seed=0, switching=0.02, **steps):
+    """The epilogue of A B^T, of lines by steps; a, b and out may be stacks."""
     machine = emulator.Machine(seed, switching)
     (m, k), n = a.shape[-2:], b.shape[-2]
     parts = [halves.Layout(follow) for follow in layouts]
-    stack = [x.strides[0] if x.ndim == 3 else 0 for x in (a, b, c)]
-    strides = [x for array, following in zip((a, b, c), stack, strict=True)
-               for x in (*array.strides[-2:], following)]
-    arguments = (*map(machine.add, (a, b, c)), m, n, k, *strides, int(c.dtype == np.float32))
+    strides = [x for array in (a, b)
+               for x in (*array.strides[-2:], array.strides[0] if array.ndim == 3 else 0)]
+    arguments = (machine.add(a), machine.add(b), m, n, k, *strides,
+                 *epilogue(machine, out, "float32", **steps).arguments())
     machine.launch(kernel or halves.halves_kernel(kind, *parts),
-                   grid(m, n, len(c) if c.ndim == 3 else 1, halves.ROWS, halves.COLS), halves.THREADS,
+                   grid(m, n, len(out) if out.ndim == 3 else 1, halves.ROWS, halves.COLS), halves.THREADS,
                    halves.shared_bytes(*parts), arguments)
-    return c
+    return out
 
 
 def within_bounds(c, a, b, kind):
@@ -117,12 +117,11 @@ def test_the_emulator_sees_what_is_missing(name):
 @pytest.mark.parametrize("kind", KINDS)
 def test_machine_code(kind):
     """All variants for sm_80: in registers, 16 bytes at a time past them, matrices loaded whole."""
-    arguments = [types.uint64] * 3 + [types.int64] * 13
     for layouts in LAYOUTS:
         parts = [halves.Layout(follow) for follow in layouts]
-        seen = machine_code.of(halves.halves_kernel(kind, *parts), arguments, (8, 0), halves.THREADS)
+        seen = machine_code.of(halves.halves_kernel(kind, *parts), halves.SIGNATURE, (8, 0), halves.THREADS)
         assert seen.stack == 0 and not seen.count("LDL", "STL"), (layouts, seen)
         assert seen.count("HMMA") == 64 and seen.count("LDSM") == 16, (layouts, seen)
-        assert seen.count("LDGSTS") % 8 == 0 and seen.count("BAR") == 1, (layouts, seen)
+        assert seen.count("LDGSTS") % 8 == 0 and seen.count("BAR") == 2, (layouts, seen)
         assert 2 * seen.registers * halves.THREADS <= 65536  # two blocks at a time
         assert 2 * halves.shared_bytes(*parts) <= 163 << 10

@@ -2,7 +2,8 @@
 
 `exact_kernel`: float32 and float64 by chains of fused multiply-adds in the order of docs/contract.md, so that
 the bits are the CPU's. A block of threads has a tile of C, whose chains are in registers; A and B pass
-through a ring of stages in shared memory. Totals of earlier blocks of K wait in C, as registers are used up.
+through a ring of stages in shared memory. Totals of earlier blocks of K wait in memory (an epilogue's
+`partial`), as registers are used up.
 """
 
 from __future__ import annotations
@@ -12,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from numba import cuda
-from numba.cuda import float32, float64, int32, int64, uint32, uint64
+from numba.cuda import float32, float64, int32, int64, types, uint32, uint64
 
+from .epilogue import COL, NEXT, PARTIAL, ROW, TYPE, Epilogue, finisher, slice_pitch
 from .ptx import (
-    add_block,
     anew,
     cp_async,
     cp_async_commit,
@@ -24,11 +25,13 @@ from .ptx import (
     multiply_add,
     shared_address,
 )
+from .sums import add_block, put_vectors, sync_warp
 from .tiles import tile_of
 
 BLOCK_LENGTH = 512  # of K, docs/contract.md
 SIDE = 16  # a block's threads are so many rows and columns of them
 THREADS = SIDE * SIDE
+SIGNATURE = [types.uint64] * 2 + [types.int64] * 13 + [TYPE]
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
     apart = SIDE * lanes
     apart_bytes = apart * size
     a_line, b_line = tile.lines[0] * size, tile.lines[1] * size  # bytes of a step
+    pitch = slice_pitch(tile_cols, size)
+    slice_rows = 32 // SIDE * lanes
     stage_bytes = depth * (a_line + b_line)
     b_begins, last_stage = depth * a_line, (stages - 1) * stage_bytes
     steps_in_block = BLOCK_LENGTH // depth
@@ -125,9 +130,10 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
         stage = uint32(stage + b_begins)
         fetch(stage, b_at, b_jump, b_line, b_order, tile_cols, cols_left, steps_left, b_j, b_s)
 
+    finish_slice = finisher(dtype)
+
     def kernel(  # type: ignore
-        a, b, c, m, n, k, a_row, a_step, a_jump, a_stage, a_next, b_step, b_col, b_jump, b_stage, b_next,
-        c_row, c_col, c_next,
+        a, b, m, n, k, a_row, a_step, a_jump, a_stage, a_next, b_step, b_col, b_jump, b_stage, b_next, e
     ):
         thread = int32(cuda.threadIdx.x)
         x, y = thread % SIDE, thread // SIDE
@@ -159,7 +165,6 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
                 b_at += uint64(b_stage)
             cp_async_commit()
 
-        c_at = c + uint64(item * c_next + (row + y * lanes) * c_row + (col + x * lanes) * c_col)
         read, written = ring, uint32(ring + ahead * stage_bytes)  # stages
         for s in range(count):
             cp_async_wait(in_flight)
@@ -180,12 +185,25 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
                 multiply_add(sums, left, right, rows, cols)
                 a_here, b_here = uint32(a_here + a_line), uint32(b_here + b_line)
             read = uint32(read + stage_bytes) if read < last_stage + ring else ring
-            if (s + 1) % steps_in_block == 0 or s + 1 == count:
-                own = anew(thread)
-                rows_here, cols_here = rows_left - own // SIDE * lanes, cols_left - own % SIDE * lanes
-                rows_here, cols_here = int32(rows_here), int32(cols_here)
-                add_block(sums, rows, cols, apart, c_at, c_row, c_col, rows_here, cols_here,
-                          int32(s < steps_in_block))
+            if (s + 1) % steps_in_block == 0 and s + 1 < count:
+                own, here = anew(thread), anew(item)
+                i, j = own // SIDE * lanes, own % SIDE * lanes
+                at = uint64(e[PARTIAL] + here * e[PARTIAL + NEXT] + (row + i) * e[PARTIAL + ROW]
+                            + (col + j) * e[PARTIAL + COL])
+                add_block(sums, rows, cols, apart, at, e[PARTIAL + ROW], e[PARTIAL + COL],
+                          int32(rows_left - i), int32(cols_left - j), int32(s < steps_in_block))
+
+        cuda.syncthreads()
+        lane, warp = thread % 32, thread // 32
+        slice_at = uint32(ring + warp * slice_rows * pitch)
+        own = uint32(slice_at + lane // SIDE * lanes * pitch + lane % SIDE * 16)
+        for part in range(row_vectors):
+            put_vectors(sums, rows, cols, apart_bytes, pitch, int32(part), own)
+            sync_warp()
+            above = int32(warp * slice_rows + part * apart)
+            finish_slice(slice_at, slice_rows, tile_cols, pitch, row + above, col, int32(rows_left - above),
+                         cols_left, item, lane, int32(count > steps_in_block), e)
+            sync_warp()
 
     return kernel
 
@@ -194,17 +212,19 @@ def exact_arguments(
     tile: ExactTile,
     orders: tuple[int, int],
     shape: tuple[int, int, int],
-    addresses: tuple[int, int, int],
+    addresses: tuple[int, int],
     a: tuple[int, int],
     b: tuple[int, int],
-    c: tuple[int, int],
-    stack: tuple[int, int, int] = (0, 0, 0),
+    stack: tuple[int, int],
+    epilogue: Epilogue,
 ) -> tuple[int, ...]:
     """What an exact kernel is called with.
 
     `shape` is (m, n, k). Strides in bytes, of a row and a column each; `stack`: from a product to the next,
-    of A, B and C.
+    of A and B.
     """
+    if shape[2] > BLOCK_LENGTH and epilogue.needs_workspace() and not epilogue.partial.address:
+        raise ValueError(f"totals of {shape[2]} steps have to wait in a workspace")
 
     def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int]:
         """From a thread's item to its next one, from a stage to the next, from a product to the next."""
@@ -223,6 +243,5 @@ def exact_arguments(
         b_step,
         b_col,
         *part(orders[1], tile.cols, b_col, b_step, stack[1]),
-        *c,
-        stack[2],
+        *epilogue.arguments(),
     )

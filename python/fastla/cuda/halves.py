@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from numba import cuda
-from numba.cuda import float32, int32, int64, uint32, uint64
+from numba.cuda import float32, int32, int64, types, uint32, uint64
 
+from .epilogue import TYPE, finisher, slice_pitch
 from .ptx import cp_async, cp_async_commit, cp_async_wait, shared_address
-from .tensor_cores import load_matrices, multiply_matrices, store_sums
+from .sums import put_fragments, sync_warp
+from .tensor_cores import load_matrices, multiply_matrices
 from .tiles import tile_of
 
 THREADS = 128
@@ -24,6 +26,9 @@ WARP = 64  # rows and columns of a warp's quarter
 DEPTH, STAGES = 32, 4
 SIZE = 2
 LANES = 16 // SIZE  # elements copied together
+PITCH = slice_pitch(WARP, 4)
+SLICE = 16 * PITCH  # bytes of a warp's finished sums at a time
+SIGNATURE = [types.uint64] * 2 + [types.int64] * 9 + [TYPE]
 
 
 @dataclass(frozen=True)
@@ -50,10 +55,10 @@ def shared_bytes(a: Layout, b: Layout) -> int:
 def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[..., Any]:
     """The kernel of C = A B for any m, n, k and stacks of them, for Numba.
 
-    Its arguments: addresses of A, B, C; m, n, k; strides in bytes, of A and B from a line to the next and
-    from a step to the next, of C from a row and from a column to the next, and of a product in the stack;
-    whether C is float32. A and B begin at multiples of 16 bytes, and so do their lines or steps, whichever
-    are not contiguous, and the products of a stack.
+    Its arguments: addresses of A, B; m, n, k; strides in bytes, of A and then of B: from a line to the next,
+    from a step to the next, from a product of the stack to the next; an epilogue of float32 sums. A and B
+    begin at multiples of 16 bytes, and so do their lines or steps, whichever are not contiguous, and the
+    products of a stack.
     """
     a_follow, b_follow = a_layout.lines_follow, b_layout.lines_follow
     a_pitch, b_pitch = a_layout.pitch, b_layout.pitch
@@ -100,9 +105,9 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
             return (row + 8 * steps_on) * pitch + 8 * lines_on * SIZE
         return (row + 8 * lines_on) * pitch + 8 * steps_on * SIZE
 
-    def kernel(  # type: ignore
-        a, b, c, m, n, k, a_line, a_step, a_next, b_line, b_step, b_next, c_row, c_col, c_next, whole
-    ):
+    finish_slice = finisher("float32")
+
+    def kernel(a, b, m, n, k, a_line, a_step, a_next, b_line, b_step, b_next, e):  # type: ignore
         thread = int32(cuda.threadIdx.x)
         lane, warp = thread % 32, thread // 32
         item, tile_row, tile_col = tile_of(
@@ -152,9 +157,15 @@ def halves_kernel(kind: int, a_layout: Layout, b_layout: Layout) -> Callable[...
                 multiply_matrices(sums, left, right, row_tiles, col_tiles, kind)
             read = uint32(read + stage_bytes) if read < last_stage + ring else ring
 
-        own_row, own_col = warp_row + lane // 4, warp_col + lane % 4 * 2
-        c_at = c + uint64(item * c_next + (row + own_row) * c_row + (col + own_col) * c_col)
-        store_sums(sums, row_tiles, col_tiles, kind, c_at, c_row, c_col, int32(rows_left - own_row),
-                   int32(cols_left - own_col), int32(whole))
+        cuda.syncthreads()
+        slice_at = uint32(ring + warp * SLICE)
+        own = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)
+        for part in range(row_tiles):
+            put_fragments(sums, col_tiles, row_tiles, PITCH, int32(part), own)
+            sync_warp()
+            above = int32(warp_row + part * 16)
+            finish_slice(slice_at, 16, WARP, PITCH, row + above, col + warp_col, int32(rows_left - above),
+                         int32(cols_left - warp_col), item, lane, 0, e)
+            sync_warp()
 
     return kernel

@@ -15,8 +15,11 @@ from numba.cuda import types
 from numba.cuda.extending import intrinsic
 
 F32, F64, I32, I64, VOID = ir.FloatType(), ir.DoubleType(), ir.IntType(32), ir.IntType(64), ir.VoidType()
-# Of a floating-point type in PTX: suffix, constraint, how many are a vector of 16 bytes.
-_PTX = {F32: ("f32", "f", 4), F64: ("f64", "d", 2)}
+# Of a floating-point type in PTX: suffix, constraint, how many are a vector of 16 bytes, 0.
+PTX: dict[Any, tuple[str, str, int, str]] = {
+    F32: ("f32", "f", 4, f"0f{0:08}"),
+    F64: ("f64", "d", 2, f"0d{0:016}"),
+}
 
 MODELS: dict[Any, Callable[..., Any]] = {}  # by what kernels call
 
@@ -138,7 +141,7 @@ def load_shared(context: Any, registers: Any, vectors: Any, apart: Any, address:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         element = context.get_data_type(signature.args[0].dtype)
-        suffix, letter, lanes = _PTX[element]
+        suffix, letter, lanes, _ = PTX[element]
         register = registers_of(context, builder, signature.args[0], args[0])
         names = ", ".join(f"${i}" for i in range(lanes))
         kind = ir.LiteralStructType([element] * lanes)
@@ -174,63 +177,3 @@ def multiply_add(context: Any, sums: Any, left: Any, right: Any, rows: Any, cols
         return nothing(context)
 
     return types.void(sums, left, right, rows, cols), generate
-
-
-def _add_block_model(
-    thread: Any, sums: Any, rows: int, cols: int, apart: int, address: int, row: int, col: int,
-    rows_left: int, cols_left: int, first: int,
-) -> None:
-    lanes = 16 // sums.itemsize
-    for i in range(rows):
-        for j in range(cols):
-            r, c = i % lanes + i // lanes * apart, j % lanes + j // lanes * apart
-            if r < rows_left and c < cols_left:
-                at = address + r * row + c * col
-                total = sums.dtype.type(0) if first else thread.read_global(at, sums.dtype)
-                thread.write_global(at, total + sums[i * cols + j])
-            sums[i * cols + j] = 0
-
-
-@instruction(_add_block_model)
-def add_block(
-    context: Any, sums: Any, rows: Any, cols: Any, apart: Any, address: Any, row: Any, col: Any,
-    rows_left: Any, cols_left: Any, first: Any,
-) -> Any:
-    """The sums of a block of K, added to what is in global memory, or to 0 (first); they are 0 afterwards.
-
-    Rows and columns are vectors of 16 bytes, `apart` rows or columns from each other. `row` and `col` are the
-    strides in bytes; what is not below `rows_left` and `cols_left` does not exist.
-    """
-    if not literals(rows, cols, apart):
-        return None
-    m, n, gap = rows.literal_value, cols.literal_value, apart.literal_value
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        element = context.get_data_type(signature.args[0].dtype)
-        suffix, letter, lanes = _PTX[element]
-        register = registers_of(context, builder, signature.args[0], args[0])
-        address, row, col, rows_left, cols_left, first = args[4:]
-        load = f"{{ .reg .pred p; setp.ne.s32 p, $2, 0; mov.{suffix} $0, {'0d' if lanes == 2 else '0f'}"
-        load += f"{'0' * (16 if lanes == 2 else 8)}; @p ld.global.{suffix} $0, [$1]; }}"
-        store = f"{{ .reg .pred p; setp.ne.s32 p, $2, 0; @p st.global.{suffix} [$0], $1; }}"
-        later = builder.icmp_signed("==", first, I32(0))
-
-        def place(i: int) -> int:
-            return i % int(lanes) + i // int(lanes) * int(gap)
-
-        for i in range(m):
-            in_row = builder.icmp_signed("<", I32(place(i)), rows_left)
-            line = builder.add(address, builder.mul(row, I64(place(i))))
-            for j in range(n):
-                there = builder.and_(in_row, builder.icmp_signed("<", I32(place(j)), cols_left))
-                at = builder.add(line, builder.mul(col, I64(place(j))))
-                read = builder.zext(builder.and_(there, later), I32)
-                total = asm(builder, element, load, f"={letter},l,r,~{{memory}}", [at, read])
-                value = builder.fadd(total, builder.load(register(i * n + j)))
-                flag = builder.zext(there, I32)
-                asm(builder, VOID, store, f"l,{letter},r,~{{memory}}", [at, value, flag])
-                builder.store(ir.Constant(element, 0.0), register(i * n + j))
-        return nothing(context)
-
-    given = (types.uint64, types.int64, types.int64, types.int32, types.int32, types.int32)
-    return types.void(sums, rows, cols, apart, *given), generate

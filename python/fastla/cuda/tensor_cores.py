@@ -12,28 +12,10 @@ import numpy as np
 from llvmlite import ir
 from numba.cuda import types
 
-from .ptx import F32, I32, I64, VOID, asm, instruction, literals, nothing, registers_of
+from .numbers import BFLOAT16, FLOAT16, widened
+from .ptx import F32, I32, asm, instruction, literals, nothing, registers_of
 
-# How elements of 16 bits are read: a literal of the instructions.
-FLOAT16, BFLOAT16 = range(2)
-_NAMES = ("f16", "bf16")
-
-
-def widened(bits: Any, kind: int) -> Any:
-    """Elements of 16 bits as float32."""
-    if kind == FLOAT16:
-        return bits.view(np.float16).astype(np.float32)
-    return (bits.astype(np.uint32) << 16).view(np.float32)
-
-
-def narrowed(values: Any, kind: int) -> Any:
-    """float32 to the nearest of 16 bits, ties to even; NaN stays one."""
-    if kind == FLOAT16:
-        with np.errstate(over="ignore"):
-            return values.astype(np.float16).view(np.uint16)
-    bits = values.view(np.uint32)
-    rounded = (bits + 0x7FFF + (bits >> 16 & 1)) >> 16
-    return np.where(np.isnan(values), bits >> 16 | 0x40, rounded).astype(np.uint16)
+_NAMES = {FLOAT16: "f16", BFLOAT16: "bf16"}
 
 
 # --- Fragments: 8 x 8 elements of 16 bits, lane l having two of row l / 4 ----------------------
@@ -157,67 +139,3 @@ def multiply_matrices(
         return nothing(context)
 
     return types.void(sums, left, right, rows, cols, kind), generate
-
-
-# --- Finished sums ----------------------------------------------------------------------------
-
-
-def _store_model(
-    thread: Any, sums: Any, rows: int, cols: int, kind: int, address: int, row: int, col: int,
-    rows_left: int, cols_left: int, whole: int,
-) -> None:
-    at = 0
-    for i in range(rows):
-        for j in range(cols):
-            for part in range(4):
-                r, c = i * 16 + part // 2 * 8, j * 8 + part % 2
-                if r < rows_left and c < cols_left:
-                    value = np.asarray(sums[at : at + 1] + np.float32(0))
-                    made = value if whole else narrowed(value, kind)
-                    thread.write_global(address + r * row + c * col, made[0])
-                at += 1
-
-
-@instruction(_store_model)
-def store_sums(
-    context: Any, sums: Any, rows: Any, cols: Any, kind: Any, address: Any, row: Any, col: Any,
-    rows_left: Any, cols_left: Any, whole: Any,
-) -> Any:
-    """The sums of `multiply_matrices` to global memory, as float32 (whole) or rounded to 16 bits.
-
-    `address` is that of the lane's first one; the others lie in rows and columns of so many bytes, of which
-    there are so many left.
-    """
-    if not literals(rows, cols, kind):
-        return None
-    name = _NAMES[kind.literal_value]
-    guarded = "{ .reg .pred p; setp.ne.s32 p, $2, 0; @p st.global.f32 [$0], $1; }"
-    rounded = "{ .reg .pred p; .reg .b16 h; setp.ne.s32 p, $2, 0; "
-    rounded += f"cvt.rn.{name}.f32 h, $1; @p st.global.b16 [$0], h; }}"
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        register = registers_of(context, builder, signature.args[0], args[0])
-        address, row, col, rows_left, cols_left, whole = args[4:]
-        as_whole = builder.icmp_signed("!=", whole, I32(0))
-        with builder.if_else(as_whole) as (then, otherwise):
-            for branch, text in ((then, guarded), (otherwise, rounded)):
-                with branch:
-                    at = 0
-                    for i in range(rows.literal_value):
-                        for j in range(cols.literal_value):
-                            for part in range(4):
-                                r, c = i * 16 + part // 2 * 8, j * 8 + part % 2
-                                there = builder.and_(
-                                    builder.icmp_signed("<", I32(r), rows_left),
-                                    builder.icmp_signed("<", I32(c), cols_left),
-                                )
-                                place = builder.add(address, builder.mul(row, I64(r)))
-                                place = builder.add(place, builder.mul(col, I64(c)))
-                                value = builder.fadd(builder.load(register(at)), ir.Constant(F32, 0.0))
-                                flag = builder.zext(there, I32)
-                                asm(builder, VOID, text, "l,f,r,~{memory}", [place, value, flag])
-                                at += 1
-        return nothing(context)
-
-    given = (types.uint64, types.int64, types.int64, types.int32, types.int32, types.int32)
-    return types.void(sums, rows, cols, kind, *given), generate

@@ -3,7 +3,9 @@
 Written by tools/fit_functions.py --write; do not edit.
 """
 
-FLOAT32 = {
+from typing import Any
+
+FLOAT32: dict[str, Any] = {
     "log2_e": "0x1.715476p0",
     "ln2_high": "0x1.62e4p-1",
     "ln2_low": "0x1.7f7d1cp-20",
@@ -49,7 +51,7 @@ FLOAT32 = {
     ],
 }
 
-FLOAT64 = {
+FLOAT64: dict[str, Any] = {
     "log2_e": "0x1.71547652b82fep0",
     "ln2_high": "0x1.62e42fefa3p-1",
     "ln2_low": "0x1.3de6af278ece6p-42",
