@@ -111,7 +111,8 @@ class Guarded:
         rows, cols = self.out.strides
         where = (start + i * rows + j * cols) // self.buffer.itemsize
         outside.reshape(-1)[where.ravel()] = False
-        assert (self.buffer[outside] == SENTINEL).all(), f"{context}: written outside out"
+        sentinel = self.buffer.dtype.type(SENTINEL)
+        assert (self.buffer[outside] == sentinel).all(), f"{context}: written outside out"
 
 
 def unaligned(x):

@@ -16,7 +16,7 @@ from numba.cuda import float32, float64, int32, types, uint32, uint64
 
 from .functions import ACTIVATIONS, NONE, activation
 from .numbers import DTYPES, SIZES, add, fma, load, load_one, multiply, rounded, store, store_vector
-from .ptx import anew, load_shared
+from .ptx import anew, instruction, literals, load_shared
 
 # Places in an epilogue. Of an operand: address (0: there is none); bytes from a row, a column and a product
 # of a stack to the next; dtype.
@@ -78,6 +78,8 @@ class Epilogue:
         """What a kernel gets."""
         if self.sums == "float64" and self.out.dtype == "bfloat16":
             raise TypeError("float64 sums are not rounded to bfloat16")
+        if self.activation not in ACTIVATIONS:
+            raise ValueError(f"activation is {self.activation!r}; there are {', '.join(ACTIVATIONS)}")
         partial = self.partial
         if not partial.address and not self.needs_workspace():
             partial = self.out
@@ -104,16 +106,32 @@ def slice_pitch(cols: int, size: int) -> int:
     return cols * size + 32
 
 
+def _place_model(thread: Any, e: Any, which: int, row: int, col: int, item: int) -> int:
+    return int(e[which] + row * e[which + ROW] + col * e[which + COL] + item * e[which + NEXT])
+
+
+@instruction(_place_model)
+def place(context: Any, e: Any, which: Any, row: Any, col: Any, item: Any) -> Any:
+    """The address of an operand's element."""
+    if not literals(which):
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        at = builder.extract_value(args[0], which.literal_value)
+        for i, stride in ((2, ROW), (3, COL), (4, NEXT)):
+            bytes_apart = builder.extract_value(args[0], which.literal_value + stride)
+            at = builder.add(at, builder.mul(args[i], bytes_apart))
+        return at
+
+    return types.uint64(e, which, types.int64, types.int64, types.int64), generate
+
+
 def finisher(dtype: str) -> Any:
     """The device function that carries out the epilogue of a slice, whose sums are of that dtype."""
     real = float32 if dtype == "float32" else float64
     size = SIZES[DTYPES[dtype]]
     lanes = 16 // size
     activate = activation(dtype)
-
-    @cuda.jit(device=True, inline="always")
-    def place(e, which, row, col, item):  # type: ignore
-        return uint64(e[which] + item * e[which + NEXT] + row * e[which + ROW] + col * e[which + COL])
 
     @cuda.jit(device=True, inline="always")
     def value(e, which, row, col, item):  # type: ignore

@@ -15,7 +15,7 @@ from typing import Any
 from numba import cuda
 from numba.cuda import float32, float64, int32, int64, types, uint32, uint64
 
-from .epilogue import COL, NEXT, PARTIAL, ROW, TYPE, Epilogue, finisher, slice_pitch
+from .epilogue import COL, PARTIAL, ROW, TYPE, Epilogue, finisher, place, slice_pitch
 from .ptx import (
     anew,
     cp_async,
@@ -51,6 +51,19 @@ class ExactTile:
         return self.rows + lanes, self.cols + lanes
 
     @property
+    def pitch(self) -> int:
+        return slice_pitch(self.cols, self.element_size)
+
+    @property
+    def slice_rows(self) -> int:
+        """Of a warp, at a time: of each of its rows of threads as many as are in a vector of 16 bytes."""
+        return 32 // SIDE * 16 // self.element_size
+
+    @property
+    def slice_bytes(self) -> int:
+        return self.slice_rows * self.pitch
+
+    @property
     def shared_bytes(self) -> int:
         return self.stages * self.depth * sum(self.lines) * self.element_size
 
@@ -58,6 +71,7 @@ class ExactTile:
 EXACT_TILES = {"float32": ExactTile(128, 256, 16, 4, 4), "float64": ExactTile(128, 128, 8, 4, 8)}
 for _tile in EXACT_TILES.values():
     assert BLOCK_LENGTH % _tile.depth == 0
+    assert _tile.slice_bytes * THREADS // 32 <= _tile.shared_bytes
 
 
 # How an operand's elements come to shared memory, in the order of neighbouring threads. VECTORS: 16 bytes of
@@ -83,8 +97,7 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
     apart = SIDE * lanes
     apart_bytes = apart * size
     a_line, b_line = tile.lines[0] * size, tile.lines[1] * size  # bytes of a step
-    pitch = slice_pitch(tile_cols, size)
-    slice_rows = 32 // SIDE * lanes
+    pitch, slice_rows, slice_bytes = tile.pitch, tile.slice_rows, tile.slice_bytes
     stage_bytes = depth * (a_line + b_line)
     b_begins, last_stage = depth * a_line, (stages - 1) * stage_bytes
     steps_in_block = BLOCK_LENGTH // depth
@@ -136,7 +149,6 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
         a, b, m, n, k, a_row, a_step, a_jump, a_stage, a_next, b_step, b_col, b_jump, b_stage, b_next, e
     ):
         thread = int32(cuda.threadIdx.x)
-        x, y = thread % SIDE, thread // SIDE
         item, tile_row, tile_col = tile_of(
             int32(cuda.blockIdx.x),
             int32((m + tile_rows - 1) // tile_rows),
@@ -188,14 +200,13 @@ def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
             if (s + 1) % steps_in_block == 0 and s + 1 < count:
                 own, here = anew(thread), anew(item)
                 i, j = own // SIDE * lanes, own % SIDE * lanes
-                at = uint64(e[PARTIAL] + here * e[PARTIAL + NEXT] + (row + i) * e[PARTIAL + ROW]
-                            + (col + j) * e[PARTIAL + COL])
+                at = place(e, PARTIAL, row + i, col + j, here)
                 add_block(sums, rows, cols, apart, at, e[PARTIAL + ROW], e[PARTIAL + COL],
                           int32(rows_left - i), int32(cols_left - j), int32(s < steps_in_block))
 
         cuda.syncthreads()
         lane, warp = thread % 32, thread // 32
-        slice_at = uint32(ring + warp * slice_rows * pitch)
+        slice_at = uint32(ring + warp * slice_bytes)
         own = uint32(slice_at + lane // SIDE * lanes * pitch + lane % SIDE * 16)
         for part in range(row_vectors):
             put_vectors(sums, rows, cols, apart_bytes, pitch, int32(part), own)

@@ -48,6 +48,9 @@ class Layout:
         return self.pitch * (DEPTH if self.lines_follow else ROWS)
 
 
+assert THREADS // 32 * SLICE <= STAGES * 2 * Layout(True).bytes
+
+
 def shared_bytes(a: Layout, b: Layout) -> int:
     return STAGES * (a.bytes + b.bytes)
 

@@ -1,0 +1,283 @@
+"""Epilogues of CUDA kernels: in the emulator, the bits of the CPU's for every step and every kind of out."""
+
+import numpy as np
+import pytest
+
+import fastla
+
+for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
+    pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
+
+import emulator  # noqa: E402
+import machine_code  # noqa: E402
+import ml_dtypes  # noqa: E402
+from numba.cuda import types  # noqa: E402
+from shapes import Guarded, assert_same_bits, poisoned, random_matrix  # noqa: E402
+from test_epilogue import ACTIVATIONS, steps_for, subsets  # noqa: E402
+from test_exact import product  # noqa: E402
+from test_functions import arguments as numbers_for  # noqa: E402
+from test_tensor_cores import KINDS  # noqa: E402
+from test_tensor_cores import product as product_of_halves  # noqa: E402
+
+from fastla.cuda import gemm, halves, numbers  # noqa: E402
+from fastla.cuda.epilogue import LENGTH, VECTORS, Epilogue, Operand  # noqa: E402
+
+DTYPES = (np.float32, np.float64)
+SCATTERED = (gemm.STEPS, gemm.STEPS)
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+def exact(a, b, out, **steps):
+    return product(a, b, out, SCATTERED, switching=0, **steps)
+
+
+def operands(rng, m, n, k, dtype):
+    return random_matrix(rng, (m, k), dtype), random_matrix(rng, (k, n), dtype)
+
+
+def same(got, a, b, context="", **steps):
+    """got has the bits of the CPU."""
+    with np.errstate(all="ignore"):
+        want = fastla.gemm(a, b, **steps)
+        assert_same_bits(got, want.astype(got.dtype), context)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_every_step_alone_and_together(dtype):
+    rng = np.random.default_rng(1)
+    m, n = 5, 9
+    steps = steps_for(rng, m, n, dtype)
+    a, b = operands(rng, m, n, 4, dtype)
+    for chosen in subsets(steps):
+        out = Guarded((m, n), dtype)
+        same(exact(a, b, out.out, **chosen), a, b, f"{sorted(chosen)}", **chosen)
+        out.check(f"{sorted(chosen)}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout, k", [("C", 0), ("F", 516), ("strided", 3), ("reversed", 516)])
+def test_in_place(dtype, layout, k):
+    """c, gate and residual are out, where totals of blocks of K may not wait then."""
+    rng = np.random.default_rng(2)
+    a, b = operands(rng, 3, 7, k, dtype)
+    before = random_matrix(rng, (3, 7), dtype)
+    for names in (("c",), ("gate",), ("residual",), ("c", "gate", "residual"))[0 if k < 9 else -1:]:
+        steps = {"bias": before[1], "alpha": 0.7} | ({"beta": 0.5} if "c" in names else {})
+        out = Guarded((3, 7), dtype, layout, before)
+        got = exact(a, b, out.out, **steps, **dict.fromkeys(names, out.out))
+        same(got, a, b, f"{names}", **steps, **dict.fromkeys(names, before))
+        out.check(f"{names}")
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", ["C", "F"])
+def test_tiles_with_every_step(dtype, layout):
+    """Two tiles in each direction, both cut."""
+    tile = gemm.EXACT_TILES[np.dtype(dtype).name]
+    rng = np.random.default_rng(3)
+    m, n = tile.rows + 3, tile.cols + 2
+    a, b = operands(rng, m, n, 3, dtype)
+    steps = steps_for(rng, m, n, dtype) | {"activation": "relu"}
+    out = Guarded((m, n), dtype, layout)
+    same(exact(a, b, out.out, **steps), a, b, **steps)
+    out.check()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("workspace", [False, True])
+def test_blocks_of_k(dtype, workspace):
+    rng = np.random.default_rng(4)
+    a, b = operands(rng, 4, 6, 514 if workspace else 1026, dtype)
+    steps = {"alpha": 1 / 3, "row_bias": random_matrix(rng, 4, dtype), "activation": "tanh"}
+    same(exact(a, b, np.empty((4, 6), dtype), workspace=workspace, **steps), a, b, **steps)
+
+
+def test_totals_have_somewhere_to_wait():
+    out = Operand(4096, 32, 4)
+    shared = {"beta": 1.0, "c": out}, {"gate": out}, {"residual": out}, {"sums": "float64"}
+    assert all(Epilogue(out, **steps).needs_workspace() for steps in shared)
+    others = {}, {"c": out}, {"beta": 2.0, "c": Operand(8192, 32, 4)}
+    assert not any(Epilogue(out, **steps).needs_workspace() for steps in others)
+    tile = gemm.EXACT_TILES["float32"]
+
+    def given(k, epilogue):
+        return gemm.exact_arguments(tile, SCATTERED, (8, 8, k), (0, 0), (4, 4), (4, 4), (0, 0), epilogue)
+
+    with pytest.raises(ValueError, match="513 steps have to wait in a workspace"):
+        given(513, Epilogue(out, residual=out))
+    assert len(given(512, Epilogue(out, residual=out))) == 15 + LENGTH
+    assert len(given(513, Epilogue(out, residual=out, partial=Operand(8192, 32, 4)))) == 15 + LENGTH
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_stacks(dtype):
+    """Operands of each product, of all of them, and numbers; out is contiguous, but not its products."""
+    rng = np.random.default_rng(5)
+    a, b = random_matrix(rng, (3, 4, 5), dtype), random_matrix(rng, (3, 5, 8), dtype)
+    gate, bias = random_matrix(rng, (3, 4, 8), dtype)[::-1], random_matrix(rng, (3, 8), dtype)
+    residual, scale = poisoned(random_matrix(rng, (4, 8), dtype)), random_matrix(rng, (4,), dtype)
+    out = np.full((6, 4, 8), np.nan, dtype)
+    exact(a, b, out[::2], gate=gate, bias=bias, residual=residual, row_scale=scale,
+          col_scale=np.broadcast_to(dtype(3), 8))
+    for i in range(3):
+        same(out[2 * i], a[i], b[i], gate=gate[i], bias=bias[i], residual=residual, row_scale=scale,
+             col_scale=np.full(8, 3, dtype))
+    assert np.isnan(out[1::2]).all()
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations(dtype, name):
+    """The bits of the CPU for all numbers that tests/test_functions.py has."""
+    x = numbers_for(dtype)[:1250].reshape(50, -1)
+    a, b = np.zeros((50, 0), dtype), np.zeros((0, x.shape[1]), dtype)
+    got = exact(a, b, np.empty_like(x), beta=1.0, c=x, activation=name)
+    same(got, a, b, name, beta=1.0, c=x, activation=name)
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_special_values(dtype):
+    """NaN where it arises, and the signs of zeros; what is not asked for is not read."""
+    least = np.finfo(dtype).smallest_subnormal
+    values = np.array([[0.0, -0.0, np.inf, -np.inf, np.nan, 1, -1, least]], dtype)
+    a, b = values.T.copy(), values
+    for steps in ({"alpha": 0.0}, {"alpha": -1.0}, {"alpha": 1e-30}, {"beta": -0.0, "c": a * np.nan},
+                  {"beta": 1e-60, "c": np.broadcast_to(b, (8, 8))}, {"bias": b[0], "activation": "relu"},
+                  {"gate": np.broadcast_to(b, (8, 8))}, {"residual": np.broadcast_to(-b, (8, 8))},
+                  {"row_scale": b[0], "activation": "gelu"}, {"col_scale": b[0], "activation": "tanh"}):
+        same(exact(a, b, np.full((8, 8), 7, dtype), **steps), a, b, f"{sorted(steps)}",
+             **{name: np.array(np.broadcast_to(x, (8, 8))) if name == "c" else x
+                for name, x in steps.items()})
+
+
+@pytest.mark.parametrize("sums, out", [("float32", "float16"), ("float32", BFLOAT16), ("float32", "float64"),
+                                       ("float64", "float16"), ("float64", "float32")], ids=str)
+def test_out_of_another_dtype(sums, out):
+    """One rounding; numbers that are too large, and subnormal ones. In vectors and one at a time; and, where
+    totals have to wait, not in out."""
+    rng = np.random.default_rng(6)
+    a, b = operands(rng, 3, 8, 514, np.dtype(sums).type)
+    a[0] *= 1e6
+    a[1] *= 1e-7
+    for odd, k in ((0, 40), (1, 40), (1, 514)):
+        c, steps = np.zeros((3, 16), out)[:, odd:odd + 8], {"alpha": 3.0, "bias": b[0]} if odd else {}
+        same(exact(a[:, :k], b[:k], c, **steps), a[:, :k], b[:k], f"{odd} {k}", **steps)
+
+
+@pytest.mark.parametrize("sums", DTYPES)
+@pytest.mark.parametrize("dtype", ["float16", BFLOAT16, "float32", "float64"], ids=str)
+def test_operands_of_another_dtype(sums, dtype):
+    rng = np.random.default_rng(7)
+    a, b = operands(rng, 3, 8, 4, sums)
+    bias, gate = random_matrix(rng, 8, dtype), random_matrix(rng, (3, 8), dtype)
+    got = exact(a, b, np.empty((3, 8), sums), bias=bias, gate=gate)
+    same(got, a, b, bias=bias.astype(sums), gate=gate.astype(sums))
+
+
+def aligned(shape, dtype):
+    """An array at a multiple of 16 bytes, and what does not begin there."""
+    raw = np.empty(np.prod(shape) * 8 + 32, np.uint8)
+    first = -raw.ctypes.data % 16
+    return np.ndarray(shape, dtype, raw, first), np.ndarray(shape, dtype, raw, first + 8)
+
+
+@pytest.fixture
+def written(monkeypatch):
+    """How many numbers each vector that is written has."""
+    counts = []
+    write = emulator.Thread.write_vector
+    monkeypatch.setattr(emulator.Thread, "write_vector",
+                        lambda thread, at, values: (counts.append(len(values)), write(thread, at, values)))
+    return counts
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", BFLOAT16], ids=str)
+def test_vectors_where_out_allows(written, dtype):
+    """Whole slices of aligned rows are written 4 numbers at a time, all else one by one."""
+    rng = np.random.default_rng(8)
+    n = gemm.EXACT_TILES["float32"].cols
+    a, b = operands(rng, 3, n, 2, np.float32)
+    whole, shifted = aligned((3, n), dtype)
+    cases = [(whole, {}, 3 * n), (whole, {"alpha": 2.0}, 0), (whole[:, 1:], {}, 0),
+             (aligned((n, 3), dtype)[0].T, {}, 0), (shifted, {}, 3 * n * (dtype != "float32"))]
+    for out, steps, count in cases:
+        written.clear()
+        some = b[:, :out.shape[1]]
+        same(exact(a, some, out, **steps), a, some, **steps)
+        assert sum(written) == count
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_vectors_of_tensor_cores(written, dtype):
+    a = np.arange(3 * 8).reshape(3, 8).astype("float16")
+    b = np.random.default_rng(13).integers(-4, 5, (halves.COLS + 8, 8)).astype("float16")
+    out, _ = aligned((3, len(b)), dtype)
+    product_of_halves(a, b, out, numbers.FLOAT16, (False, False))
+    same(out, a.astype("float32"), b.T.astype("float32"))
+    assert sum(written) == 3 * halves.COLS and set(written) == {4}
+
+
+def test_which_epilogues_are_vectors():
+    def vectors(address=64, row=64, col=4, following=0, dtype="float32", **steps):
+        return Epilogue(Operand(address, row, col, following, dtype), **steps).arguments()[VECTORS]
+
+    assert vectors() and vectors(col=2, dtype="bfloat16") and vectors(address=72, col=2, dtype="float16")
+    assert vectors(col=8, dtype="float64", sums="float64") and vectors(c=Operand(64, 64, 4))
+    assert not any(vectors(**other) for other in (
+        {"address": 68}, {"row": 68}, {"following": 68}, {"col": 8}, {"alpha": 2}, {"activation": "relu"},
+        {"bias": Operand(64)}, {"col": 8, "dtype": "float64"}, {"sums": "float64"}))
+
+
+def test_what_cannot_be_asked_for():
+    with pytest.raises(TypeError, match="float64 sums are not rounded to bfloat16"):
+        Epilogue(Operand(64, dtype="bfloat16"), sums="float64").arguments()
+    with pytest.raises(ValueError, match="activation is 'mish'; there are none, relu, gelu"):
+        Epilogue(Operand(64), activation="mish").arguments()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("whole", [True, False])
+def test_tensor_cores(kind, whole):
+    """Sums of small integers are exact in any order: the bits of the CPU, for all steps and each left out."""
+    dtype = KINDS[kind]
+    rng = np.random.default_rng(9)
+    m, n, k = halves.ROWS + 2, 24, 50
+    a = rng.integers(-4, 5, (m, 56)).astype(dtype)[:, :k]
+    b = rng.integers(-4, 5, (n, 56)).astype(dtype)[:, :k]
+    steps = steps_for(rng, m, n, np.float32)
+    small = {name: x.astype(dtype) if isinstance(x, np.ndarray) else x for name, x in steps.items()}
+    wide = {name: x.astype(np.float32) if isinstance(x, np.ndarray) else x for name, x in small.items()}
+    for chosen in ({}, {"bias": None}, {"c": None, "residual": None, "beta": None}, steps):
+        out = Guarded((m, n), np.float32 if whole else dtype)
+        got = product_of_halves(a, b, out.out, kind, (False, False),
+                                        **{name: small[name] for name in chosen})
+        same(got, a.astype(np.float32), b.T.astype(np.float32), f"{sorted(chosen)}",
+             **{name: wide[name] for name in chosen})
+        out.check(f"{sorted(chosen)}")
+
+
+@pytest.mark.parametrize("family", ["exact", "halves"])
+def test_the_emulator_sees_that_a_warp_does_not_wait(family):
+    rng = np.random.default_rng(10)
+    a, b = (rng.integers(-4, 5, (64, 64)).astype(np.float16) for _ in range(2))
+    want = fastla.matmul(a.astype(np.float32), b.T.astype(np.float32))
+    layouts = [halves.Layout(False)] * 2
+    make, given = ((gemm.exact_kernel, ("float32", *SCATTERED)) if family == "exact"
+                   else (halves.halves_kernel, (numbers.FLOAT16, *layouts)))
+    for kernel, right in ((make(*given), True), (emulator.without(make, "sync_warp")(*given), False)):
+        out = np.full((64, 64), np.nan, np.float32)
+        if family == "exact":
+            product(a.astype(np.float32), b.T.astype(np.float32), out, SCATTERED, kernel)
+        else:
+            product_of_halves(a, b, out, numbers.FLOAT16, (False, False), kernel)
+        assert np.array_equal(out, want) == right
+
+
+@pytest.mark.parametrize("kind, letter", [(types.float32, "F"), (types.float64, "D")], ids=str)
+def test_no_two_operations_become_one(kind, letter):
+    """In machine code; the compiler is free to fuse what is not an instruction of ours."""
+    def kernel(to, x, y, z):
+        numbers.store(to, x, numbers.add(numbers.multiply(y, z), z))
+
+    seen = machine_code.of(kernel, [types.uint64, types.int32, kind, kind], (8, 0), 32)
+    assert seen.count(f"{letter}MUL") == seen.count(f"{letter}ADD") == 1 and not seen.count(f"{letter}FMA")
