@@ -69,7 +69,7 @@ class Emulated:
         return 0
 
     def launch(self, variant, grid, arguments, device, stream):
-        assert len(arguments) == len(variant.signature), variant
+        assert len(arguments) == sum(getattr(kind, "count", 1) for kind in variant.signature), variant
         assert variant.shared_bytes <= 163 << 10
         self.launched.append((variant.name, grid, arguments, device, stream))
         self.execute(variant, grid, arguments)

@@ -32,7 +32,7 @@ def plans(desc, gpu):
     """One for any product of float32 and float64."""
     if desc.kind in ("float32", "float64"):
         yield problem.Plan("reference", VARIANT, (1, 1, 1), lambda *addresses: (desc, addresses),
-                           (None, None), (0, 0), 0.0)
+                           (None, None), (0, 0), 0, 0.0)
 
 
 class Reference(device.Emulated):
@@ -43,7 +43,7 @@ class Reference(device.Emulated):
             super().launch(variant, grid, arguments, number, stream)
             return
         self.launched.append((variant.name, grid, arguments, number, stream))
-        desc, (a, b, c, *extras) = arguments
+        desc, (a, b, c, _, *extras) = arguments
         for i in range(desc.count):
             def part(address, layout, shape, i=i):
                 row, col, following = layout.strides

@@ -12,7 +12,7 @@ import ml_dtypes  # noqa: E402
 
 from fastla.cuda import copies, stacks  # noqa: E402
 
-DTYPES = {name: np.dtype(getattr(ml_dtypes, name, name)) for name in copies.NAMES}
+DTYPES = {name: np.dtype(getattr(ml_dtypes, name, name)) for name in copies.DTYPES}
 
 
 def copied(start, to):

@@ -9,7 +9,7 @@ for needed in ("numba.cuda.compiler", "greenlet"):
 
 from device import A100, H200  # noqa: E402
 
-from fastla.cuda import cache, families, gemm, halves, plan, problem  # noqa: E402
+from fastla.cuda import cache, epilogue, families, gemm, halves, plan, problem  # noqa: E402
 from fastla.cuda.plan import Desc, Layout  # noqa: E402
 
 LIMITS = {A100: 163 << 10, H200: 227 << 10}
@@ -48,16 +48,17 @@ def drawn(seed):
 
 def operands(desc, found):
     """(line, step, following, alignment, dtype) of A and B as a plan's kernel sees them, by its arguments."""
-    a, b, c, *rest = found.arguments(0, 0, 0)
-    assert (a, b, c) == (0, 0, 0) and tuple(rest[:3]) == (desc.m, desc.n, desc.k)
+    a, b, *rest = found.arguments(16, 32, 48, 64)
+    out = rest[-epilogue.LENGTH:]
+    assert (a, b, out[epilogue.OUT]) == (16, 32, 48) and tuple(rest[:3]) == (desc.m, desc.n, desc.k)
+    assert tuple(out[epilogue.OUT + epilogue.ROW:epilogue.OUT + epilogue.DTYPE]) == desc.c.strides
     if found.variant.name.startswith("exact"):
+        waits = out[epilogue.PARTIAL]
+        assert waits == (64 if found.partial_bytes else 48 if desc.c.dtype == desc.kind else waits)
         a_row, a_step, _, _, a_next, b_step, b_col, _, _, b_next = rest[3:13]
         strides = (a_row, a_step, a_next), (b_col, b_step, b_next)
-        c_strides = tuple(rest[13:16])
     else:
         strides = tuple(rest[3:6]), tuple(rest[6:9])
-        c_strides = tuple(rest[9:12])
-    assert c_strides == desc.c.strides
     for own, x, room in zip(strides, (desc.a, desc.b), found.copy_bytes, strict=True):
         yield *own, 16 if room else x.alignment, desc.kind if room else x.dtype
 
@@ -71,7 +72,10 @@ def test_kernels_get_what_they_can_read(device):
         assert [p.cycles for p in found] == sorted(p.cycles for p in found)
         for p in found:
             assert p.variant.shared_bytes <= LIMITS[device] and p.variant.threads * 255 <= 65536
-            assert len(p.arguments(0, 0, 0)) == len(p.variant.signature)
+            assert len(p.arguments(0, 0, 0, 0)) == len(p.variant.signature) - 1 + epilogue.LENGTH
+            size = SIZES[desc.kind]
+            waits = desc.k > 512 and p.variant.name.startswith("exact") and desc.c.dtype != desc.kind
+            assert p.partial_bytes == (desc.count * desc.m * desc.n * size if waits else 0)
             rows, cols = TILES[desc.kind]
             assert p.grid == (-(-desc.m // rows) * -(-desc.n // cols) * desc.count, 1, 1)
             orders = p.variant.name.split()[2:]
@@ -152,7 +156,7 @@ def test_a_family_is_one_entry(monkeypatch):
     """The next one yields plans like those that are there."""
     def wgmma(desc, device):
         if device.compute_capability[0] == 9:
-            yield problem.Plan("wgmma", None, (1, 1, 1), None, (None, None), (0, 0), 1.0)
+            yield problem.Plan("wgmma", None, (1, 1, 1), None, (None, None), (0, 0), 0, 1.0)
 
     monkeypatch.setitem(families.FAMILIES, "wgmma", wgmma)
     rows = Layout("bfloat16", (2048, 2, 0))

@@ -8,24 +8,69 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from numba.cuda import types
 
-from . import gemm, halves
+from . import epilogue, gemm, halves
 from .copies import Layout
 from .launch import Device, Variant
-from .problem import NO_STEPS, SIZES, VECTOR, Desc, Operand, Plan, copied, cycles, finished
-from .tensor_cores import BFLOAT16, FLOAT16
+from .numbers import BFLOAT16, FLOAT16
+from .problem import SIZES, VECTOR, Desc, Operand, Plan, copied, cycles, finished
 
 _FULL_RATE = ((8, 0), (9, 0), (10, 0))  # where float64 is half as fast as float32
 
 
-def _after_addresses(constants: tuple[int, ...], a: int, b: int, c: int) -> tuple[int, ...]:
-    return a, b, c, *constants
-
-
 def _signature(constants: int) -> tuple[object, ...]:
-    return (*[types.uint64] * 3, *[types.int64] * constants)
+    """Addresses of A and B, integers, an epilogue."""
+    return (types.uint64, types.uint64, *[types.int64] * constants, epilogue.TYPE)
+
+
+_PLACES = {
+    "row_scale": epilogue.ROW_SCALE, "col_scale": epilogue.COL_SCALE, "c": epilogue.C, "bias": epilogue.BIAS,
+    "row_bias": epilogue.ROW_BIAS, "gate": epilogue.GATE, "residual": epilogue.RESIDUAL,
+}
+_SOMEWHERE = 1 << 32
+
+
+def _arguments(desc: Desc, constants: tuple[int, ...], partial: str | None) -> Callable[..., tuple[int, ...]]:
+    """What makes a kernel's arguments of addresses: only these differ between calls.
+
+    `constants` are those between B and the epilogue; `partial` the dtype of totals in a workspace.
+    """
+
+    def operand(layout: Layout, place: int) -> epilogue.Operand:
+        """Somewhere, as well aligned as it is."""
+        address = _SOMEWHERE * (place + 1) + layout.alignment % VECTOR
+        return epilogue.Operand(address, *layout.strides, layout.dtype)
+
+    named: dict[str, Any] = {name: operand(layout, _PLACES[name]) for name, layout in desc.steps.operands}
+    if partial is not None:
+        size = SIZES[partial]
+        totals = Layout(partial, (desc.n * size, size, desc.m * desc.n * size))
+        named["partial"] = operand(totals, epilogue.PARTIAL)
+    template = epilogue.Epilogue(
+        operand(desc.c, epilogue.OUT),
+        sums="float64" if desc.kind == "float64" else "float32",
+        alpha=desc.steps.alpha,
+        beta=desc.steps.beta,
+        activation=desc.steps.activation or "none",
+        **named,
+    ).arguments()
+    begin = len(constants) + 2
+    places = [begin + _PLACES[name] for name, _ in desc.steps.operands]
+    out, totals_at = begin + epilogue.OUT, begin + epilogue.PARTIAL
+    waits_in_out = partial is None and template[epilogue.PARTIAL] != 0
+
+    def arguments(a: int, b: int, c: int, partial: int, *others: int) -> tuple[int, ...]:
+        made = [a, b, *constants, *template]
+        made[out] = c
+        made[totals_at] = c if waits_in_out else partial
+        for place, other in zip(places, others, strict=True):
+            made[place] = other
+        return tuple(made)
+
+    return arguments
 
 
 # --- float32 and float64 by chains of fused multiply-adds -------------------------------------------------
@@ -37,7 +82,7 @@ _ORDERS = {gemm.VECTORS: "vectors", gemm.LINES: "lines", gemm.STEPS: "steps"}
 def _exact_variant(dtype: str, a: int, b: int) -> Variant:
     name, tile = f"exact {dtype} {_ORDERS[a]} {_ORDERS[b]}", gemm.EXACT_TILES[dtype]
     make = functools.partial(gemm.exact_kernel, dtype, a, b)
-    return Variant(name, make, _signature(16), gemm.THREADS, tile.shared_bytes)
+    return Variant(name, make, _signature(13), gemm.THREADS, tile.shared_bytes)
 
 
 def _order(x: Operand, lines: int, steps: int) -> int:
@@ -60,22 +105,23 @@ def _exact_ways(desc: Desc, layout: Layout, lines_at: int) -> Iterator[tuple[Ope
 def exact(desc: Desc, device: Device) -> Iterator[Plan]:
     """The bits of docs/contract.md."""
     tile = gemm.EXACT_TILES.get(desc.kind)
-    if tile is None or desc.steps != NO_STEPS:
+    if tile is None:
         return
     size, sides = tile.element_size, (tile.rows, tile.cols)
     rate = 128 if desc.kind == "float32" else 64 if device.compute_capability in _FULL_RATE else 2
+    # Totals of several blocks of K wait in C, unless that is of another dtype or is read in the end.
+    waits = desc.k > gemm.BLOCK_LENGTH and (desc.in_place or desc.c.dtype != desc.kind)
+    partial_bytes = desc.count * desc.m * desc.n * size if waits else 0
     for a, a_order in _exact_ways(desc, desc.a, 0):
         for b, b_order in _exact_ways(desc, desc.b, 1):
-            constants = gemm.exact_arguments(
+            constants = gemm.exact_integers(
                 tile,
                 (a_order, b_order),
                 (desc.m, desc.n, desc.k),
-                (0, 0, 0),
                 (a.line, a.step),
                 (b.step, b.line),
-                desc.c.strides[:2],
-                (a.following, b.following, desc.c.strides[2]),
-            )[3:]
+                (a.following, b.following),
+            )
             # A copy to shared memory takes 4 cycles of a warp; a thread reads its lines of both operands.
             orders = ((tile.rows, a_order), (tile.cols, b_order))
             fetched = sum(n * size / (VECTOR if order == gemm.VECTORS else size) for n, order in orders)
@@ -86,7 +132,8 @@ def exact(desc: Desc, device: Device) -> Iterator[Plan]:
                 sides,
                 a,
                 b,
-                functools.partial(_after_addresses, constants),
+                _arguments(desc, constants, desc.kind if waits else None),
+                partial_bytes,
                 cycles(desc, device, sides, rate, l1, 1, a.bytes + b.bytes),
             )
 
@@ -101,7 +148,7 @@ def _halves_variant(dtype: str, a_follow: bool, b_follow: bool) -> Variant:
     parts = halves.Layout(a_follow), halves.Layout(b_follow)
     name = " ".join(["halves", dtype, *("lines" if x.lines_follow else "steps" for x in parts)])
     make = functools.partial(halves.halves_kernel, _KINDS[dtype], *parts)
-    return Variant(name, make, _signature(13), halves.THREADS, halves.shared_bytes(*parts))
+    return Variant(name, make, _signature(9), halves.THREADS, halves.shared_bytes(*parts))
 
 
 def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
@@ -114,11 +161,11 @@ def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
 
 def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
     """Sums in float32, in the hardware's order."""
-    if desc.kind not in _KINDS or desc.steps != NO_STEPS:
+    if desc.kind not in _KINDS:
         return
     a, b = _halves_way(desc, desc.a, 0), _halves_way(desc, desc.b, 1)
     operands = (x for o in (a, b) for x in (o.line, o.step, o.following))
-    constants = (desc.m, desc.n, desc.k, *operands, *desc.c.strides, int(desc.c.dtype == "float32"))
+    constants = (desc.m, desc.n, desc.k, *operands)
     tile = (halves.ROWS, halves.COLS)
     l1 = sum(tile) * SIZES[desc.kind] * 3 / 128  # written once, read by two warps
     yield finished(
@@ -127,7 +174,8 @@ def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
         tile,
         a,
         b,
-        functools.partial(_after_addresses, constants),
+        _arguments(desc, constants, None),
+        0,
         cycles(desc, device, tile, 1024, l1, 2, a.bytes + b.bytes),
     )
 
@@ -138,9 +186,10 @@ FAMILIES: dict[str, Callable[[Desc, Device], Iterator[Plan]]] = {
 }
 
 # By the dtype that is multiplied: those of C that the kernels write.
+_OF_FLOAT32 = {"float16", "bfloat16", "float32"}
 WRITTEN = {
-    "float32": {"float32"},
-    "float64": {"float64"},
-    "float16": {"float16", "float32"},
-    "bfloat16": {"bfloat16", "float32"},
+    "float32": _OF_FLOAT32,
+    "float64": {"float16", "float32", "float64"},
+    "float16": _OF_FLOAT32,
+    "bfloat16": _OF_FLOAT32,
 }

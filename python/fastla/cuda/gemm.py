@@ -229,13 +229,25 @@ def exact_arguments(
     stack: tuple[int, int],
     epilogue: Epilogue,
 ) -> tuple[int, ...]:
-    """What an exact kernel is called with.
+    """What an exact kernel is called with."""
+    if shape[2] > BLOCK_LENGTH and epilogue.needs_workspace() and not epilogue.partial.address:
+        raise ValueError(f"totals of {shape[2]} steps have to wait in a workspace")
+    return (*addresses, *exact_integers(tile, orders, shape, a, b, stack), *epilogue.arguments())
+
+
+def exact_integers(
+    tile: ExactTile,
+    orders: tuple[int, int],
+    shape: tuple[int, int, int],
+    a: tuple[int, int],
+    b: tuple[int, int],
+    stack: tuple[int, int],
+) -> tuple[int, ...]:
+    """Of an exact kernel's arguments those between the addresses and the epilogue.
 
     `shape` is (m, n, k). Strides in bytes, of a row and a column each; `stack`: from a product to the next,
     of A and B.
     """
-    if shape[2] > BLOCK_LENGTH and epilogue.needs_workspace() and not epilogue.partial.address:
-        raise ValueError(f"totals of {shape[2]} steps have to wait in a workspace")
 
     def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int]:
         """From a thread's item to its next one, from a stage to the next, from a product to the next."""
@@ -246,7 +258,6 @@ def exact_arguments(
     a_row, a_step = a
     b_step, b_col = b
     return (
-        *addresses,
         *shape,
         a_row,
         a_step,
@@ -254,5 +265,4 @@ def exact_arguments(
         b_step,
         b_col,
         *part(orders[1], tile.cols, b_col, b_step, stack[1]),
-        *epilogue.arguments(),
     )

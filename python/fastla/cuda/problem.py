@@ -40,6 +40,7 @@ class Desc:
     b: Layout
     c: Layout
     steps: Steps = NO_STEPS
+    in_place: bool = False  # C is memory that the steps read
 
     @property
     def key(self) -> str:
@@ -54,8 +55,8 @@ class Desc:
 class Plan:
     """A kernel, its blocks, and the copies of A and B that are made before it, which have so many bytes.
 
-    `arguments` makes the kernel's from the addresses of A, B (or of their copies) and C, and of the steps'
-    operands. `cycles` is the model's guess.
+    `arguments` makes the kernel's from the addresses of A, B (or of their copies), C, a workspace of
+    `partial_bytes` where totals wait, and the steps' operands. `cycles` is the model's guess.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Plan:
     arguments: Callable[..., tuple[int, ...]]
     copies: tuple[Copy | None, Copy | None]
     copy_bytes: tuple[int, int]
+    partial_bytes: int
     cycles: float
 
 
@@ -119,7 +121,8 @@ def finished(
     tile: tuple[int, int],
     a: Operand,
     b: Operand,
-    arguments: Callable[[int, int, int], tuple[int, ...]],
+    arguments: Callable[..., tuple[int, ...]],
+    partial_bytes: int,
     cycles: float,
 ) -> Plan:
     """The plan of a kernel whose blocks have tiles of so many rows and columns."""
@@ -132,7 +135,8 @@ def finished(
     copies = copy_of(a, desc.m, desc.k), copy_of(b, desc.k, desc.n)
     said = "".join(f", {letter} copied" for letter, x in (("a", a), ("b", b)) if x.copied_from)
     blocks = grid(desc.m, desc.n, desc.count, *tile)
-    return Plan(variant.name + said, variant, blocks, arguments, copies, (a.bytes, b.bytes), cycles)
+    sizes = a.bytes, b.bytes
+    return Plan(variant.name + said, variant, blocks, arguments, copies, sizes, partial_bytes, cycles)
 
 
 _LAUNCH = 3000.0  # cycles that a copy costs beside its bytes

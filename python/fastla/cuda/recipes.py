@@ -75,7 +75,8 @@ def product(
     arrays = [a, b]
     others: Any = None
     if steps is not NO_STEPS or extras:
-        others = steps, tuple((name, _form(x)) for name, x in extras)
+        in_place = out is not None and any(x.address == out.address for _, x in extras)
+        others = steps, tuple((name, _form(x)) for name, x in extras), in_place
         arrays += [x for _, x in extras]
     into = None
     if out is not None:
@@ -89,7 +90,7 @@ def product(
         return result
     address = library.address(result) if out is None else out.address
     if recipe.is_direct:
-        arguments = plan.arguments(*[x.address for x in arrays], address)
+        arguments = plan.arguments(a.address, b.address, address, 0, *[x.address for x in arrays[2:]])
         backend.launch(plan.variant, plan.grid, arguments, a.device, stream)
     else:
         addresses = [address, *[x.address for x in arrays]]
@@ -113,13 +114,13 @@ def _run(
         return library.address(rooms[-1])
 
     chain = [room(size) for size, _ in recipe.after] + [addresses[0]]
-    copied = [room(size) if size else 0 for size in plan.copy_bytes]
+    *copied, partial = (room(size) if size else 0 for size in (*plan.copy_bytes, plan.partial_bytes))
     for offsets in recipe.offsets:
         c, a, b, *extras = map(operator.add, [chain[0], *addresses[1:]], offsets)
         for copy, to, start in zip(plan.copies, copied, (a, b), strict=True):
             if copy is not None:
                 backend.launch(copy.variant, copy.grid, copy.arguments(to, start), device, stream)
-        arguments = plan.arguments(copied[0] or a, copied[1] or b, c, *extras)
+        arguments = plan.arguments(copied[0] or a, copied[1] or b, c, partial, *extras)
         backend.launch(plan.variant, plan.grid, arguments, device, stream)
     for (_, made), source, target in zip(recipe.after, chain, chain[1:], strict=False):
         for copy, to, start in made:
@@ -144,13 +145,13 @@ def _recipe(
     a_form: tuple[Any, ...],
     b_form: tuple[Any, ...],
     into: tuple[Any, ...] | None,
-    others: tuple[Steps, tuple[tuple[str, tuple[Any, ...]], ...]] | None,
+    others: tuple[Steps, tuple[tuple[str, tuple[Any, ...]], ...], bool] | None,
     asked: str | None,
     precision: str,
     chooser: Chooser,
 ) -> Recipe:
     a, b = Form(*a_form), Form(*b_form)
-    steps, forms_of_extras = others or (NO_STEPS, ())
+    steps, forms_of_extras, in_place = others or (NO_STEPS, (), False)
     extras = [(name, Form(*form)) for name, form in forms_of_extras]
     dtypes = (a.dtype, b.dtype, *(x.dtype for _, x in extras))
     kind, dtype = result_dtype(function, library, dtypes, asked)
@@ -170,20 +171,22 @@ def _recipe(
         target = fresh(dtype)
     if 0 in found.result:
         return Recipe(found.result, target.dtype, None, (), ())
-    if dtype == "float32" and target.dtype in WRITTEN[kind]:
-        dtype = target.dtype  # sums are rounded once
-    written = dtype if dtype in WRITTEN[kind] else "float32"
+    sums = "float64" if kind == "float64" else "float32"
+    if dtype == sums and target.dtype in WRITTEN[kind]:
+        dtype = target.dtype  # they are rounded once
+    written = dtype if dtype in WRITTEN[kind] else sums
     forms = [target]  # what C becomes; C is the first one
     if overlaps or not written == dtype == target.dtype:
         rounded = [] if dtype in (written, target.dtype) else [fresh(dtype)]
         forms = [fresh(written), *rounded, target]
     desc, offsets = _desc(found, kind, forms[0], a, b, extras, steps)
+    desc = dataclasses.replace(desc, in_place=in_place and len(forms) == 1)
     after = tuple(
         (math.prod(x.shape) * SIZES[x.dtype], copies(x.shape, x.strides, x.dtype, y.strides, y.dtype))
         for x, y in itertools.pairwise(forms)
     )
     plan = chooser(desc, backend.device(device))
-    is_direct = len(offsets) == 1 and not (after or any(plan.copy_bytes) or extras)
+    is_direct = len(offsets) == 1 and not (after or any(plan.copy_bytes) or plan.partial_bytes)
     return Recipe(found.result, target.dtype, plan, offsets, after, is_direct)
 
 
