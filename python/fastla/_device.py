@@ -7,10 +7,10 @@ from typing import Any
 
 from .cuda.arrays import is_on_gpu
 
-__all__ = ["call", "is_foreign"]
+__all__ = ["call", "on_gpu"]
 
 
-def is_foreign(x: Any) -> bool:
+def on_gpu(x: Any) -> bool:
     """Whether x is an array on a GPU (and no other memory of the same library)."""
     return is_on_gpu(x)
 

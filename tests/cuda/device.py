@@ -70,12 +70,13 @@ class Emulated:
 
     def launch(self, variant, grid, arguments, device, stream):
         assert len(arguments) == sum(getattr(kind, "count", 1) for kind in variant.signature), variant
-        assert variant.shared_bytes <= 163 << 10
+        assert variant.shared_bytes <= (227 if self._device.compute_capability >= (9, 0) else 163) << 10
         self.launched.append((variant.name, grid, arguments, device, stream))
         self.execute(variant, grid, arguments)
 
     def execute(self, variant, grid, arguments):
-        Array.memory.launch(kernel(variant), grid, variant.threads, variant.shared_bytes, arguments)
+        Array.memory.launch(kernel(variant), grid, variant.threads, variant.shared_bytes, arguments,
+                            variant.cluster)
 
 
 @functools.cache

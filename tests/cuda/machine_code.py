@@ -28,8 +28,8 @@ def tool(name):
     return pathlib.Path(folder) / "bin" / name
 
 
-def of(kernel, arguments, compute_capability, threads):
-    code = compile_kernel(kernel, arguments, compute_capability, threads)
+def of(kernel, arguments, compute_capability, threads, cluster=1):
+    code = compile_kernel(kernel, arguments, compute_capability, threads, cluster)
     complaints = set(re.findall(r"C75\d\d", code.log)) - {"C7519"}
     assert not complaints, code.log
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:

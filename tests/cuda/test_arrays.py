@@ -96,10 +96,10 @@ def cupy(monkeypatch):
 
 
 def test_what_is_on_a_gpu(torch, cupy):
-    assert fastla._device.is_foreign(Tensor()) and fastla._device.is_foreign(Parameter())
-    assert fastla._device.is_foreign(Ndarray())
+    assert fastla._device.on_gpu(Tensor()) and fastla._device.on_gpu(Parameter())
+    assert fastla._device.on_gpu(Ndarray())
     for other in (np.ones(2), [1.0], 1.0, None, "x", Tensor(is_cuda=False), object()):
-        assert not fastla._device.is_foreign(other)
+        assert not fastla._device.on_gpu(other)
 
 
 def test_tensors(torch):

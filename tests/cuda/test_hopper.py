@@ -173,7 +173,8 @@ def test_machine_code(kind):
     """All variants: four instructions a stage, in one block of registers; nothing in local memory."""
     for layouts, cols in itertools.product(LAYOUTS, hopper.COLS):
         tile = hopper.HopperTile(kind, cols, *layouts)
-        seen = machine_code.of(hopper.hopper_kernel(tile), hopper.SIGNATURE, (9, 0), hopper.THREADS)
+        seen = machine_code.of(
+            hopper.hopper_kernel(tile), hopper.SIGNATURE, (9, 0), hopper.THREADS, tile.cluster)
         assert seen.stack == 0 and not seen.count("LDL", "STL"), (tile, seen)
         assert seen.count("HGMMA") and seen.count("HGMMA") % 4 == 0, (tile, seen)
         assert seen.count("USETMAXREG") == 2 and seen.count("UTMALDG")

@@ -8,6 +8,9 @@ from typing import Any
 from .arrays import Library
 from .problem import SIZES
 
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+BYTES = ("int8", "uint8")
+
 PRECISIONS = ("exact", "highest", "high", "tf32", "fast")
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
 
@@ -41,6 +44,10 @@ def check_writeable(function: str, shape: tuple[int, ...], strides: tuple[int, .
 
 def result_dtype(function: str, library: Library, dtypes: tuple[str, ...], asked: Any) -> tuple[str, str]:
     """The dtype that is multiplied and that of the result."""
+    if function == "matmul" and dtypes[0] in BYTES and set(dtypes) == {dtypes[0]}:
+        if asked is None or library.dtype_name(asked) != "int32":
+            raise TypeError(f"matmul: both operands are {dtypes[0]}; on a GPU that takes dtype=int32")
+        return dtypes[0], "int32"
     for dtype in dtypes:
         _check_dtype(function, dtype, "an operand is")
     result = library.promote(*dtypes) if asked is None else library.dtype_name(asked)
@@ -53,24 +60,33 @@ def result_dtype(function: str, library: Library, dtypes: tuple[str, ...], asked
 
 
 def _check_dtype(function: str, dtype: str, what: str) -> None:
-    if dtype not in SIZES:
-        raise TypeError(f"{function}: {what} {dtype}; on a GPU there are products of {', '.join(SIZES)}")
+    if dtype not in FLOATS:
+        raise TypeError(
+            f"{function}: {what} {dtype}; on a GPU there are products of {', '.join(FLOATS)}, and of "
+            f"{' or '.join(BYTES)} to int32"
+        )
 
 
-def multiplied(function: str, kind: str, precision: str) -> str:
-    """The dtype that is multiplied under that precision."""
-    if precision != "exact" or SIZES[kind] != 2:
-        return kind
+# Of float32: highest is as the CPU is.
+_ALLOWED = {"highest": "exact", "fast": "high"}
+
+
+def multiplied(function: str, kind: str, precision: str) -> tuple[str, str]:
+    """The dtype that is multiplied under that precision, and what its kernels may do."""
+    if kind == "float32":
+        return kind, _ALLOWED.get(precision, precision)
+    if precision != "exact" or kind in BYTES:
+        return kind, "highest"
     if kind == "bfloat16":
         raise ValueError(
             f"{function}: precision='exact' is not there for bfloat16 on a GPU, where sums below 2**-126 are "
             "not flushed to zero as docs/contract.md has it; 'highest' is, and so is 'exact' of float32"
         )
-    return "float32"
+    return ("float32" if kind == "float16" else kind), "exact"
 
 
 def check_cast(function: str, result: str, out: str) -> None:
-    if out not in SIZES:
+    if out not in FLOATS and out != result:
         raise TypeError(
             f"{function}: the result is {result}, which cannot be cast to out's {out} by 'same_kind' on a GPU"
         )

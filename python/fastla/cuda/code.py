@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -38,19 +39,25 @@ class _ByValue(ArgumentAttributes):  # type: ignore[misc]
     _known = MappingProxyType({"byval": False})
 
 
-def _pass_maps_by_value(kernel: Any, debug: bool) -> None:
-    """After Numba's own last changes of a kernel: tensor maps are among its arguments, and stay unchanged."""
+def _fix(kernel: Any, debug: bool, cluster: int) -> None:
+    """After Numba's own last changes of a kernel: tensor maps are among its arguments; and the cluster."""
     kernel_fixup(kernel, debug)
+    module = kernel.module
+    notes = cgutils.get_or_insert_named_metadata(module, "nvvm.annotations")
+
+    def number(n: int) -> Any:
+        return ir.Constant(ir.IntType(32), n)
+
     maps = [arg for arg in kernel.args if arg.type == MAP_BYTES.as_pointer()]
-    if not maps:
-        return
     for arg in maps:
         arg.attributes = _ByValue(("byval",))
         arg.attributes.align = 64
-    places = [ir.Constant(ir.IntType(32), kernel.args.index(arg) + 1) for arg in maps]
-    module = kernel.module
-    entry = module.add_metadata([kernel, "grid_constant", module.add_metadata(places)])
-    cgutils.get_or_insert_named_metadata(module, "nvvm.annotations").add(entry)
+    if maps:
+        places = module.add_metadata([number(kernel.args.index(arg) + 1) for arg in maps])
+        notes.add(module.add_metadata([kernel, "grid_constant", places]))
+    if cluster > 1:
+        for axis, count in zip("xyz", (cluster, 1, 1), strict=True):
+            notes.add(module.add_metadata([kernel, f"cluster_dim_{axis}", number(count)]))
 
 
 def compile_kernel(
@@ -58,8 +65,9 @@ def compile_kernel(
     arguments: Sequence[Any],
     compute_capability: tuple[int, int],
     threads: int,
+    cluster: int = 1,
 ) -> Code:
-    """Compiles and links a kernel for blocks of so many threads.
+    """Compiles and links a kernel for blocks of so many threads, and clusters of so many blocks.
 
     Linked from LTO-IR: without that the linker neither keeps to registers that warps give each other nor
     leaves tensor cores' instructions asynchronous.
@@ -70,7 +78,7 @@ def compile_kernel(
     with (
         _compiling,
         mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device),
-        mock.patch("numba.cuda.compiler.kernel_fixup", _pass_maps_by_value),
+        mock.patch("numba.cuda.compiler.kernel_fixup", functools.partial(_fix, cluster=cluster)),
     ):
         library, _ = _compile_pyfunc_with_fixup(
             kernel,

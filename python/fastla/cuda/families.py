@@ -1,6 +1,6 @@
 """The families of kernels: each yields plans for what it can compute on a device. FAMILIES has them all.
 
-What a kernel is called with beside the addresses is made here and nowhere else.
+Here are those of any GPU.
 """
 
 from __future__ import annotations
@@ -8,69 +8,18 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Iterator
-from typing import Any
 
-from numba.cuda import types
-
-from . import epilogue, gemm, halves
+from . import gemm, halves
+from .calls import arguments_of, signature
 from .copies import Layout
+from .hopper_plans import on_hopper
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
 from .problem import SIZES, VECTOR, Desc, Operand, Plan, copied, cycles, finished
+from .tiles import grid
+from .vector_plans import by_vectors
 
 _FULL_RATE = ((8, 0), (9, 0), (10, 0))  # where float64 is half as fast as float32
-
-
-def _signature(constants: int) -> tuple[object, ...]:
-    """Addresses of A and B, integers, an epilogue."""
-    return (types.uint64, types.uint64, *[types.int64] * constants, epilogue.TYPE)
-
-
-_PLACES = {
-    "row_scale": epilogue.ROW_SCALE, "col_scale": epilogue.COL_SCALE, "c": epilogue.C, "bias": epilogue.BIAS,
-    "row_bias": epilogue.ROW_BIAS, "gate": epilogue.GATE, "residual": epilogue.RESIDUAL,
-}
-_SOMEWHERE = 1 << 32
-
-
-def _arguments(desc: Desc, constants: tuple[int, ...], partial: str | None) -> Callable[..., tuple[int, ...]]:
-    """What makes a kernel's arguments of addresses: only these differ between calls.
-
-    `constants` are those between B and the epilogue; `partial` the dtype of totals in a workspace.
-    """
-
-    def operand(layout: Layout, place: int) -> epilogue.Operand:
-        """Somewhere, as well aligned as it is."""
-        address = _SOMEWHERE * (place + 1) + layout.alignment % VECTOR
-        return epilogue.Operand(address, *layout.strides, layout.dtype)
-
-    named: dict[str, Any] = {name: operand(layout, _PLACES[name]) for name, layout in desc.steps.operands}
-    if partial is not None:
-        size = SIZES[partial]
-        totals = Layout(partial, (desc.n * size, size, desc.m * desc.n * size))
-        named["partial"] = operand(totals, epilogue.PARTIAL)
-    template = epilogue.Epilogue(
-        operand(desc.c, epilogue.OUT),
-        sums="float64" if desc.kind == "float64" else "float32",
-        alpha=desc.steps.alpha,
-        beta=desc.steps.beta,
-        activation=desc.steps.activation or "none",
-        **named,
-    ).arguments()
-    begin = len(constants) + 2
-    places = [begin + _PLACES[name] for name, _ in desc.steps.operands]
-    out, totals_at = begin + epilogue.OUT, begin + epilogue.PARTIAL
-    waits_in_out = partial is None and template[epilogue.PARTIAL] != 0
-
-    def arguments(a: int, b: int, c: int, partial: int, *others: int) -> tuple[int, ...]:
-        made = [a, b, *constants, *template]
-        made[out] = c
-        made[totals_at] = c if waits_in_out else partial
-        for place, other in zip(places, others, strict=True):
-            made[place] = other
-        return tuple(made)
-
-    return arguments
 
 
 # --- float32 and float64 by chains of fused multiply-adds -------------------------------------------------
@@ -82,7 +31,7 @@ _ORDERS = {gemm.VECTORS: "vectors", gemm.LINES: "lines", gemm.STEPS: "steps"}
 def _exact_variant(dtype: str, a: int, b: int) -> Variant:
     name, tile = f"exact {dtype} {_ORDERS[a]} {_ORDERS[b]}", gemm.EXACT_TILES[dtype]
     make = functools.partial(gemm.exact_kernel, dtype, a, b)
-    return Variant(name, make, _signature(13), gemm.THREADS, tile.shared_bytes)
+    return Variant(name, make, signature(13), gemm.THREADS, tile.shared_bytes)
 
 
 def _order(x: Operand, lines: int, steps: int) -> int:
@@ -129,10 +78,10 @@ def exact(desc: Desc, device: Device) -> Iterator[Plan]:
             yield finished(
                 desc,
                 _exact_variant(desc.kind, a_order, b_order),
-                sides,
+                grid(desc.m, desc.n, desc.count, *sides),
                 a,
                 b,
-                _arguments(desc, constants, desc.kind if waits else None),
+                arguments_of(desc, constants, desc.kind if waits else None),
                 partial_bytes,
                 cycles(desc, device, sides, rate, l1, 1, a.bytes + b.bytes),
             )
@@ -148,7 +97,7 @@ def _halves_variant(dtype: str, a_follow: bool, b_follow: bool) -> Variant:
     parts = halves.Layout(a_follow), halves.Layout(b_follow)
     name = " ".join(["halves", dtype, *("lines" if x.lines_follow else "steps" for x in parts)])
     make = functools.partial(halves.halves_kernel, _KINDS[dtype], *parts)
-    return Variant(name, make, _signature(9), halves.THREADS, halves.shared_bytes(*parts))
+    return Variant(name, make, signature(9), halves.THREADS, halves.shared_bytes(*parts))
 
 
 def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
@@ -171,10 +120,10 @@ def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
     yield finished(
         desc,
         _halves_variant(desc.kind, not a.steps_follow, not b.steps_follow),
-        tile,
+        grid(desc.m, desc.n, desc.count, *tile),
         a,
         b,
-        _arguments(desc, constants, None),
+        arguments_of(desc, constants),
         0,
         cycles(desc, device, tile, 1024, l1, 2, a.bytes + b.bytes),
     )
@@ -182,7 +131,9 @@ def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
 
 FAMILIES: dict[str, Callable[[Desc, Device], Iterator[Plan]]] = {
     "exact": exact,
+    "vectors": by_vectors,
     "halves": on_tensor_cores,
+    "hopper": on_hopper,
 }
 
 # By the dtype that is multiplied: those of C that the kernels write.
@@ -192,4 +143,6 @@ WRITTEN = {
     "float64": {"float16", "float32", "float64"},
     "float16": _OF_FLOAT32,
     "bfloat16": _OF_FLOAT32,
+    "int8": {"int32"},
+    "uint8": {"int32"},
 }

@@ -243,11 +243,17 @@ class Operand:
             return None
 
 
-def hopper_arguments(tile: HopperTile, a: Operand, b: Operand, epilogue: Epilogue) -> tuple[Any, ...]:
-    """What the kernel is called with."""
+def tensor_maps(tile: HopperTile, a: Operand, b: Operand) -> tuple[TensorMap, TensorMap]:
+    """The kernel's first arguments."""
     a_map = a.tensor_map(tile.kind, tile.a_follow, ROWS)
     b_map = b.tensor_map(tile.kind, tile.b_follow, tile.cols // tile.cluster)
     if a_map is None or b_map is None:
         raise ValueError(f"{a} and {b} do not lie as {tile} wants them")
+    return a_map, b_map
+
+
+def hopper_arguments(tile: HopperTile, a: Operand, b: Operand, epilogue: Epilogue) -> tuple[Any, ...]:
+    """What the kernel is called with."""
     steps = [int(x.count > 1 and x.next != 0) for x in (a, b)]
-    return (a_map, b_map, a.lines, b.lines, a.steps, *steps, a.count, *epilogue.arguments())
+    sizes = a.lines, b.lines, a.steps
+    return (*tensor_maps(tile, a, b), *sizes, *steps, a.count, *epilogue.arguments())

@@ -35,7 +35,8 @@ class Variant:
     """A kernel that can be compiled: its name says which one it is.
 
     `make` returns the function for Numba, `signature` has its arguments' types. Arguments are 8 bytes, those
-    of a tuple one by one; at the places in `maps` there are tensor maps, by value.
+    of a tuple one by one; at the places in `maps` there are tensor maps, by value. `cluster`: blocks that
+    run together, of which grids are multiples.
     """
 
     name: str
@@ -44,12 +45,16 @@ class Variant:
     threads: int = field(compare=False)
     shared_bytes: int = field(compare=False)
     maps: tuple[int, ...] = field(default=(), compare=False)
+    cluster: int = field(default=1, compare=False)
 
     def cubin(self, compute_capability: tuple[int, int]) -> bytes:
         def compiled() -> bytes:
             from .code import compile_kernel
 
-            return compile_kernel(self.make(), self.signature, compute_capability, self.threads).cubin
+            made = compile_kernel(
+                self.make(), self.signature, compute_capability, self.threads, self.cluster
+            )
+            return made.cubin
 
         return cache.cubin(self.name, compute_capability, compiled)
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from .copies import Copy, Layout, copy
 from .launch import Device, Variant
 from .tiles import grid
 
-SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8}
+SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int8": 1, "uint8": 1, "int32": 4}
 VECTOR = 16  # bytes that are copied together
 
 
@@ -41,13 +42,14 @@ class Desc:
     c: Layout
     steps: Steps = NO_STEPS
     in_place: bool = False  # C is memory that the steps read
+    precision: str = "highest"
 
     @property
     def key(self) -> str:
         """What the table of tuned plans calls it."""
         operands = (f"{x.dtype} {x.strides} {x.alignment}" for x in (self.a, self.b, self.c))
         steps = ", ".join(name for name, _ in self.steps.operands)
-        asked = f"{self.kind} {self.m}x{self.n}x{self.k}x{self.count}: {', '.join(operands)}"
+        asked = f"{self.kind} {self.precision} {self.m}x{self.n}x{self.k}x{self.count}: {', '.join(operands)}"
         return asked if self.steps == NO_STEPS else f"{asked}; {self.steps.activation}, {steps}"
 
 
@@ -62,7 +64,7 @@ class Plan:
     name: str
     variant: Variant
     grid: tuple[int, int, int]
-    arguments: Callable[..., tuple[int, ...]]
+    arguments: Callable[..., tuple[Any, ...]]
     copies: tuple[Copy | None, Copy | None]
     copy_bytes: tuple[int, int]
     partial_bytes: int
@@ -118,14 +120,14 @@ def copied(desc: Desc, layout: Layout, lines_at: int, lines_follow: bool) -> Ope
 def finished(
     desc: Desc,
     variant: Variant,
-    tile: tuple[int, int],
+    blocks: tuple[int, int, int],
     a: Operand,
     b: Operand,
-    arguments: Callable[..., tuple[int, ...]],
+    arguments: Callable[..., tuple[Any, ...]],
     partial_bytes: int,
     cycles: float,
 ) -> Plan:
-    """The plan of a kernel whose blocks have tiles of so many rows and columns."""
+    """The plan of a kernel and what it is given."""
 
     def copy_of(x: Operand, rows: int, cols: int) -> Copy | None:
         if x.copied_from is None or desc.k == 0:
@@ -134,7 +136,6 @@ def finished(
 
     copies = copy_of(a, desc.m, desc.k), copy_of(b, desc.k, desc.n)
     said = "".join(f", {letter} copied" for letter, x in (("a", a), ("b", b)) if x.copied_from)
-    blocks = grid(desc.m, desc.n, desc.count, *tile)
     sizes = a.bytes, b.bytes
     return Plan(variant.name + said, variant, blocks, arguments, copies, sizes, partial_bytes, cycles)
 
@@ -152,16 +153,19 @@ def cycles(
     l1: float,
     at_once: int,
     copied: int,
+    cols_fetched: int | None = None,
 ) -> float:
     """The model: cycles of the busiest part, times how often all multiprocessors have a tile.
 
     `multiply_adds`: of a multiprocessor in a cycle. `l1`: cycles in which a tile's part of a step of K passes
-    through L1 and shared memory. `at_once`: blocks of a multiprocessor. `copied`: bytes.
+    through L1 and shared memory. `at_once`: blocks of a multiprocessor. `copied`: bytes. `cols_fetched`: of a
+    tile, from L2; the others come from a neighbour.
     """
     rows, cols = tile
     blocks = grid(desc.m, desc.n, desc.count, rows, cols)[0]
     waves = -(-blocks // (device.multiprocessors * at_once))
-    step = max(rows * cols / multiply_adds, l1, (rows + cols) * SIZES[desc.kind] / _L2_BYTES)
+    fetched = (rows + (cols_fetched or cols)) * SIZES[desc.kind]
+    step = max(rows * cols / multiply_adds, l1, fetched / _L2_BYTES)
     product = waves * at_once * max(desc.k, 1) * step
     if not copied:
         return product

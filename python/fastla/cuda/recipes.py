@@ -16,6 +16,7 @@ from typing import Any
 
 from . import launch
 from .arrays import DeviceArray, Library
+from .calls import SUMS
 from .checks import check_cast, check_writeable, multiplied, result_dtype
 from .copies import Copy
 from .families import WRITTEN
@@ -155,7 +156,7 @@ def _recipe(
     extras = [(name, Form(*form)) for name, form in forms_of_extras]
     dtypes = (a.dtype, b.dtype, *(x.dtype for _, x in extras))
     kind, dtype = result_dtype(function, library, dtypes, asked)
-    kind = multiplied(function, kind, precision)
+    kind, precision = multiplied(function, kind, precision)
     found = shapes(a.shape, a.strides, b.shape, b.strides)
     overlaps = False
     if into is not None:
@@ -171,7 +172,7 @@ def _recipe(
         target = fresh(dtype)
     if 0 in found.result:
         return Recipe(found.result, target.dtype, None, (), ())
-    sums = "float64" if kind == "float64" else "float32"
+    sums = SUMS.get(kind, "float32")
     if dtype == sums and target.dtype in WRITTEN[kind]:
         dtype = target.dtype  # they are rounded once
     written = dtype if dtype in WRITTEN[kind] else sums
@@ -180,7 +181,7 @@ def _recipe(
         rounded = [] if dtype in (written, target.dtype) else [fresh(dtype)]
         forms = [fresh(written), *rounded, target]
     desc, offsets = _desc(found, kind, forms[0], a, b, extras, steps)
-    desc = dataclasses.replace(desc, in_place=in_place and len(forms) == 1)
+    desc = dataclasses.replace(desc, in_place=in_place and len(forms) == 1, precision=precision)
     after = tuple(
         (math.prod(x.shape) * SIZES[x.dtype], copies(x.shape, x.strides, x.dtype, y.strides, y.dtype))
         for x, y in itertools.pairwise(forms)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 LARGEST_STRIDE = 1 << 40
 LARGEST_EXTENT = 1 << 32
@@ -34,9 +34,12 @@ class TensorMap:
         if self.box[0] * self.size != 128 or not 0 < self.box[1] <= 256:
             raise ValueError(f"{self} has a box that is not 128 bytes by 1 to 256 lines")
 
-    @cached_property
-    def encoded(self) -> Any:
+    def encoded(self) -> bytes:
         """What kernels are given: 128 bytes, made by the driver (which must be there)."""
+        return self._encoded
+
+    @cached_property
+    def _encoded(self) -> bytes:
         driver = importlib.import_module("cuda.bindings.driver")
 
         status, made = driver.cuTensorMapEncodeTiled(
@@ -54,4 +57,4 @@ class TensorMap:
         )
         if status.value:
             raise RuntimeError(f"cuTensorMapEncodeTiled: {status.name} for {self}")
-        return made
+        return ctypes.string_at(made.getPtr(), 128)

@@ -1,0 +1,86 @@
+"""Plans of Hopper's kernels (hopper.py)."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+from . import hopper
+from .calls import arguments_of, somewhere
+from .launch import Device, Variant
+from .numbers import BFLOAT16, FLOAT16
+from .problem import Desc, Operand, Plan, copied, cycles, finished
+from .tiles import grid
+from .warpgroups import INT8, KINDS, TFLOAT32, UINT8
+
+_KINDS = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": TFLOAT32, "int8": INT8, "uint8": UINT8}
+_OTHERS_COLS = 128  # of a tile, of all but float16 and bfloat16
+
+
+@functools.cache
+def _variant(tile: hopper.HopperTile) -> Variant:
+    lie = " ".join("lines" if follow else "steps" for follow in (tile.a_follow, tile.b_follow))
+    name = f"hopper {KINDS[tile.kind].ptx} {tile.cols} {lie}"
+    make = functools.partial(hopper.hopper_kernel, tile)
+    return Variant(
+        name, make, tuple(hopper.SIGNATURE), hopper.THREADS, tile.shared_bytes, (0, 1), tile.cluster
+    )
+
+
+def _placed(desc: Desc, x: Operand, address: int) -> hopper.Operand:
+    lines = (desc.m, desc.n)[x.lines_at]
+    return hopper.Operand(address, lines, desc.k, desc.count, x.line, x.step, x.following)
+
+
+def _way(desc: Desc, lines_at: int) -> tuple[Operand, bool]:
+    """An operand as it lies, or its copy; whether its lines are contiguous."""
+    layout, kind = (desc.a, desc.b)[lines_at], _KINDS[desc.kind]
+    if layout.dtype == desc.kind:
+        given = Operand(layout, lines_at)
+        at = _placed(desc, given, somewhere(layout))
+        for follow in (False, True):
+            if at.tensor_map(kind, follow, 1) is not None:
+                return given, follow
+    return copied(desc, layout, lines_at, lines_follow=False), False
+
+
+def on_hopper(desc: Desc, device: Device) -> Iterator[Plan]:
+    """float32 only where it may be cut to 11 bits; integers' sums are int32."""
+    if device.compute_capability != (9, 0) or desc.k == 0 or desc.kind not in _KINDS:
+        return
+    if desc.kind == "float32" and desc.precision != "tf32":
+        return
+    kind = _KINDS[desc.kind]
+    what = KINDS[kind]
+    a, b = _way(desc, 0), _way(desc, 1)
+    for cols in hopper.COLS if what.any_direction else (_OTHERS_COLS,):
+        tile = hopper.HopperTile(kind, cols, a[1], b[1])
+        sides = (hopper.ROWS, cols)
+        tiles = grid(desc.m, desc.n, desc.count, hopper.ROWS * tile.cluster, cols)[0]
+        blocks = min(tiles, device.multiprocessors // tile.cluster) * tile.cluster
+        # Both warpgroups read their own rows and all columns; a multiprocessor hears of half the columns
+        # from its neighbour.
+        l1 = (hopper.ROWS + 2 * cols) * what.size / 128
+        rate = 4096 / what.size
+        yield finished(
+            desc,
+            _variant(tile),
+            (blocks, 1, 1),
+            a[0],
+            b[0],
+            _arguments(desc, tile, a[0], b[0]),
+            0,
+            cycles(desc, device, sides, rate, l1, 1, a[0].bytes + b[0].bytes, cols // tile.cluster),
+        )
+
+
+def _arguments(desc: Desc, tile: hopper.HopperTile, a: Operand, b: Operand) -> Any:
+    following = (int(desc.count > 1 and x.following != 0) for x in (a, b))
+    constants = (desc.m, desc.n, desc.k, *following, desc.count)
+
+    @functools.lru_cache(maxsize=64)
+    def maps(a_address: int, b_address: int) -> tuple[Any, ...]:
+        return hopper.tensor_maps(tile, _placed(desc, a, a_address), _placed(desc, b, b_address))
+
+    return arguments_of(desc, constants, operands=maps)
