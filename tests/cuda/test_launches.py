@@ -1,6 +1,8 @@
 """Launches by a driver that is not there: what it is asked for, in which context, with which arguments."""
 
 import ctypes
+import re
+import subprocess
 import threading
 from types import SimpleNamespace
 
@@ -9,7 +11,9 @@ import pytest
 for needed in ("numba.cuda.compiler", "cuda.bindings"):
     pytest.importorskip(needed, reason="needs fastla[cuda]")
 
-from fastla.cuda import launch  # noqa: E402
+import machine_code  # noqa: E402
+
+from fastla.cuda import copies, families, launch  # noqa: E402
 
 
 class Status(int):
@@ -162,3 +166,17 @@ def test_threads_do_not_mix_arguments(cuda):
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+@pytest.mark.parametrize("variant", [
+    families._exact_variant("float32", 0, 2), families._halves_variant("float16", False, True),
+    copies._variant("float32", "float16")], ids=lambda v: v.name)
+def test_a_kernels_parameters_are_its_arguments(variant, monkeypatch, tmp_path):
+    """In machine code there is one kernel, which takes 8 bytes for each."""
+    monkeypatch.setenv("FASTLA_CACHE_DIR", str(tmp_path))
+    (tmp_path / "cubin").write_bytes(variant.cubin((8, 0)))
+    said = subprocess.run([machine_code.tool("cuobjdump"), "-elf", tmp_path / "cubin"], capture_output=True,
+                          text=True, check=True).stdout
+    sizes = re.findall(r"KPARAM_INFO.*?Size\s*:\s*(0x[0-9a-f]+)", said, re.DOTALL)
+    assert sizes == ["0x8"] * sum(getattr(kind, "count", 1) for kind in variant.signature)
+    assert len(set(re.findall(r"\.text\.\S+", said))) == 1

@@ -158,6 +158,8 @@ def _recipe(
     kind, dtype = result_dtype(function, library, dtypes, asked)
     kind, precision = multiplied(function, kind, precision)
     found = shapes(a.shape, a.strides, b.shape, b.strides)
+    for x in (a, b, *(x for _, x in extras)):
+        _check_aligned(function, x)
     overlaps = False
     if into is not None:
         target, (writeable, overlaps) = Form(*into[:4]), into[4:]
@@ -229,4 +231,14 @@ def _for_out(
         )
     check_writeable(function, out.shape, out.strides, writeable)
     check_cast(function, dtype, out.dtype)
+    _check_aligned(function, out)
     return wide
+
+
+def _check_aligned(function: str, x: Form) -> None:
+    size = SIZES[x.dtype]
+    if any(place % size for place in (x.low_bits, *x.strides)):
+        raise ValueError(
+            f"{function}: an array {x.shape} of {x.dtype} has the strides {x.strides}: its elements do not "
+            f"lie at multiples of {size} bytes"
+        )
