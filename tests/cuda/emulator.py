@@ -140,6 +140,12 @@ class Thread(Asynchronous):
     def write_global(self, address, value):
         self.block.machine.bytes_at(address, value.itemsize).view(value.dtype)[0] = value
 
+    def move(self, to, start, size):
+        if to % size or start % size:
+            raise Misuse(f"{size} bytes go from {start} to {to}, not aligned")
+        memory = self.block.machine.bytes_at
+        memory(to, size)[:] = memory(start, size)
+
     def write_vector(self, address, values):
         if address % values.nbytes:
             raise Misuse(f"thread {self.index} writes {values.nbytes} bytes to {address}, not aligned")

@@ -39,7 +39,7 @@ def drawn(seed):
     draw = random.Random(seed)
     m, n, k = (draw.choice([1, 2, 7, 64, 128, 300, 1000, 4096]) for _ in range(3))
     count = draw.choice([1, 1, 3, 50])
-    kind = draw.choice(list(SIZES))
+    kind = draw.choice(["float16", "bfloat16", "float32", "float64"])
     types = [draw.choice([kind, kind, kind, "float32", "float16"]) for _ in range(2)]
     c = layout(draw, draw.choice(sorted(families.WRITTEN[kind])), m, n, count)
     a, b = layout(draw, types[0], m, k, count), layout(draw, types[1], k, n, count)
@@ -47,47 +47,82 @@ def drawn(seed):
 
 
 def operands(desc, found):
-    """(line, step, following, alignment, dtype) of A and B as a plan's kernel sees them, by its arguments."""
+    """(line, step, following, alignment, dtype, contiguous direction) of A and B as a plan's kernel sees them,
+    by its arguments; of one that has no such, None."""
     a, b, *rest = found.arguments(16, 32, 48, 64)
+    family, _, *orders = found.variant.name.split()
     out = rest[-epilogue.LENGTH:]
-    assert (a, b, out[epilogue.OUT]) == (16, 32, 48) and tuple(rest[:3]) == (desc.m, desc.n, desc.k)
-    assert tuple(out[epilogue.OUT + epilogue.ROW:epilogue.OUT + epilogue.DTYPE]) == desc.c.strides
-    if found.variant.name.startswith("exact"):
+    strides = desc.c.strides
+    transposed = family == "vectors" and desc.m > 1
+    if transposed:
+        strides = strides[1], strides[0], strides[2]
+    assert out[epilogue.OUT] == 48
+    assert tuple(out[epilogue.OUT + epilogue.ROW:epilogue.OUT + epilogue.DTYPE]) == strides
+    if family == "hopper":
+        assert tuple(rest[:3]) == (desc.m, desc.n, desc.k) and rest[5] == desc.count
+        assert [x.address for x in (a, b)] == [16, 32]
+        return [None, None]
+    left_first = family != "vectors" or transposed
+    assert (a, b) == ((16, 32) if left_first else (32, 16))
+    if family == "vectors":
+        lines, k, line, step, following, x_step, x_following, _ = rest[:8]
+        assert (lines, k) == (max(desc.m, desc.n), desc.k)
+        near = x_step if SIZES[desc.kind] >= 4 else SIZES[desc.kind]
+        found_strides = [(line, step, following, orders[0]), (None, near, x_following, "vector")]
+        if not left_first:
+            found_strides.reverse()
+        assert x_step == near
+    elif family == "exact":
         waits = out[epilogue.PARTIAL]
         assert waits == (64 if found.partial_bytes else 48 if desc.c.dtype == desc.kind else waits)
+        assert tuple(rest[:3]) == (desc.m, desc.n, desc.k)
         a_row, a_step, _, _, a_next, b_step, b_col, _, _, b_next = rest[3:13]
-        strides = (a_row, a_step, a_next), (b_col, b_step, b_next)
+        found_strides = (a_row, a_step, a_next, orders[0]), (b_col, b_step, b_next, orders[1])
     else:
-        strides = tuple(rest[3:6]), tuple(rest[6:9])
-    for own, x, room in zip(strides, (desc.a, desc.b), found.copy_bytes, strict=True):
-        yield *own, 16 if room else x.alignment, desc.kind if room else x.dtype
+        assert tuple(rest[:3]) == (desc.m, desc.n, desc.k)
+        found_strides = (*rest[3:6], orders[0] + " vectors"), (*rest[6:9], orders[1] + " vectors")
+    rooms = zip(found_strides, (desc.a, desc.b), found.copy_bytes, strict=True)
+    return [(*own[:3], 16 if room else x.alignment, desc.kind if room else x.dtype, own[3])
+            for own, x, room in rooms]
+
+
+def covered(desc, p):
+    """Whether there is a block for every tile."""
+    family = p.variant.name.split()[0]
+    if family == "vectors":
+        most = max(desc.m, desc.n)
+        return p.grid[0] * 256 >= most * desc.count and p.grid[0] <= (most // 32 + 1) * desc.count
+    if family == "hopper":
+        return 0 < p.grid[0] <= H200.multiprocessors and p.grid[0] % p.variant.cluster == 0
+    rows, cols = TILES[desc.kind]
+    return p.grid == (-(-desc.m // rows) * -(-desc.n // cols) * desc.count, 1, 1)
 
 
 @pytest.mark.parametrize("device", LIMITS, ids=lambda d: d.name)
 def test_kernels_get_what_they_can_read(device):
+    families_seen = set()
     for seed in range(600):
         desc = drawn(seed)
         found = plan.candidates(desc, device)
         assert len({p.name for p in found}) == len(found)
         assert [p.cycles for p in found] == sorted(p.cycles for p in found)
         for p in found:
-            assert p.variant.shared_bytes <= LIMITS[device] and p.variant.threads * 255 <= 65536
+            families_seen.add(p.variant.name.split()[0])
+            assert p.variant.shared_bytes <= LIMITS[device] and p.variant.threads * 168 <= 65536
             assert len(p.arguments(0, 0, 0, 0)) == len(p.variant.signature) - 1 + epilogue.LENGTH
             size = SIZES[desc.kind]
             waits = desc.k > 512 and p.variant.name.startswith("exact") and desc.c.dtype != desc.kind
             assert p.partial_bytes == (desc.count * desc.m * desc.n * size if waits else 0)
-            rows, cols = TILES[desc.kind]
-            assert p.grid == (-(-desc.m // rows) * -(-desc.n // cols) * desc.count, 1, 1)
-            orders = p.variant.name.split()[2:]
-            for seen, order in zip(operands(desc, p), orders, strict=True):
-                line, step, following, alignment, dtype = seen
+            assert covered(desc, p), (desc, p)
+            for line, step, following, alignment, dtype, order in filter(None, operands(desc, p)):
                 assert dtype == desc.kind, (desc, p)
                 size = SIZES[dtype]
-                assert all(x % size == 0 for x in (line, step, following))
-                vectors = order == "vectors" or p.variant.name.startswith("halves")
-                near, far = (line, step) if order in ("vectors", "lines") else (step, line)
-                if vectors:
+                assert all(x % size == 0 for x in (line or 0, step, following))
+                near, far = (line, step) if "lines" in order or order == "vectors" else (step, line)
+                wide = p.variant.name.startswith("vectors") and order in ("lines", "steps")
+                if "vectors" in order or wide:
                     assert near == size and all(x % 16 == 0 for x in (far, following, alignment)), (desc, p)
+    assert families_seen == {"exact", "vectors", "halves"} | ({"hopper"} if device is H200 else set())
 
 
 def test_copies_have_room():
@@ -150,6 +185,28 @@ def test_what_no_kernel_computes():
     rows = Layout("float32", (256, 4, 0))
     with pytest.raises(TypeError, match="no kernel computes products of int8 on emulated"):
         plan.candidates(Desc(64, 64, 64, 1, "int8", rows, rows, rows), A100)
+
+
+def test_precisions():
+    """float32 is cut off where that is asked for; without a kernel for that it is exact."""
+    rows = Layout("float32", (256, 4, 0))
+    for device, precision, cut in ((H200, "exact", False), (H200, "tf32", True), (A100, "tf32", False)):
+        desc = Desc(64, 64, 64, 1, "float32", rows, rows, rows, precision=precision)
+        found = [p.name.split()[0] for p in plan.candidates(desc, device)]
+        assert ("hopper" in found) == cut and "exact" in found
+
+
+def test_what_is_best_on_hopper():
+    """Large tiles if there are enough of them, small ones if not; a vector of its own kind."""
+    def best(m, n, k, kind="bfloat16"):
+        size = SIZES[kind]
+        a, b, c = (Layout(kind, (cols * size, size, 0)) for cols in (k, n, n))
+        return plan.choose(Desc(m, n, k, 1, kind, a, b, c), H200).variant.name
+
+    assert best(8192, 8192, 8192) == best(4096, 16384, 4096) == "hopper bf16 256 steps lines"
+    assert best(1000, 1000, 1000) == "hopper bf16 64 steps lines"
+    assert best(1, 4096, 4096).startswith("vectors bfloat16 lines")
+    assert best(4096, 1, 4096, "float32").startswith("vectors float32 steps")
 
 
 def test_a_family_is_one_entry(monkeypatch):

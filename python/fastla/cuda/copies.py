@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 from numba import cuda
-from numba.cuda import float32, float64, int32, int64, types, uint64
+from numba.cuda import float64, int32, int64, types, uint64
 
 from .launch import Variant
-from .numbers import BFLOAT16, DTYPES, FLOAT64, load, store
-from .ptx import F32, asm, instruction
+from .numbers import BFLOAT16, DTYPES, load, store
+from .ptx import F32, VOID, asm, instruction, literals, nothing
 from .tiles import grid, tile_of
 
+SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int8": 1, "uint8": 1, "int32": 4}
 SIDE, THREADS = 32, 256  # a block's tile, which has a warp's lanes along columns
 ROWS_AT_ONCE = THREADS // SIDE
 
@@ -41,17 +42,40 @@ def to_odd(context: Any, value: Any) -> Any:
     return types.float32(types.float64), generate
 
 
-def copy_kernel(source: int, target: int) -> Callable[..., Any]:
-    """The kernel that copies stacks of matrices and rounds their numbers once, for Numba.
+@instruction(lambda thread, to, start, size: thread.move(to, start, size))
+def move(context: Any, to: Any, start: Any, size: Any) -> Any:
+    """So many bytes (1, 2, 4, 8) in global memory, to another place."""
+    if not literals(size):
+        return None
+    n = size.literal_value
+    text = f"{{ .reg .b{max(8 * n, 16)} x; ld.global.b{8 * n} x, [$1]; st.global.b{8 * n} [$0], x; }}"
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        asm(builder, VOID, text, "l,l,~{memory}", args[:2])
+        return nothing(context)
+
+    return types.void(types.uint64, types.uint64, size), generate
+
+
+def copy_kernel(size: int) -> Callable[..., Any]:
+    """The kernel that copies stacks of matrices, for Numba.
 
     Its arguments: addresses of the copy and of what is copied; rows and columns; strides in bytes, of the
-    copy and of what is copied, of a row, a column and a matrix each.
+    copy and of what is copied, of a row, a column and a matrix each; dtypes of what is copied and of the
+    copy, to which each number is rounded once. `size`: elements of so many bytes are moved as they are; 0:
+    the dtypes differ.
     """
-    real = float64 if FLOAT64 in (source, target) else float32
-    is_cut = (source, target) == (FLOAT64, BFLOAT16)
+
+    @cuda.jit(device=True, inline="always")
+    def convert(to, start, source, target):  # type: ignore
+        value = load(start, source, float64(0))
+        if target == BFLOAT16:
+            store(to, target, to_odd(value))
+        else:
+            store(to, target, value)
 
     def kernel(  # type: ignore
-        to, start, rows, cols, to_row, to_col, to_next, start_row, start_col, start_next
+        to, start, rows, cols, to_row, to_col, to_next, start_row, start_col, start_next, source, target
     ):
         thread = int32(cuda.threadIdx.x)
         item, tile_row, tile_col = tile_of(
@@ -62,21 +86,21 @@ def copy_kernel(source: int, target: int) -> Callable[..., Any]:
         start += uint64(item * start_next + col * start_col)
         for _ in range(SIDE // ROWS_AT_ONCE):
             if row < rows and col < cols:
-                value = load(start + uint64(row * start_row), int32(source), real(0))
-                if is_cut:
-                    store(to + uint64(row * to_row), int32(target), to_odd(value))
+                here, there = start + uint64(row * start_row), to + uint64(row * to_row)
+                if size:
+                    move(there, here, size)
                 else:
-                    store(to + uint64(row * to_row), int32(target), value)
+                    convert(there, here, int32(source), int32(target))
             row += ROWS_AT_ONCE
 
     return kernel
 
 
 @functools.cache
-def _variant(source: str, target: str) -> Variant:
-    kinds = DTYPES[source], DTYPES[target]
-    signature = (*[types.uint64] * 2, *[types.int64] * 8)
-    return Variant(f"copy {source} {target}", lambda: copy_kernel(*kinds), signature, THREADS, 0)
+def variant(size: int) -> Variant:
+    signature = (*[types.uint64] * 2, *[types.int64] * 10)
+    name = f"copy {size} bytes" if size else "copy and round"
+    return Variant(name, functools.partial(copy_kernel, size), signature, THREADS, 0)
 
 
 @dataclass(frozen=True)
@@ -107,4 +131,7 @@ def copy(shape: tuple[int, int, int], start: Layout, to: Layout) -> Copy:
         rows, cols = cols, rows
         here, there = ((x[1], x[0], x[2]) for x in (here, there))
     blocks = grid(rows, cols, count, SIDE, SIDE)
-    return Copy(_variant(start.dtype, to.dtype), blocks, (rows, cols, *there, *here))
+    same = start.dtype == to.dtype
+    dtypes = (0, 0) if same else (DTYPES[start.dtype], DTYPES[to.dtype])
+    made = variant(SIZES[to.dtype] if same else 0)
+    return Copy(made, blocks, (rows, cols, *there, *here, *dtypes))

@@ -57,7 +57,7 @@ SLICE_COLS = 32  # of a warp's 16 rows of finished sums, at a time
 PITCH = slice_pitch(SLICE_COLS, 4)
 SLICES = 4 * CONSUMERS * 16 * PITCH  # bytes
 SIGNATURE = [TENSOR_MAP] * 2 + [types.int64] * 6 + [TYPE]
-COLS = (64, 128, 256)  # of a tile, whichever leaves the fewest multiprocessors without one
+COLS = (256, 128, 64)  # of a tile: small ones where large ones leave multiprocessors without any
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from .copies import SIZES as SIZES
 from .copies import Copy, Layout, copy
 from .launch import Device, Variant
 from .tiles import grid
 
-SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int8": 1, "uint8": 1, "int32": 4}
 VECTOR = 16  # bytes that are copied together
 
 
@@ -142,7 +142,7 @@ def finished(
 
 _LAUNCH = 3000.0  # cycles that a copy costs beside its bytes
 _COPY_BYTES = 20.0  # of a multiprocessor in a cycle, read and written
-_L2_BYTES = 64.0
+_L2_BYTES = 32.0
 
 
 def cycles(
