@@ -47,7 +47,7 @@ def drawn(seed):
 
 
 def operands(desc, found):
-    """(line, step, following, alignment, dtype, contiguous direction) of A and B as a plan's kernel sees them,
+    """(line, step, following, alignment, dtype, order) of A and B as a plan's kernel sees them,
     by its arguments; of one that has no such, None."""
     a, b, *rest = found.arguments(16, 32, 48, 64)
     family, _, *orders = found.variant.name.split()
