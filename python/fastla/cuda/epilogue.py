@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import functools
 import struct
-from dataclasses import astuple, dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 from numba import cuda
 from numba.cuda import float32, float64, int32, types, uint32, uint64
@@ -44,8 +44,7 @@ TYPE = types.UniTuple(types.int64, LENGTH)
 _ONE = struct.unpack("q", struct.pack("d", 1.0))[0]
 
 
-@dataclass(frozen=True)
-class Operand:
+class Operand(NamedTuple):
     """A matrix, a vector or a number of an epilogue: strides in bytes, 0 where it is the same."""
 
     address: int = 0
@@ -53,6 +52,9 @@ class Operand:
     col: int = 0
     following: int = 0  # of a stack
     dtype: str = "float32"
+
+
+_NOTHING = Operand()
 
 
 @dataclass(frozen=True)
@@ -66,26 +68,29 @@ class Epilogue:
     out: Operand
     sums: str = "float32"
     alpha: float = 1.0
-    row_scale: Operand = field(default_factory=Operand)
-    col_scale: Operand = field(default_factory=Operand)
+    row_scale: Operand = _NOTHING
+    col_scale: Operand = _NOTHING
     beta: float = 0.0
-    c: Operand = field(default_factory=Operand)
-    bias: Operand = field(default_factory=Operand)
-    row_bias: Operand = field(default_factory=Operand)
+    c: Operand = _NOTHING
+    bias: Operand = _NOTHING
+    row_bias: Operand = _NOTHING
     activation: str = "none"
-    gate: Operand = field(default_factory=Operand)
-    residual: Operand = field(default_factory=Operand)
-    partial: Operand = field(default_factory=Operand)
+    gate: Operand = _NOTHING
+    residual: Operand = _NOTHING
+    partial: Operand = _NOTHING
     partial_apart: int = 0
 
     @property
     def operands(self) -> tuple[Operand, ...]:
         """What the sums meet, in that order. c is not read if beta is 0."""
-        c = self.c if self.beta != 0 else Operand()
+        c = self.c if self.beta != 0 else _NOTHING
         return self.row_scale, self.col_scale, c, self.bias, self.row_bias, self.gate, self.residual
 
     def needs_workspace(self) -> bool:
-        """Whether totals cannot wait in out: they are of another dtype, or something to be read is there."""
+        """Whether totals cannot wait in out: they are of another dtype, or what is there is an operand.
+
+        Operands that overlap out otherwise are copied before.
+        """
         there = any(x.address == self.out.address for x in self.operands)
         return there or self.out.dtype != self.sums
 
@@ -102,8 +107,7 @@ class Epilogue:
             partial = self.out
         places: list[int] = []
         for x in (self.out, partial, *self.operands):
-            *numbers, dtype = astuple(x)
-            places += [*numbers, DTYPES[dtype]]
+            places += (*x[:-1], DTYPES[x.dtype])
         bits = struct.unpack("2q", struct.pack("2d", self.alpha, self.beta))
         which = ACTIVATIONS.index(self.activation)
         rows_follow = abs(self.out.row) < abs(self.out.col)
