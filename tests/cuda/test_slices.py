@@ -9,6 +9,7 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import emulator  # noqa: E402
+import mutations  # noqa: E402
 from numba import cuda  # noqa: E402
 from numba.cuda import float32, int32, int64  # noqa: E402
 from operands import operand  # noqa: E402
@@ -138,7 +139,7 @@ def test_the_emulator_sees_that_a_warp_does_not_wait(family):
     layouts = [halves.Layout(False)] * 2
     make, given = ((gemm.exact_kernel, ("float32", *SCATTERED)) if family == "exact"
                    else (halves.halves_kernel, (numbers.FLOAT16, *layouts)))
-    for kernel, right in ((make(*given), True), (emulator.without(make, "sync_warp")(*given), False)):
+    for kernel, right in ((make(*given), True), (mutations.without(make, "sync_warp")(*given), False)):
         out = np.full((64, 64), np.nan, np.float32)
         if family == "exact":
             product(a.astype(np.float32), b.T.astype(np.float32), out, SCATTERED, kernel)
