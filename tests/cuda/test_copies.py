@@ -7,10 +7,9 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import device  # noqa: E402
-import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 
-from fastla.cuda import copies, stacks  # noqa: E402
+from fastla.cuda import stacks  # noqa: E402
 
 NAMES = ("float16", "bfloat16", "float32", "float64")
 DTYPES = {name: np.dtype(getattr(ml_dtypes, name, name)) for name in NAMES}
@@ -85,12 +84,3 @@ def test_few_launches():
     assert copied(x, np.empty_like(x)) == 1
     assert copied(x[:, ::2], np.empty_like(x[:, ::2])) == 3
     assert copied(x.transpose(1, 0, 2, 3), np.empty_like(x.transpose(1, 0, 2, 3), order="C")) == 4
-
-
-@pytest.mark.parametrize("size", [0, 1, 2, 4, 8])
-def test_machine_code(size):
-    variant = copies.variant(size)
-    for capability in ((8, 0), (9, 0)):
-        seen = machine_code.of(variant.make(), variant.signature, capability, variant.threads)
-        assert seen.stack == 0 and seen.count("LDG") > 0 < seen.count("STG"), seen
-        assert not seen.count("LDL", "STL", "BAR")

@@ -18,11 +18,11 @@ from test_functions import arguments as numbers_for  # noqa: E402
 from test_tensor_cores import KINDS  # noqa: E402
 from test_tensor_cores import product as product_of_halves  # noqa: E402
 
-from fastla.cuda import gemm, halves, numbers  # noqa: E402
+from fastla.cuda import gemm, halves, numbers, rings  # noqa: E402
 from fastla.cuda.epilogue import Epilogue, Operand  # noqa: E402
 
 DTYPES = (np.float32, np.float64)
-SCATTERED = (gemm.STEPS, gemm.STEPS)
+SCATTERED = (rings.STEPS, rings.STEPS)
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 

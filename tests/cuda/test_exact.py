@@ -1,5 +1,7 @@
 """The exact kernels' bits are the CPU's (in the emulator), and their machine code is what it should be."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -9,26 +11,30 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
     pytest.importorskip(needed, reason="needs fastla[cuda] and greenlet")
 
 import emulator  # noqa: E402
-import machine_code  # noqa: E402
 import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
-from fastla.cuda import gemm  # noqa: E402
+from fastla.cuda import gemm, rings  # noqa: E402
 from fastla.cuda.tiles import grid  # noqa: E402
 
-LINES, STEPS, VECTORS, ORDERS = gemm.LINES, gemm.STEPS, gemm.VECTORS, gemm.ORDERS
+STEPS, VECTORS = rings.STEPS, rings.VECTORS
 
 DTYPES = ("float32", "float64")
 
 
-def operand(rng, rows, cols, dtype, lines_along, order):
-    """A matrix whose lines (0: rows, 1: columns) come to shared memory in that order; in padded memory."""
+# How an operand lies, and the order in which it comes: vectors of lines; steps contiguous; lines contiguous,
+# but not at multiples of 16 bytes.
+LIE = {"vectors": VECTORS, "steps": STEPS, "lines": STEPS}
+
+
+def operand(rng, rows, cols, dtype, lines_along, lie):
+    """A matrix of lines (0: rows, 1: columns) that lies so, in padded memory."""
     lines, steps = (rows, cols) if lines_along == 0 else (cols, rows)
     lanes = 16 // np.dtype(dtype).itemsize
-    if order == STEPS:
+    if lie == "steps":
         x = rng.standard_normal((lines, steps + 3)).astype(dtype)[:, :steps]
     else:
-        padded = lines + (-lines % lanes if order == VECTORS else 1)
+        padded = lines + (-lines % lanes if lie == "vectors" else 1)
         x = rng.standard_normal((steps, padded)).astype(dtype)[:, :lines].T
     return x if lines_along == 0 else x.T
 
@@ -50,14 +56,14 @@ def product(a, b, out, orders, kernel=None, seed=0, switching=0.02, **steps):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("orders", ORDERS, ids=str)
-def test_every_order_of_ragged_operands(dtype, orders):
+@pytest.mark.parametrize("lie", list(itertools.product(LIE, repeat=2)), ids=" ".join)
+def test_every_order_of_ragged_operands(dtype, lie):
     """Two tiles in each direction, both cut; a last stage that is not full."""
     tile = gemm.EXACT_TILES[dtype]
     rng = np.random.default_rng(5)
     m, n, k = tile.rows + 3, tile.cols + 5, 2 * tile.depth + 3
-    a, b = operand(rng, m, k, dtype, 0, orders[0]), operand(rng, k, n, dtype, 1, orders[1])
-    c = product(a, b, np.full((m, n), np.nan, dtype), orders)
+    a, b = operand(rng, m, k, dtype, 0, lie[0]), operand(rng, k, n, dtype, 1, lie[1])
+    c = product(a, b, np.full((m, n), np.nan, dtype), [LIE[x] for x in lie])
     assert c.tobytes() == fastla.matmul(a, b).tobytes()
 
 
@@ -66,7 +72,7 @@ def test_every_order_of_ragged_operands(dtype, orders):
 def test_blocks_of_k(dtype, shape):
     m, n, k = shape
     rng = np.random.default_rng(k)
-    a, b = (operand(rng, *size, dtype, along, STEPS) for along, size in enumerate([(m, k), (k, n)]))
+    a, b = (operand(rng, *size, dtype, along, "steps") for along, size in enumerate([(m, k), (k, n)]))
     c = product(a, b, np.full((m, n), np.nan, dtype), (STEPS, STEPS), switching=0)
     assert c.tobytes() == fastla.matmul(a, b).tobytes()
 
@@ -79,7 +85,7 @@ def test_stacks_and_strides(dtype):
     b = rng.standard_normal((14, 6)).astype(dtype)
     c = np.full((3, 12, 10), np.nan, dtype)[:, ::2, ::2].swapaxes(1, 2)
     want = np.stack([fastla.matmul(x, b) for x in a])
-    assert np.array_equal(product(a, b, c, (STEPS, LINES)), want)
+    assert np.array_equal(product(a, b, c, (STEPS, STEPS)), want)
     assert np.isnan(c.base[:, 1::2]).all() and np.isnan(c.base[:, :, 1::2]).all()
 
 
@@ -100,11 +106,12 @@ def test_the_emulator_sees_what_is_missing(name):
     """Without a barrier, or without waiting for copies, the product is another one."""
     rng = np.random.default_rng(2)
     orders = (VECTORS, VECTORS)
-    k = 8 * gemm.EXACT_TILES["float64"].depth  # the ring goes round twice
-    a = operand(rng, 64, k, "float64", 0, VECTORS)
-    b = operand(rng, k, 128, "float64", 1, VECTORS)
+    tile = gemm.EXACT_TILES["float64"]
+    k = 8 * tile.depth  # the ring goes round twice
+    a = operand(rng, 64, k, "float64", 0, "vectors")
+    b = operand(rng, k, 128, "float64", 1, "vectors")
     want = fastla.matmul(a, b).tobytes()
-    lacking = mutations.without(gemm.exact_kernel, name)("float64", *orders)
+    lacking = mutations.without(rings.ring_kernel, name)(tile, *orders, gemm._chains("float64"))
     for kernel, same in ((None, True), (lacking, False)):
         c = product(a, b, np.full((64, 128), np.nan), orders, kernel)
         assert (c.tobytes() == want) == same
@@ -117,21 +124,3 @@ def test_the_emulator_sees_what_memory_has_not():
     with pytest.raises(emulator.Misuse, match="not aligned"):
         odd = np.ones((4, 5), np.float32)[:, 1:]
         product(a.T, odd, np.ones((4, 4), np.float32), (VECTORS, VECTORS), switching=0)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("compute_capability", [(8, 0), (9, 0)], ids=["sm_80", "sm_90a"])
-def test_machine_code(dtype, compute_capability):
-    """All variants: in registers, copies past them, one barrier a stage and one at the end; and as many
-    threads as there should be."""
-    tile = gemm.EXACT_TILES[dtype]
-    products = tile.rows * tile.cols // gemm.THREADS
-    for orders in ORDERS:
-        kernel = gemm.exact_kernel(dtype, *orders)
-        seen = machine_code.of(kernel, gemm.SIGNATURE, compute_capability, gemm.THREADS)
-        assert seen.stack == 0 and not seen.count("LDL", "STL"), (orders, seen)
-        fused = seen.between_barriers["FFMA" if dtype == "float32" else "DFMA"]
-        assert fused and fused % products == 0, (orders, seen)
-        assert seen.count("LDGSTS") and seen.count("BAR") == 2, (orders, seen)
-        assert seen.registers * gemm.THREADS <= 65536
-        assert tile.shared_bytes <= 163 << 10  # sm_80's

@@ -9,7 +9,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import emulator  # noqa: E402
-import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
@@ -121,14 +120,3 @@ def test_the_emulator_sees_what_is_missing(name):
         except emulator.Misuse:
             seen = False
         assert seen == right
-
-
-def test_machine_code():
-    """All variants: nothing in local memory; shared memory is what a multiprocessor has least of."""
-    for kind, order in vectors.VARIANTS:
-        kernel = vectors.vector_kernel(kind, order)
-        seen = machine_code.of(kernel, vectors.SIGNATURE, (8, 0), vectors.THREADS)
-        assert seen.stack == 0 and not seen.count("LDL", "STL"), (kind, order, seen)
-        assert seen.count("LDGSTS") and seen.count("DFMA" if kind == 3 else "FFMA") >= 16, (kind, order, seen)
-        assert seen.registers <= 160, (kind, order, seen)
-    assert vectors.SHARED_BYTES <= 163 << 10

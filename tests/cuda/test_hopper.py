@@ -9,7 +9,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import emulator  # noqa: E402
-import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
@@ -166,16 +165,3 @@ def test_what_copies_do_not_reach():
     assert mapped(lines=1, line=3) and mapped(count=1, next=5) and mapped(steps=1, step=7)
     assert mapped(True) is None and mapped(True, E4M3, line=1, step=16) is None
     assert mapped(False, E4M3, step=1)
-
-
-@pytest.mark.parametrize("kind", [FLOAT16, BFLOAT16])
-def test_machine_code(kind):
-    """All variants: four instructions a stage, in one block of registers; nothing in local memory."""
-    for layouts, cols in itertools.product(LAYOUTS, hopper.COLS):
-        tile = hopper.HopperTile(kind, cols, *layouts)
-        seen = machine_code.of(
-            hopper.hopper_kernel(tile), hopper.SIGNATURE, (9, 0), hopper.THREADS, tile.cluster)
-        assert seen.stack == 0 and not seen.count("LDL", "STL"), (tile, seen)
-        assert seen.count("HGMMA") and seen.count("HGMMA") % 4 == 0, (tile, seen)
-        assert seen.count("USETMAXREG") == 2 and seen.count("UTMALDG")
-        assert seen.registers == 168 and tile.stages >= 4 and tile.shared_bytes <= hopper.SHARED_LIMIT

@@ -18,7 +18,7 @@ from test_epilogues import BFLOAT16, SCATTERED, exact, operands, same  # noqa: E
 from test_exact import product  # noqa: E402
 from test_tensor_cores import product as product_of_halves  # noqa: E402
 
-from fastla.cuda import gemm, halves, numbers  # noqa: E402
+from fastla.cuda import gemm, halves, numbers, rings  # noqa: E402
 from fastla.cuda.epilogue import (  # noqa: E402
     LENGTH,
     VECTORS,
@@ -137,9 +137,15 @@ def test_the_emulator_sees_that_a_warp_does_not_wait(family):
     a, b = (rng.integers(-4, 5, (64, 64)).astype(np.float16) for _ in range(2))
     want = fastla.matmul(a.astype(np.float32), b.T.astype(np.float32))
     layouts = [halves.Layout(False)] * 2
-    make, given = ((gemm.exact_kernel, ("float32", *SCATTERED)) if family == "exact"
-                   else (halves.halves_kernel, (numbers.FLOAT16, *layouts)))
-    for kernel, right in ((make(*given), True), (mutations.without(make, "sync_warp")(*given), False)):
+    for right in (True, False):
+        def made(make, right=right):
+            return make if right else mutations.without(make, "sync_warp")
+
+        if family == "exact":
+            chains = made(gemm._chains)("float32")
+            kernel = rings.ring_kernel(gemm.EXACT_TILES["float32"], *SCATTERED, chains)
+        else:
+            kernel = made(halves.halves_kernel)(numbers.FLOAT16, *layouts)
         out = np.full((64, 64), np.nan, np.float32)
         if family == "exact":
             product(a.astype(np.float32), b.T.astype(np.float32), out, SCATTERED, kernel)

@@ -9,7 +9,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import emulator  # noqa: E402
-import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
@@ -113,16 +112,3 @@ def test_the_emulator_sees_what_is_missing(name):
     for kernel, right in ((None, True), (lacking, False)):
         c = product(a, b, np.full((128, 128), np.nan, np.float32), FLOAT16, (False, False), kernel)
         assert within_bounds(c, a, b, FLOAT16) == right
-
-
-@pytest.mark.parametrize("kind", KINDS)
-def test_machine_code(kind):
-    """All variants for sm_80: in registers, 16 bytes at a time past them, matrices loaded whole."""
-    for layouts in LAYOUTS:
-        parts = [halves.Layout(follow) for follow in layouts]
-        seen = machine_code.of(halves.halves_kernel(kind, *parts), halves.SIGNATURE, (8, 0), halves.THREADS)
-        assert seen.stack == 0 and not seen.count("LDL", "STL"), (layouts, seen)
-        assert seen.count("HMMA") == 64 and seen.count("LDSM") == 16, (layouts, seen)
-        assert seen.count("LDGSTS") % 8 == 0 and seen.count("BAR") == 2, (layouts, seen)
-        assert 2 * seen.registers * halves.THREADS <= 65536  # two blocks at a time
-        assert 2 * halves.shared_bytes(*parts) <= 163 << 10

@@ -13,7 +13,7 @@ from numba.cuda import float64, int32, int64, types, uint64
 
 from .launch import Variant
 from .numbers import BFLOAT16, DTYPES, load, store
-from .ptx import F32, VOID, asm, instruction, literals, nothing
+from .ptx import F32, VOID, asm, instruction, nothing
 from .tiles import grid, tile_of
 
 SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int8": 1, "uint8": 1, "int32": 4}
@@ -42,28 +42,30 @@ def to_odd(context: Any, value: Any) -> Any:
     return types.float32(types.float64), generate
 
 
+_MOVES = "".join(
+    f"setp.eq.s32 p, $2, {n // 8}; @p ld.global.b{n} {name}, [$1]; @p st.global.b{n} [$0], {name}; "
+    for n, name in ((8, "h"), (16, "h"), (32, "w"), (64, "d"))
+)
+
+
 @instruction(lambda thread, to, start, size: thread.move(to, start, size))
 def move(context: Any, to: Any, start: Any, size: Any) -> Any:
     """So many bytes (1, 2, 4, 8) in global memory, to another place."""
-    if not literals(size):
-        return None
-    n = size.literal_value
-    text = f"{{ .reg .b{max(8 * n, 16)} x; ld.global.b{8 * n} x, [$1]; st.global.b{8 * n} [$0], x; }}"
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        asm(builder, VOID, text, "l,l,~{memory}", args[:2])
+        registers = ".reg .pred p; .reg .b16 h; .reg .b32 w; .reg .b64 d;"
+        asm(builder, VOID, f"{{ {registers} {_MOVES}}}", "l,l,r,~{memory}", args)
         return nothing(context)
 
-    return types.void(types.uint64, types.uint64, size), generate
+    return types.void(types.uint64, types.uint64, types.int32), generate
 
 
-def copy_kernel(size: int) -> Callable[..., Any]:
+def copy_kernel() -> Callable[..., Any]:
     """The kernel that copies stacks of matrices, for Numba.
 
     Its arguments: addresses of the copy and of what is copied; rows and columns; strides in bytes, of the
-    copy and of what is copied, of a row, a column and a matrix each; dtypes of what is copied and of the
-    copy, to which each number is rounded once. `size`: elements of so many bytes are moved as they are; 0:
-    the dtypes differ.
+    copy and of what is copied, of a row, a column and a matrix each; how many bytes of an element are moved
+    as they are, or 0 and the dtypes of what is copied and of the copy, to which each number is rounded once.
     """
 
     @cuda.jit(device=True, inline="always")
@@ -75,7 +77,8 @@ def copy_kernel(size: int) -> Callable[..., Any]:
             store(to, target, value)
 
     def kernel(  # type: ignore
-        to, start, rows, cols, to_row, to_col, to_next, start_row, start_col, start_next, source, target
+        to, start, rows, cols, to_row, to_col, to_next, start_row, start_col, start_next, size,
+        source, target,
     ):
         thread = int32(cuda.threadIdx.x)
         item, tile_row, tile_col = tile_of(
@@ -87,8 +90,8 @@ def copy_kernel(size: int) -> Callable[..., Any]:
         for _ in range(SIDE // ROWS_AT_ONCE):
             if row < rows and col < cols:
                 here, there = start + uint64(row * start_row), to + uint64(row * to_row)
-                if size:
-                    move(there, here, size)
+                if size != 0:
+                    move(there, here, int32(size))
                 else:
                     convert(there, here, int32(source), int32(target))
             row += ROWS_AT_ONCE
@@ -97,10 +100,9 @@ def copy_kernel(size: int) -> Callable[..., Any]:
 
 
 @functools.cache
-def variant(size: int) -> Variant:
-    signature = (*[types.uint64] * 2, *[types.int64] * 10)
-    name = f"copy {size} bytes" if size else "copy and round"
-    return Variant(name, functools.partial(copy_kernel, size), signature, THREADS, 0)
+def variant() -> Variant:
+    signature = (*[types.uint64] * 2, *[types.int64] * 11)
+    return Variant("copy", copy_kernel, signature, THREADS, 0)
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,5 @@ def copy(shape: tuple[int, int, int], start: Layout, to: Layout) -> Copy:
         here, there = ((x[1], x[0], x[2]) for x in (here, there))
     blocks = grid(rows, cols, count, SIDE, SIDE)
     same = start.dtype == to.dtype
-    dtypes = (0, 0) if same else (DTYPES[start.dtype], DTYPES[to.dtype])
-    made = variant(SIZES[to.dtype] if same else 0)
-    return Copy(made, blocks, (rows, cols, *there, *here, *dtypes))
+    what = (SIZES[to.dtype], 0, 0) if same else (0, DTYPES[start.dtype], DTYPES[to.dtype])
+    return Copy(variant(), blocks, (rows, cols, *there, *here, *what))

@@ -6,10 +6,9 @@ Here are those of any GPU.
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Callable, Iterator
 
-from . import gemm, halves
+from . import copies, doubles, gemm, halves, hopper_plans, rings, vector_plans
 from .calls import arguments_of, signature
 from .copies import Layout
 from .hopper_plans import on_hopper
@@ -22,48 +21,55 @@ from .vector_plans import by_vectors
 _FULL_RATE = ((8, 0), (9, 0), (10, 0))  # where float64 is half as fast as float32
 
 
-# --- float32 and float64 by chains of fused multiply-adds -------------------------------------------------
+# --- float32 and float64, by chains of fused multiply-adds or by tensor cores ------------------------------
 
-_ORDERS = {gemm.VECTORS: "vectors", gemm.LINES: "lines", gemm.STEPS: "steps"}
+_ORDERS = {rings.VECTORS: "vectors", rings.STEPS: "steps"}
 
 
 @functools.cache
 def _exact_variant(dtype: str, a: int, b: int) -> Variant:
     name, tile = f"exact {dtype} {_ORDERS[a]} {_ORDERS[b]}", gemm.EXACT_TILES[dtype]
     make = functools.partial(gemm.exact_kernel, dtype, a, b)
-    return Variant(name, make, signature(13), gemm.THREADS, tile.shared_bytes)
+    return Variant(name, make, signature(13), rings.THREADS, tile.shared_bytes)
 
 
-def _order(x: Operand, lines: int, steps: int) -> int:
-    if x.lines_follow:
-        return gemm.VECTORS
-    line, step = (abs(s) if n > 1 else math.inf for s, n in ((x.line, lines), (x.step, steps)))
-    return gemm.STEPS if step < line else gemm.LINES
+@functools.cache
+def _doubles_variant(wide: int, a: int, b: int) -> Variant:
+    name = f"doubles {'wide' if wide else 'narrow'} {_ORDERS[a]} {_ORDERS[b]}"
+    make = functools.partial(doubles.doubles_kernel, a, b, wide)
+    return Variant(name, make, signature(13), rings.THREADS, doubles.TILE.shared_bytes)
 
 
-def _exact_ways(desc: Desc, layout: Layout, lines_at: int) -> Iterator[tuple[Operand, int]]:
-    """Operands and their orders: where they are, and copied so that vectors can be read."""
+def _ring_ways(desc: Desc, layout: Layout, lines_at: int) -> Iterator[tuple[Operand, int, float]]:
+    """Operands, their orders, and what an element costs: where they are, and copied so that vectors can be
+    read."""
+    size = SIZES[desc.kind]
     if layout.dtype == desc.kind:
         given = Operand(layout, lines_at)
-        yield given, _order(given, (desc.m, desc.n)[lines_at], desc.k)
         if given.lines_follow:
+            yield given, rings.VECTORS, size / VECTOR
             return
-    yield copied(desc, layout, lines_at, lines_follow=True), gemm.VECTORS
+        near = desc.k == 1 or abs(given.step) <= size
+        yield given, rings.STEPS, 1 if near else 4
+    yield copied(desc, layout, lines_at, lines_follow=True), rings.VECTORS, size / VECTOR
 
 
-def exact(desc: Desc, device: Device) -> Iterator[Plan]:
-    """The bits of docs/contract.md."""
-    tile = gemm.EXACT_TILES.get(desc.kind)
-    if tile is None:
-        return
-    size, sides = tile.element_size, (tile.rows, tile.cols)
-    rate = 128 if desc.kind == "float32" else 64 if device.compute_capability in _FULL_RATE else 2
-    # Totals of several blocks of K wait in C, unless that is of another dtype or is read in the end.
-    waits = desc.k > gemm.BLOCK_LENGTH and (desc.in_place or desc.c.dtype != desc.kind)
-    partial_bytes = desc.count * desc.m * desc.n * size if waits else 0
-    for a, a_order in _exact_ways(desc, desc.a, 0):
-        for b, b_order in _exact_ways(desc, desc.b, 1):
-            constants = gemm.exact_integers(
+def _in_rings(
+    desc: Desc,
+    device: Device,
+    tile: rings.Tile,
+    variant: Callable[[int, int], Variant],
+    rate: float,
+    shared: float,
+    partial: str | None = None,
+) -> Iterator[Plan]:
+    """Plans of kernels of one tile. `rate`: multiply-adds of a multiprocessor in a cycle; `shared`: bytes
+    that are read of shared memory for a step."""
+    partial_bytes = desc.count * desc.m * desc.n * SIZES[partial] if partial else 0
+    sides = tile.rows, tile.cols
+    for a, a_order, a_cost in _ring_ways(desc, desc.a, 0):
+        for b, b_order, b_cost in _ring_ways(desc, desc.b, 1):
+            constants = rings.integers(
                 tile,
                 (a_order, b_order),
                 (desc.m, desc.n, desc.k),
@@ -71,20 +77,44 @@ def exact(desc: Desc, device: Device) -> Iterator[Plan]:
                 (b.step, b.line),
                 (a.following, b.following),
             )
-            # A copy to shared memory takes 4 cycles of a warp; a thread reads its lines of both operands.
-            orders = ((tile.rows, a_order), (tile.cols, b_order))
-            fetched = sum(n * size / (VECTOR if order == gemm.VECTORS else size) for n, order in orders)
-            l1 = fetched / 8 + sum(sides) * size * gemm.SIDE / 256
+            # A copy to shared memory takes 4 cycles of a warp.
+            l1 = (tile.rows * a_cost + tile.cols * b_cost) / 8 + shared / 128
             yield finished(
                 desc,
-                _exact_variant(desc.kind, a_order, b_order),
+                variant(a_order, b_order),
                 grid(desc.m, desc.n, desc.count, *sides),
                 a,
                 b,
-                arguments_of(desc, constants, desc.kind if waits else None),
+                arguments_of(desc, constants, partial),
                 partial_bytes,
                 cycles(desc, device, sides, rate, l1, 1, a.bytes + b.bytes),
             )
+
+
+def exact(desc: Desc, device: Device) -> Iterator[Plan]:
+    """The bits of docs/contract.md."""
+    tile = gemm.EXACT_TILES.get(desc.kind)
+    if tile is None:
+        return
+    rate = 128 if desc.kind == "float32" else 64 if device.compute_capability in _FULL_RATE else 2
+    # Totals of several blocks of K wait in C, unless that is of another dtype or is read in the end.
+    waits = desc.k > rings.BLOCK_LENGTH and (desc.in_place or desc.c.dtype != desc.kind)
+    variant = functools.partial(_exact_variant, desc.kind)
+    # A thread reads its lines of both operands.
+    shared = (tile.rows + tile.cols) * tile.element_size * gemm.SIDE / 2
+    yield from _in_rings(desc, device, tile, variant, rate, shared, desc.kind if waits else None)
+
+
+def of_doubles(desc: Desc, device: Device) -> Iterator[Plan]:
+    """float64 where its bits may be others."""
+    if desc.kind != "float64" or desc.precision == "exact" or device.compute_capability not in _FULL_RATE:
+        return
+    wide = int(device.compute_capability >= (9, 0))
+    tile = doubles.TILE
+    # A row of warps reads a row of A, a column of them a column of B.
+    shared = 8.0 * (tile.rows * doubles.ACROSS + tile.cols * tile.rows / doubles.WARP_ROWS)
+    variant = functools.partial(_doubles_variant, wide)
+    yield from _in_rings(desc, device, tile, variant, 128 if wide else 64, shared)
 
 
 # --- float16 and bfloat16 by tensor cores -----------------------------------------------------------------
@@ -131,6 +161,7 @@ def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
 
 FAMILIES: dict[str, Callable[[Desc, Device], Iterator[Plan]]] = {
     "exact": exact,
+    "doubles": of_doubles,
     "vectors": by_vectors,
     "halves": on_tensor_cores,
     "hopper": on_hopper,
@@ -146,3 +177,17 @@ WRITTEN = {
     "int8": {"int32"},
     "uint8": {"int32"},
 }
+
+
+def shipped() -> Iterator[tuple[Variant, tuple[tuple[int, int], ...]]]:
+    """All kernels, each with the compute capabilities that it is tested for."""
+    ampere, hopper_, both = ((8, 0),), ((9, 0),), ((8, 0), (9, 0))
+    for dtype in gemm.EXACT_TILES:
+        yield from ((_exact_variant(dtype, *orders), both) for orders in rings.ORDERS)
+    for wide, where in enumerate((ampere, hopper_)):
+        yield from ((_doubles_variant(wide, *orders), where) for orders in rings.ORDERS)
+    for dtype in _KINDS:
+        yield from ((_halves_variant(dtype, a, b), both) for a in (False, True) for b in (False, True))
+    yield from ((variant, hopper_) for variant in hopper_plans.variants())
+    yield from ((variant, both) for variant in vector_plans.variants())
+    yield copies.variant(), both

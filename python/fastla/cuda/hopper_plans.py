@@ -28,6 +28,16 @@ def _variant(tile: hopper.HopperTile) -> Variant:
     )
 
 
+def variants() -> Iterator[Variant]:
+    """All of them."""
+    for kind in _KINDS.values():
+        free = KINDS[kind].any_direction
+        for cols in hopper.COLS if free else (_OTHERS_COLS,):
+            for a in (False, True) if free else (False,):
+                for b in (False, True) if free else (False,):
+                    yield _variant(hopper.HopperTile(kind, cols, a, b))
+
+
 def _placed(desc: Desc, x: Operand, address: int) -> hopper.Operand:
     lines = (desc.m, desc.n)[x.lines_at]
     return hopper.Operand(address, lines, desc.k, desc.count, x.line, x.step, x.following)

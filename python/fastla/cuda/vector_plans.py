@@ -9,7 +9,7 @@ from . import vectors
 from .calls import arguments_of
 from .copies import Layout
 from .launch import Device, Variant
-from .numbers import DTYPES
+from .numbers import DTYPES, NAMES
 from .problem import SIZES, Desc, Operand, Plan, copied, finished
 
 _ORDERS = {vectors.STEPS: "steps", vectors.LINES_FOLLOW: "lines", vectors.ELEMENTS: "elements"}
@@ -22,6 +22,12 @@ def _variant(dtype: str, order: int) -> Variant:
     make = functools.partial(vectors.vector_kernel, DTYPES[dtype], order)
     signature, threads = tuple(vectors.SIGNATURE), vectors.THREADS
     return Variant(f"vectors {dtype} {_ORDERS[order]}", make, signature, threads, vectors.SHARED_BYTES)
+
+
+def variants() -> Iterator[Variant]:
+    """All of them."""
+    for kind, order in vectors.VARIANTS:
+        yield _variant(NAMES[kind], order)
 
 
 def _way(desc: Desc, layout: Layout, lines_at: int) -> tuple[Operand, int]:
