@@ -14,7 +14,7 @@ from .problem import SIZES, Desc, Operand, Plan, copied, finished
 
 _ORDERS = {vectors.STEPS: "steps", vectors.LINES_FOLLOW: "lines", vectors.ELEMENTS: "elements"}
 _BYTES = 20.0  # of a multiprocessor in a cycle
-_CYCLES = 3000.0  # until the first of them are there, and the last sums are stored
+_COPY = 3000.0  # cycles that a copy costs beside its bytes
 
 
 @functools.cache
@@ -69,7 +69,7 @@ def by_vectors(desc: Desc, device: Device) -> Iterator[Plan]:
     read = max(desc.k * lines * desc.count, 1) * SIZES[desc.kind] * (1 if order != vectors.ELEMENTS else 4)
     busy = min(launch.blocks, device.multiprocessors)
     copied_bytes = a.bytes + b.bytes
-    cycles = _CYCLES + read / _BYTES / busy + 2 * copied_bytes / _BYTES / device.multiprocessors
+    cycles = read / _BYTES / busy + 2 * copied_bytes / _BYTES / device.multiprocessors
     yield finished(
         desc,
         _variant(desc.kind, order),
@@ -83,5 +83,5 @@ def by_vectors(desc: Desc, device: Device) -> Iterator[Plan]:
             operands=lambda left, right: (left, right) if column else (right, left),
         ),
         0,
-        cycles + (_CYCLES if copied_bytes else 0),
+        cycles + (_COPY if copied_bytes else 0),
     )

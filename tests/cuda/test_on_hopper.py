@@ -1,0 +1,132 @@
+"""Products of arrays on an emulated Hopper: which kernel computes them, and that it is right."""
+
+import numpy as np
+import pytest
+
+import fastla
+
+for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
+    pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
+
+import ml_dtypes  # noqa: E402
+from device import A100, H200, Array, Emulated, emulated  # noqa: E402
+
+BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+
+
+@pytest.fixture
+def backend():
+    with emulated(Emulated(H200)) as made:
+        yield made
+
+
+def small(rng, shape, dtype):
+    """Small whole numbers: sums are exact in any order."""
+    return rng.integers(-4, 5, shape).astype(dtype)
+
+
+def families(backend):
+    return [name.split()[0] for name, *_ in backend.launched]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, BFLOAT16], ids=str)
+def test_matmul(backend, dtype):
+    """By fastla.matmul itself: as it lies, transposed, copied where copies of boxes do not reach it."""
+    rng = np.random.default_rng(0)
+    a, b = small(rng, (72, 80), dtype), small(rng, (80, 136), dtype)
+    wide = a.astype(float) @ b.astype(float)
+    odd = np.zeros((72, 81), dtype)[:, 1:]
+    odd[...] = a
+    ways = [(a, b, ["hopper"]), (np.asfortranarray(a), b, ["hopper"]), (a, np.asfortranarray(b), ["hopper"]),
+            (odd, b, ["copy", "hopper"]), (a[:, ::-1], b[::-1], ["copy", "copy", "hopper"])]
+    for x, y, wanted in ways:
+        backend.launched.clear()
+        got = fastla.matmul(Array(x), Array(y), dtype=np.float32)
+        assert np.array_equal(got.host, wide) and got.host.dtype == np.float32
+        assert families(backend) == wanted
+    got = fastla.matmul(Array(a), Array(b)).host
+    assert got.dtype == (np.float32 if dtype == BFLOAT16 else np.float16)
+    assert np.array_equal(got.astype(float), wide)
+
+
+def test_stacks(backend):
+    """One launch where there is one stride; an operand for all is not repeated."""
+    rng = np.random.default_rng(1)
+    a, b = small(rng, (3, 65, 40), np.float16), small(rng, (40, 64), np.float16)
+    want = a.astype(float) @ b
+    assert np.array_equal(fastla.matmul(Array(a), Array(b)).host, want)
+    each = small(rng, (3, 40, 64), np.float16)
+    assert np.array_equal(fastla.matmul(Array(a), Array(each)).host, a.astype(float) @ each)
+    assert np.array_equal(fastla.matmul(Array(a[0]), Array(each)).host, a[0].astype(float) @ each)
+    assert families(backend) == ["hopper"] * 3
+
+
+def test_linear(backend):
+    rng = np.random.default_rng(2)
+    x, w = small(rng, (2, 33, 24), np.float16), small(rng, (40, 24), np.float16)
+    b, residual = small(rng, 40, np.float16), small(rng, (2, 33, 40), np.float16)
+    got = fastla.linear(Array(x), Array(w), Array(b), activation="relu", residual=Array(residual))
+    x, w, b, residual = (y.astype(np.float32) for y in (x, w, b, residual))
+    assert np.array_equal(got.host, fastla.linear(x, w, b, activation="relu", residual=residual))
+    assert families(backend) == ["hopper"]
+
+
+def test_out(backend):
+    """Strided, and one that an operand lies in."""
+    rng = np.random.default_rng(3)
+    a, b = small(rng, (64, 64), np.float16), small(rng, (64, 64), np.float16)
+    want = a.astype(float) @ b
+    out = Array(np.zeros((64, 128), np.float16)[:, ::2])
+    assert fastla.matmul(Array(a), Array(b), out=out) is out
+    assert np.array_equal(out.host, want)
+    x = Array(a.copy())
+    fastla.matmul(x, Array(b), out=x)
+    assert np.array_equal(x.host, want)
+    assert families(backend) == ["hopper", "hopper", "copy"]
+
+
+def test_vectors_and_nothing(backend):
+    rng = np.random.default_rng(4)
+    a, x = small(rng, (70, 40), np.float16), small(rng, 40, np.float16)
+    assert np.array_equal(fastla.matmul(Array(a), Array(x)).host, a.astype(float) @ x)
+    assert np.array_equal(fastla.matmul(Array(x), Array(a.T)).host, a.astype(float) @ x)
+    assert families(backend) == ["vectors", "vectors"]
+    empty = np.zeros((3, 0), np.float16)
+    assert not fastla.matmul(Array(empty), Array(empty.T)).host.any()
+
+
+@pytest.mark.parametrize("dtype", [np.int8, np.uint8])
+def test_integers(backend, dtype):
+    rng = np.random.default_rng(5)
+    a, b = (rng.integers(np.iinfo(dtype).min, np.iinfo(dtype).max, shape, dtype, endpoint=True)
+            for shape in ((33, 300), (300, 50)))
+    got = fastla.matmul(Array(a), Array(b), dtype=np.int32)
+    assert np.array_equal(got.host, fastla.matmul(a, b, dtype=np.int32)) and got.host.dtype == np.int32
+    for x, y, keywords in ((a, b, {}), (a, b, {"dtype": np.int64}), (a, b.astype(np.int16), {"dtype": np.int32})):
+        with pytest.raises(TypeError, match="int32"):
+            fastla.matmul(Array(x), Array(y), **keywords)
+    with emulated(Emulated(A100)), pytest.raises(TypeError, match="no kernel computes products of "):
+        fastla.matmul(Array(a), Array(b), dtype=np.int32)
+
+
+def test_precision(backend):
+    """Of float32 only what is asked for: 11 bits of each factor, or all; float64's tensor cores."""
+    rng = np.random.default_rng(6)
+    a, b = rng.standard_normal((40, 64)).astype(np.float32), rng.standard_normal((64, 48)).astype(np.float32)
+    want = fastla.matmul(a, b).tobytes()
+    for precision, exact in (("highest", True), ("exact", True), ("tf32", False)):
+        got = fastla.matmul(Array(a), Array(b), precision=precision).host
+        assert (got.tobytes() == want) == exact
+        bound = (2.1 * 2**-10 + 64 * 2**-23) * (abs(a).astype(float) @ abs(b))
+        assert (abs(got - a.astype(float) @ b) <= bound).all()
+    x, y = a.astype(float), b.astype(float)
+    assert fastla.matmul(Array(x), Array(y), precision="exact").host.tobytes() == fastla.matmul(x, y).tobytes()
+    assert "exact" in families(backend)[-1]
+    np.testing.assert_allclose(fastla.matmul(Array(x), Array(y)).host, x @ y, rtol=0, atol=1e-13)
+    assert families(backend)[-1] == "doubles"
+
+
+def test_mixed_with_the_cpu(backend):
+    with pytest.raises(TypeError, match=r"matmul: x2 .*Array.*not numpy.ndarray"):
+        fastla.matmul(Array(np.ones((2, 2))), np.ones((2, 2)))
+    assert not backend.launched
