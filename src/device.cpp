@@ -1,5 +1,6 @@
 // Operands in the memory of a GPU: fastla._device has their products.
 #include "hot.hpp"
+#include "packed.hpp"
 
 namespace fastla_py {
 namespace {
@@ -9,7 +10,8 @@ Ref interned(const char *text) { return Ref(PyUnicode_InternFromString(text)); }
 // 1, 0, or -1 with an error set. PyTorch's tensors have the attribute wherever they are.
 int on_gpu(PyObject *x) {
   static PyObject *const name = interned("__cuda_array_interface__").release();
-  if (!x || PyArray_Check(x) || PyList_CheckExact(x) || PyTuple_CheckExact(x)) return 0;
+  if (!x || PyArray_Check(x) || PyList_CheckExact(x) || PyTuple_CheckExact(x) || as_packed(x))
+    return 0;
   if (!name || !PyObject_HasAttr(reinterpret_cast<PyObject *>(Py_TYPE(x)), name)) return 0;
   const Ref module(PyImport_ImportModule("fastla._device"));
   if (!module) return -1;

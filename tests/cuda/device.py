@@ -10,8 +10,8 @@ import numpy as np
 import fastla._device
 from fastla.cuda import arrays, launch
 
-A100 = launch.Device("emulated", (8, 0), 108, 40 << 20)
-H200 = launch.Device("NVIDIA H200", (9, 0), 132, 60 << 20)
+A100 = launch.Device("emulated", (8, 0), 108, 40 << 20, 163 << 10)
+H200 = launch.Device("NVIDIA H200", (9, 0), 132, 60 << 20, 227 << 10)
 
 
 class Memory(emulator.Machine):
@@ -80,7 +80,7 @@ class Emulated:
 
     def launch(self, variant, grid, arguments, device, stream):
         assert len(arguments) == sum(getattr(kind, "count", 1) for kind in variant.signature), variant
-        assert variant.shared_bytes <= (227 if self._device.compute_capability >= (9, 0) else 163) << 10
+        assert variant.shared_bytes <= self._device.shared_bytes
         self.launched.append((variant.name, grid, arguments, device, stream))
         self.execute(variant, grid, arguments)
 

@@ -28,7 +28,8 @@ class Cuda:
         self.CUdevice_attribute = SimpleNamespace(
             CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR="major",
             CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR="minor",
-            CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="count", CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE="l2")
+            CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT="count", CU_DEVICE_ATTRIBUTE_L2_CACHE_SIZE="l2",
+            CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN="shared")
         self.CUpointer_attribute = SimpleNamespace(CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL="ordinal")
         self.CUfunction_attribute = SimpleNamespace(CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES="shared")
 
@@ -58,7 +59,7 @@ class Cuda:
 
     def _cuDeviceGetAttribute(self, what, handle):
         major, minor = self.capability
-        return {"major": major, "minor": minor, "count": 132, "l2": 1 << 20}[what]
+        return {"major": major, "minor": minor, "count": 132, "l2": 1 << 20, "shared": 227 << 10}[what]
 
     def _cuCtxPopCurrent(self):
         return self.stack.pop()
@@ -134,7 +135,7 @@ def test_errors_name_the_call(cuda, call):
 
 def test_devices(cuda):
     driver = launch.Driver()
-    assert driver.device(0) == launch.Device("GPU", (9, 0), 132, 1 << 20)
+    assert driver.device(0) == launch.Device("GPU", (9, 0), 132, 1 << 20, 227 << 10)
     assert driver.device_of(4096) == 3
     cuda.capability = (7, 5)
     with pytest.raises(RuntimeError, match=r"GPU 1 \(GPU\) has compute capability 7.5; 8.0 is the oldest"):

@@ -11,6 +11,8 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 import ml_dtypes  # noqa: E402
 from device import A100, H200, Array, Emulated, emulated  # noqa: E402
 
+from fastla.cuda import splits  # noqa: E402
+
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
 
 
@@ -102,7 +104,8 @@ def test_integers(backend, dtype):
             for shape in ((33, 300), (300, 50)))
     got = fastla.matmul(Array(a), Array(b), dtype=np.int32)
     assert np.array_equal(got.host, fastla.matmul(a, b, dtype=np.int32)) and got.host.dtype == np.int32
-    for x, y, keywords in ((a, b, {}), (a, b, {"dtype": np.int64}), (a, b.astype(np.int16), {"dtype": np.int32})):
+    wrong = [(a, b, {}), (a, b, {"dtype": np.int64}), (a, b.astype(np.int16), {"dtype": np.int32})]
+    for x, y, keywords in wrong:
         with pytest.raises(TypeError, match="int32"):
             fastla.matmul(Array(x), Array(y), **keywords)
     with emulated(Emulated(A100)), pytest.raises(TypeError, match="no kernel computes products of "):
@@ -120,10 +123,52 @@ def test_precision(backend):
         bound = (2.1 * 2**-10 + 64 * 2**-23) * (abs(a).astype(float) @ abs(b))
         assert (abs(got - a.astype(float) @ b) <= bound).all()
     x, y = a.astype(float), b.astype(float)
-    assert fastla.matmul(Array(x), Array(y), precision="exact").host.tobytes() == fastla.matmul(x, y).tobytes()
+    got = fastla.matmul(Array(x), Array(y), precision="exact").host
+    assert got.tobytes() == fastla.matmul(x, y).tobytes()
     assert "exact" in families(backend)[-1]
     np.testing.assert_allclose(fastla.matmul(Array(x), Array(y)).host, x @ y, rtol=0, atol=1e-13)
     assert families(backend)[-1] == "doubles"
+
+
+def test_high_precision(backend):
+    """Three products in one: 22 bits of each factor."""
+    rng = np.random.default_rng(7)
+    a = (rng.standard_normal((2, 40, 75)) * np.exp2(rng.integers(-20, 20, (2, 40, 75)))).astype(np.float32)
+    b = rng.standard_normal((48, 75)).astype(np.float32).T
+    got = fastla.matmul(Array(a), Array(b), precision="high").host
+    assert families(backend) == ["split", "split", "hopper"]
+    bound = (2**-20 + 3 * 75 * 2**-23) * (abs(a).astype(float) @ abs(b))
+    error = abs(got - a.astype(float) @ b)
+    assert (error <= bound).all() and (error <= bound / 8).mean() > 0.9
+    assert abs(fastla.matmul(Array(a), Array(b), precision="tf32").host - got).max() > bound.max()
+
+
+def test_numbers_in_two_parts():
+    """To 22 bits, the largest ones too; infinities and NaN have no second part."""
+    x = np.array([1 / 3, -1e-30, 3.4028235e38, -3.4028235e38, 1 + 2**-11, 2.0**-120, 0, np.inf, -np.inf,
+                  np.nan, 2.0**-149], np.float32)
+    hi = np.array([splits._cut_model(None, v) for v in x])
+    with np.errstate(invalid="ignore"):
+        rest = x - hi
+    lo = np.array([splits._cut_model(None, v) if v == v else np.float32(0) for v in rest])
+    assert (hi.view(np.uint32) & 0x1FFF == 0).all() and (lo.view(np.uint32) & 0x1FFF == 0).all()
+    finite = np.isfinite(x)
+    off = abs(hi[finite].astype(float) + lo[finite] - x[finite])
+    assert (off <= 2.0**-22 * abs(x[finite].astype(float)) + 2.0**-149 * 2**13).all()
+    assert np.isinf(hi[7:9]).all() and np.isnan(hi[9]) and not lo[7:10].any()
+
+
+def test_steps_of_a_column(backend):
+    """Its kernel takes rows for columns; the order of scales and biases stays."""
+    rng = np.random.default_rng(8)
+    a, b, rows = (rng.standard_normal(shape).astype(np.float32) for shape in ((60, 40), (40, 1), (4, 60)))
+    cols = rng.standard_normal((2, 1)).astype(np.float32)
+    steps = {"row_scale": rows[0], "col_scale": cols[0], "bias": cols[1], "row_bias": rows[1],
+             "residual": rows[2][:, None], "c": rows[3][:, None], "beta": 0.3}
+    on_gpu = {name: x if name == "beta" else Array(x) for name, x in steps.items()}
+    got = fastla.gemm(Array(a), Array(b), **on_gpu)
+    assert got.host.tobytes() == fastla.gemm(a, b, **steps).tobytes()
+    assert families(backend) == ["vectors"]
 
 
 def test_mixed_with_the_cpu(backend):

@@ -66,9 +66,11 @@ def expect_bytes(context: Any, barrier: Any, count: Any) -> Any:
 
 @instruction(lambda thread, barrier, rank, whether: thread.arrive(barrier, rank=rank) if whether else None)
 def arrive_if(context: Any, barrier: Any, rank: Any, whether: Any) -> Any:
-    """At the barrier of that block of the cluster; no branch, which tensor cores at work do not allow."""
-    text = "{ .reg .pred p; .reg .b32 there; setp.ne.s32 p, $2, 0; mapa.shared::cluster.u32 there, $0, $1; "
-    text += "@p mbarrier.arrive.release.cluster.shared::cluster.b64 _, [there]; }"
+    """At the barrier of that block of the cluster; no branch, which tensor cores at work do not allow. The
+    cluster hears of no writes by it, which would be a fence."""
+    text = "{ .reg .pred p; .reg .b32 there; setp.ne.s32 p, $2, 0; "
+    text += "@p mapa.shared::cluster.u32 there, $0, $1; "
+    text += "@p mbarrier.arrive.shared::cluster.b64 _, [there]; }"
     return _emitted(text, "r,r,r,~{memory}", types.uint32, types.int32, types.int32)
 
 

@@ -15,9 +15,6 @@ PLACES = {
     "row_scale": epilogue.ROW_SCALE, "col_scale": epilogue.COL_SCALE, "c": epilogue.C, "bias": epilogue.BIAS,
     "row_bias": epilogue.ROW_BIAS, "gate": epilogue.GATE, "residual": epilogue.RESIDUAL,
 }
-_OF_THE_TRANSPOSE = {
-    "row_scale": "col_scale", "col_scale": "row_scale", "bias": "row_bias", "row_bias": "bias",
-}
 SOMEWHERE = 1 << 32
 
 
@@ -41,7 +38,8 @@ def arguments_of(
     """What makes a kernel's arguments of addresses: of A, B, C, the workspace, and what the steps read.
 
     `constants` are those between the operands and the epilogue; `partial` is the dtype of totals in a
-    workspace. transposed: the kernel's rows are C's columns. `operands` makes the first arguments.
+    workspace. transposed: the kernel's rows are C's columns; steps keep their
+    order. `operands` makes the first arguments.
     """
 
     def operand(layout: Layout, place: int) -> epilogue.Operand:
@@ -53,9 +51,8 @@ def arguments_of(
     places: list[int] = []
     named: dict[str, Any] = {}
     for name, layout in desc.steps.operands:
-        own = _OF_THE_TRANSPOSE.get(name, name) if transposed else name
-        places.append(PLACES[own])
-        named[own] = operand(layout, PLACES[own])
+        places.append(PLACES[name])
+        named[name] = operand(layout, PLACES[name])
     if partial is not None:
         size = SIZES[partial]
         totals = Layout(partial, (desc.n * size, size, desc.m * desc.n * size))

@@ -1,4 +1,4 @@
-"""float64 by tensor cores (mma.sync f64), for any GPU from sm_80 on: one sum over all of K, 8 steps at a time.
+"""float64 by tensor cores (mma.sync f64), for any GPU from sm_80 on: one sum over K, 8 steps at a time.
 
 Whether the hardware's sums are chains of fused multiply-adds in order is not known, so the bits are not
 promised to be the contract's.

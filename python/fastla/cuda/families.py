@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 
-from . import copies, doubles, gemm, halves, hopper_plans, rings, vector_plans
+from . import copies, doubles, gemm, halves, hopper_plans, rings, splits, vector_plans
 from .calls import arguments_of, signature
 from .copies import Layout
 from .hopper_plans import on_hopper
@@ -191,3 +191,4 @@ def shipped() -> Iterator[tuple[Variant, tuple[tuple[int, int], ...]]]:
     yield from ((variant, hopper_) for variant in hopper_plans.variants())
     yield from ((variant, both) for variant in vector_plans.variants())
     yield copies.variant(), both
+    yield splits.variant(), hopper_

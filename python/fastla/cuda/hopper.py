@@ -139,10 +139,9 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     slot, parity = int32(0), int32(1 - parity)
 
     @cuda.jit(device=True, inline="always")
-    def release(empty, whether):  # type: ignore
-        """A warp has read a stage, of which all blocks that write there hear."""
-        for rank in range(blocks):
-            arrive_if(empty, int32(rank), int32(whether))
+    def release(empty, lane, whether):  # type: ignore
+        """A warp has read a stage, of which all blocks that write there hear, by a lane each."""
+        arrive_if(empty, int32(lane), int32(whether and lane < blocks))
 
     def kernel(a, b, m, n, k, a_item, b_item, items, e):  # type: ignore
         thread = int32(cuda.threadIdx.x)
@@ -185,13 +184,13 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     multiply_boxes(sums, cols, left, right, a_follow, b_follow, kind)
                     commit_products()
                     wait_for_products(1)
-                    release(last, lane == 0 and s > 0)
+                    release(last, lane, s > 0)
                     last = uint32(ring + empty_begins + slot * 8)
                     slot = int32(slot + 1)
                     if slot == stages:
                         slot, parity = int32(0), int32(1 - parity)
                 take_sums(sums, cols)
-                release(last, lane == 0 and count > 0)
+                release(last, lane, count > 0)
                 slice_at = uint32(ring + slices_begin + warp * 16 * PITCH)
                 own_at = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)
                 row += warp * 16

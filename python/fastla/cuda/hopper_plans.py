@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Iterator
 from typing import Any
 
-from . import hopper
+from . import hopper, splits
 from .calls import arguments_of, somewhere
+from .copies import Layout
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
-from .problem import Desc, Operand, Plan, copied, cycles, finished
+from .problem import VECTOR, Desc, Operand, Plan, copied, cycles, finished
+from .tensor_map import LARGEST_EXTENT
 from .tiles import grid
 from .warpgroups import INT8, KINDS, TFLOAT32, UINT8
 
@@ -55,33 +58,52 @@ def _way(desc: Desc, lines_at: int) -> tuple[Operand, bool]:
     return copied(desc, layout, lines_at, lines_follow=False), False
 
 
+def _in_parts(desc: Desc, lines_at: int) -> Operand:
+    """An operand as splits.py has it, three times as many steps."""
+    layout, lines = (desc.a, desc.b)[lines_at], (desc.m, desc.n)[lines_at]
+    pitch = -(-splits.PARTS * desc.k * 4 // VECTOR) * VECTOR
+    following = pitch * lines if layout.strides[2] else 0
+    count = desc.count if following else 1
+    row, col = (pitch, 4) if lines_at == 0 else (4, pitch)
+    made = splits.split((count, lines, desc.k), layout, lines_at, (pitch, following))
+    return Operand(Layout("float32", (row, col, following)), lines_at, layout, pitch * lines * count, made)
+
+
 def on_hopper(desc: Desc, device: Device) -> Iterator[Plan]:
-    """float32 only where it may be cut to 11 bits; integers' sums are int32."""
+    """float32 only where it may be cut to 11 bits, or (high) to two times 11; integers' sums are int32."""
     if device.compute_capability != (9, 0) or desc.k == 0 or desc.kind not in _KINDS:
         return
-    if desc.kind == "float32" and desc.precision != "tf32":
+    if max(desc.m, desc.n, splits.PARTS * desc.k, desc.count) >= LARGEST_EXTENT:
+        return
+    if desc.kind == "float32" and desc.precision not in ("tf32", "high"):
         return
     kind = _KINDS[desc.kind]
     what = KINDS[kind]
-    a, b = _way(desc, 0), _way(desc, 1)
+    asked = desc
+    if desc.precision == "high" and desc.kind == "float32":
+        if desc.a.dtype != "float32" or desc.b.dtype != "float32":
+            return
+        a, b = ((_in_parts(desc, i), False) for i in range(2))
+        desc = dataclasses.replace(desc, k=splits.PARTS * desc.k)
+    else:
+        a, b = _way(desc, 0), _way(desc, 1)
     for cols in hopper.COLS if what.any_direction else (_OTHERS_COLS,):
         tile = hopper.HopperTile(kind, cols, a[1], b[1])
-        sides = (hopper.ROWS, cols)
-        tiles = grid(desc.m, desc.n, desc.count, hopper.ROWS * tile.cluster, cols)[0]
+        sides = (hopper.ROWS * tile.cluster, cols)
+        tiles = grid(desc.m, desc.n, desc.count, *sides)[0]
         blocks = min(tiles, device.multiprocessors // tile.cluster) * tile.cluster
-        # Both warpgroups read their own rows and all columns; a multiprocessor hears of half the columns
-        # from its neighbour.
+        # Both warpgroups read their own rows and all columns.
         l1 = (hopper.ROWS + 2 * cols) * what.size / 128
         rate = 4096 / what.size
         yield finished(
-            desc,
+            asked,
             _variant(tile),
             (blocks, 1, 1),
             a[0],
             b[0],
             _arguments(desc, tile, a[0], b[0]),
             0,
-            cycles(desc, device, sides, rate, l1, 1, a[0].bytes + b[0].bytes, cols // tile.cluster),
+            cycles(desc, device, sides, rate, l1, 1, a[0].bytes + b[0].bytes, tile.cluster),
         )
 
 

@@ -28,6 +28,7 @@ class Device:
     compute_capability: tuple[int, int]
     multiprocessors: int
     l2_bytes: int
+    shared_bytes: int  # that a block of threads may have
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,18 @@ class Driver:
         found = self._devices.get(number)
         if found is None:
             handle, attributes = self._call("cuDeviceGet", number), self._driver.CUdevice_attribute
-            major, minor, multiprocessors, l2 = (
+            major, minor, multiprocessors, l2, shared = (
                 self._call("cuDeviceGetAttribute", getattr(attributes, f"CU_DEVICE_ATTRIBUTE_{what}"), handle)
                 for what in ("COMPUTE_CAPABILITY_MAJOR", "COMPUTE_CAPABILITY_MINOR", "MULTIPROCESSOR_COUNT",
-                             "L2_CACHE_SIZE")
+                             "L2_CACHE_SIZE", "MAX_SHARED_MEMORY_PER_BLOCK_OPTIN")
             )
             name = self._call("cuDeviceGetName", 256, handle).rstrip(b"\0").decode()
             if (major, minor) < _OLDEST:
                 raise RuntimeError(f"GPU {number} ({name}) has compute capability {major}.{minor}; "
                                    f"{_OLDEST[0]}.{_OLDEST[1]} is the oldest with kernels")
-            found = self._devices[number] = Device(name, (major, minor), multiprocessors, l2)
+            found = self._devices[number] = Device(
+                name, (major, minor), multiprocessors, l2, shared
+            )
         return found
 
     def device_of(self, address: int) -> int:

@@ -19,7 +19,8 @@ __all__ = ["Desc", "Device", "Layout", "Plan", "Steps", "candidates", "choose"]
 def candidates(desc: Desc, device: Device) -> tuple[Plan, ...]:
     """All plans of a product that is not empty, the best by the model first."""
     found = (plan for family in FAMILIES.values() for plan in family(desc, device))
-    plans = tuple(sorted(found, key=lambda plan: plan.cycles))
+    fitting = (plan for plan in found if plan.variant.shared_bytes <= device.shared_bytes)
+    plans = tuple(sorted(fitting, key=lambda plan: plan.cycles))
     if not plans:
         steps = "" if desc.steps == NO_STEPS else f" with {desc.steps}"
         raise TypeError(f"no kernel computes products of {desc.kind}{steps} on {device.name}")

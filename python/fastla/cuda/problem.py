@@ -79,6 +79,7 @@ class Operand:
     lines_at: int
     copied_from: Layout | None = None
     bytes: int = 0
+    by: Copy | None = None  # what copies it, if that is more than a copy
 
     @property
     def line(self) -> int:
@@ -132,6 +133,8 @@ def finished(
     def copy_of(x: Operand, rows: int, cols: int) -> Copy | None:
         if x.copied_from is None or desc.k == 0:
             return None
+        if x.by is not None:
+            return x.by
         return copy((desc.count if x.following else 1, rows, cols), x.copied_from, x.layout)
 
     copies = copy_of(a, desc.m, desc.k), copy_of(b, desc.k, desc.n)
@@ -153,19 +156,19 @@ def cycles(
     l1: float,
     at_once: int,
     copied: int,
-    cols_fetched: int | None = None,
+    together: int = 1,
 ) -> float:
     """The model: cycles of the busiest part, times how often all multiprocessors have a tile.
 
     `multiply_adds`: of a multiprocessor in a cycle. `l1`: cycles in which a tile's part of a step of K passes
-    through L1 and shared memory. `at_once`: blocks of a multiprocessor. `copied`: bytes. `cols_fetched`: of a
-    tile, from L2; the others come from a neighbour.
+    through L1 and shared memory. `at_once`: blocks of a multiprocessor. `copied`: bytes. `together`:
+    multiprocessors that share a tile.
     """
     rows, cols = tile
     blocks = grid(desc.m, desc.n, desc.count, rows, cols)[0]
-    waves = -(-blocks // (device.multiprocessors * at_once))
-    fetched = (rows + (cols_fetched or cols)) * SIZES[desc.kind]
-    step = max(rows * cols / multiply_adds, l1, fetched / _L2_BYTES)
+    waves = -(-blocks // (device.multiprocessors // together * at_once))
+    fetched = (rows + cols) * SIZES[desc.kind]
+    step = max(rows * cols / multiply_adds / together, l1, fetched / _L2_BYTES / together)
     product = waves * at_once * max(desc.k, 1) * step
     if not copied:
         return product

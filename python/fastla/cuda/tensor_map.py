@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import functools
 import importlib
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
+_BYTES, _ALIGNMENT = 128, 128
 LARGEST_STRIDE = 1 << 40
-LARGEST_EXTENT = 1 << 32
+LARGEST_EXTENT = 1 << 31  # coordinates have a sign
 # Of a copied element, by its size: what the driver calls it. Bytes are moved as they are.
 _TYPES = {1: "UINT8", 2: "UINT16", 4: "UINT32"}
 
@@ -40,21 +43,34 @@ class TensorMap:
 
     @cached_property
     def _encoded(self) -> bytes:
+        """By the driver's library itself: what it writes to begins at a multiple of 64 bytes."""
         driver = importlib.import_module("cuda.bindings.driver")
-
-        status, made = driver.cuTensorMapEncodeTiled(
-            getattr(driver.CUtensorMapDataType, f"CU_TENSOR_MAP_DATA_TYPE_{_TYPES[self.size]}"),
-            3,
-            self.address,
-            [driver.cuuint64_t(n) for n in self.extents],
-            [driver.cuuint64_t(n) for n in self.strides],
-            [driver.cuuint32_t(n) for n in (*self.box, 1)],
-            [driver.cuuint32_t(1)] * 3,
+        room = (ctypes.c_uint8 * (_BYTES + _ALIGNMENT))()
+        begin = -(-ctypes.addressof(room) // _ALIGNMENT) * _ALIGNMENT
+        numbers = (
+            driver.CUtensorMapDataType[f"CU_TENSOR_MAP_DATA_TYPE_{_TYPES[self.size]}"],
             driver.CUtensorMapInterleave.CU_TENSOR_MAP_INTERLEAVE_NONE,
             driver.CUtensorMapSwizzle.CU_TENSOR_MAP_SWIZZLE_128B,
             driver.CUtensorMapL2promotion.CU_TENSOR_MAP_L2_PROMOTION_L2_256B,
             driver.CUtensorMapFloatOOBfill.CU_TENSOR_MAP_FLOAT_OOB_FILL_NONE,
         )
-        if status.value:
-            raise RuntimeError(f"cuTensorMapEncodeTiled: {status.name} for {self}")
-        return ctypes.string_at(made.getPtr(), 128)
+        kind, *rest = (ctypes.c_int(int(x)) for x in numbers)
+        status = _library().cuTensorMapEncodeTiled(
+            ctypes.c_void_p(begin),
+            kind,
+            ctypes.c_uint32(3),
+            ctypes.c_void_p(self.address),
+            (ctypes.c_uint64 * 3)(*self.extents),
+            (ctypes.c_uint64 * 2)(*self.strides),
+            (ctypes.c_uint32 * 3)(*self.box, 1),
+            (ctypes.c_uint32 * 3)(1, 1, 1),
+            *rest,
+        )
+        if status:
+            raise RuntimeError(f"cuTensorMapEncodeTiled: {driver.CUresult(status).name} for {self}")
+        return ctypes.string_at(begin, _BYTES)
+
+
+@functools.cache
+def _library() -> Any:
+    return ctypes.CDLL("libcuda.so.1")
