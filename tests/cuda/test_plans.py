@@ -216,7 +216,8 @@ def test_a_family_is_one_entry(monkeypatch):
     """The next one yields plans like those that are there."""
     def wgmma(desc, device):
         if device.compute_capability[0] == 9:
-            yield problem.Plan("wgmma", SimpleNamespace(shared_bytes=0), (1, 1, 1), None, (None, None), (0, 0), 0, 1.0)
+            variant = SimpleNamespace(shared_bytes=0)
+            yield problem.Plan("wgmma", variant, (1, 1, 1), None, (None, None), (0, 0), 0, 1.0)
 
     monkeypatch.setitem(families.FAMILIES, "wgmma", wgmma)
     rows = Layout("bfloat16", (2048, 2, 0))

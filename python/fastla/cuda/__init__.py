@@ -1,8 +1,8 @@
 """Products on NVIDIA GPUs by kernels in Numba (extra ``fastla[cuda]``).
 
 Arrays of CuPy, PyTorch and others (arrays), what is asked of them (products, checks, stacks), how it is done
-(problem, families, plan, recipes), kernels (gemm, halves, copies) and their launches (launch, cache). Tested
-without a GPU: in an emulator, for their bits, and as machine code.
+(problem, families, plan, recipes), kernels (gemm, doubles, halves, hopper, vectors, copies, splits) and their
+launches (launch, cache). Tested without a GPU: in an emulator, for their bits, and as machine code.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """float32 as sums of two numbers of 11 bits, for three products of tensor cores in the place of one.
 
-x = hi + lo but for 2^-22 |x|. A's steps of K become [lo, hi, hi], B's [hi, lo, hi], one after the other, so
-that one product of three times as many steps is lo hi + hi lo + hi hi: the smallest part is summed first. What
+x = hi + lo but for 2^-22 |x|. A's steps of K become [lo, hi, hi], B's [hi, lo, hi], one after the other: one
+product of three times as many steps is lo hi + hi lo + hi hi, of which the smallest part is summed first. What
 is left out, lo lo, is below 2^-22 |x y| as well.
 """
 
@@ -50,8 +50,8 @@ def split_kernel() -> Callable[..., Any]:
     """The kernel for Numba.
 
     Its arguments: addresses of the parts and of the matrix; lines and steps; bytes from a line and a product
-    to the next of the parts, whose steps are contiguous; the matrix's strides of a line, a step and a product;
-    which of the three parts is lo.
+    to the next of the parts, whose steps are contiguous; the matrix's strides of a line, a step and a
+    product; which of the three parts is lo.
     """
 
     def kernel(  # type: ignore
@@ -85,8 +85,8 @@ def variant() -> Variant:
 
 
 def split(shape: tuple[int, int, int], start: Layout, lines_at: int, to: tuple[int, int]) -> Copy:
-    """Of a stack of so many matrices of lines and steps: A's (lines_at 0) or B's parts; to: their strides of a
-    line and a product."""
+    """Of a stack of so many matrices of lines and steps: A's (lines_at 0) or B's parts; to: their strides of
+    a line and a product."""
     count, lines, steps = shape
     strides = start.strides[lines_at], start.strides[1 - lines_at], start.strides[2]
     blocks = grid(lines, steps, count, SIDE, SIDE)
