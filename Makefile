@@ -37,7 +37,13 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"
+ifeq ($(strip $(ARGS)),)
+	@$(py) -m pytest --ignore=tests/cuda
+	@echo "== Running those of kernels for GPUs, which have no threads, side by side"
+	@$(py) -m pytest -n 2 tests/cuda
+else
 	@$(py) -m pytest $(ARGS)
+endif
 
 all_rivals := $(filter all,$(RIVALS))
 bench: $(stamps)/installed $(stamps)/extra-bench $(if $(all_rivals),$(stamps)/extra-rivals)

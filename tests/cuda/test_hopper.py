@@ -13,8 +13,10 @@ import ml_dtypes  # noqa: E402
 import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
-from fastla.cuda import hopper, warpgroups  # noqa: E402
+from fastla.cuda import hopper, partial_sums, warpgroups  # noqa: E402
+from fastla.cuda.epilogue import Operand  # noqa: E402
 from fastla.cuda.tensor_map import TensorMap  # noqa: E402
+from fastla.cuda.tiles import grid  # noqa: E402
 
 FLOAT16, BFLOAT16, TFLOAT32, E4M3, E5M2, INT8, UINT8 = range(7)
 DTYPES = [np.dtype(x) for x in (np.float16, ml_dtypes.bfloat16, np.float32, ml_dtypes.float8_e4m3fn,
@@ -120,6 +122,30 @@ def test_stacks_and_strides(blocks):
     product(a, b, c, tile, blocks)
     assert all(within_bounds(c[i], a[i], b) for i in range(3))
     assert np.isnan(c.base[:, 1::2]).all() and np.isnan(c.base[:, :, 1::2]).all()
+
+
+@pytest.mark.parametrize("splits", [2, 3, 7])
+def test_parts_of_k(splits):
+    """Their sums one after the other in memory, the last perhaps of nothing; then added, with an epilogue."""
+    tile = hopper.HopperTile(BFLOAT16, 64, False, True)
+    rng = np.random.default_rng(splits)
+    a, b = operand(rng, (2, 130, 250), BFLOAT16, False), operand(rng, (70, 250), BFLOAT16, True)
+    parts = np.full((2, splits, 130, 70), np.nan, np.float32)
+    machine = emulator.Machine(splits, 0.02)
+    sides = [described(machine, x, 2) for x in (a, b)]
+    into = epilogue(machine, parts.reshape(-1, 130, 70), "float32")
+    machine.launch(hopper.hopper_kernel(tile), (5, 1, 1), hopper.THREADS, tile.shared_bytes,
+                   hopper.hopper_arguments(tile, *sides, into, splits))
+    c, bias = np.full((2, 130, 70), np.nan, np.float32), rng.standard_normal(70).astype(np.float32)
+    place = Operand(into.out.address, 70 * 4, 4, splits * 130 * 70 * 4)
+    given = epilogue(machine, c, "float32", bias=bias, partial=place, partial_apart=130 * 70 * 4)
+    machine.launch(partial_sums.adding_kernel(), grid(130, 70, 2, partial_sums.TALL, partial_sums.COLS),
+                   partial_sums.THREADS, partial_sums.SHARED_BYTES, (130, 70, splits, *given.arguments()))
+    total = np.zeros_like(c)
+    for part in range(splits):
+        total += parts[:, part]
+    assert np.array_equal(c, total + bias)
+    assert all(within_bounds(total[i], a[i], b) for i in range(2))
 
 
 def test_the_smallest_numbers_of_8_bits():

@@ -56,7 +56,7 @@ SHARED_LIMIT = 232448
 SLICE_COLS = 32  # of a warp's 16 rows of finished sums, at a time
 PITCH = slice_pitch(SLICE_COLS, 4)
 SLICES = 4 * CONSUMERS * 16 * PITCH  # bytes
-SIGNATURE = [TENSOR_MAP] * 2 + [types.int64] * 6 + [TYPE]
+SIGNATURE = [TENSOR_MAP] * 2 + [types.int64] * 8 + [TYPE]
 COLS = (256, 128, 64)  # of a tile: small ones where large ones leave multiprocessors without any
 
 
@@ -119,12 +119,21 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
         return item, int64(tile_row * blocks + rank) * ROWS, int64(tile_col) * cols
 
     @cuda.jit(device=True, inline="always")
-    def copy_tiles(ring, a, b, row_tiles, col_tiles, tiles, count, a_item, b_item, rank):  # type: ignore
+    def part_of(index, splits, each, count):  # type: ignore
+        """Of a product's part: the product, the first stage of K, and how many."""
+        first = int32(index % splits * each)
+        return int32(index // splits), first, int32(max(min(first + each, count) - first, 0))
+
+    @cuda.jit(device=True, inline="always")
+    def copy_tiles(  # type: ignore
+        ring, a, b, row_tiles, col_tiles, tiles, count, a_item, b_item, rank, splits, each
+    ):
         """What the copying thread does."""
         slot, parity = int32(0), int32(1)
         for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
-            item, row, col = tile_at(int32(number), row_tiles, col_tiles, rank)
-            for s in range(count):
+            index, row, col = tile_at(int32(number), row_tiles, col_tiles, rank)
+            item, first, here = part_of(index, splits, each, count)
+            for s in range(first, first + here):
                 full = uint32(ring + full_begins + slot * 8)
                 wait_for(uint32(ring + empty_begins + slot * 8), parity)
                 expect_bytes(full, int32(stage_bytes))
@@ -143,13 +152,14 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
         """A warp has read a stage, of which all blocks that write there hear, by a lane each."""
         arrive_if(empty, int32(lane), int32(whether and lane < blocks))
 
-    def kernel(a, b, m, n, k, a_item, b_item, items, e):  # type: ignore
+    def kernel(a, b, m, n, k, a_item, b_item, items, splits, each, e):  # type: ignore
         thread = int32(cuda.threadIdx.x)
         rank = rank_in_cluster()
         ring = shared_address(cuda.shared.array(0, float32))
         rows = ROWS * blocks
         row_tiles, tiles_across = int32((m + rows - 1) // rows), int32((n + cols - 1) // cols)
-        tiles = int32(row_tiles * tiles_across * items)
+        splits, each = int32(splits), int32(each)
+        tiles = int32(row_tiles * tiles_across * items * splits)
         count = int32((k + depth - 1) // depth)
         if thread == 0:
             for slot in range(stages):
@@ -162,7 +172,7 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
             give_registers(COPYING_REGISTERS)
             if thread < 32 and elected() == 1:
                 copy_tiles(ring, a, b, row_tiles, tiles_across, tiles, count, int32(a_item), int32(b_item),
-                           rank)
+                           rank, splits, each)
         else:
             take_registers(MULTIPLYING_REGISTERS)
             thread = int32(thread - GROUP_THREADS)
@@ -171,11 +181,12 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
             sums = cuda.local.array(sums_count, total)
             slot, parity = int32(0), int32(0)
             for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
-                item, row, col = tile_at(int32(number), row_tiles, tiles_across, rank)
+                index, row, col = tile_at(int32(number), row_tiles, tiles_across, rank)
+                _, _, here = part_of(index, splits, each, count)
                 for i in range(sums_count):
                     sums[i] = total(0)
                 last = ring
-                for s in range(count):
+                for s in range(here):
                     stage = uint32(ring + slot * stage_bytes)
                     wait_for(uint32(ring + full_begins + slot * 8), parity)
                     left = uint64(a_bits) | uint64(uint32(stage + own) >> uint32(4))
@@ -190,7 +201,7 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     if slot == stages:
                         slot, parity = int32(0), int32(1 - parity)
                 take_sums(sums, cols)
-                release(last, lane, count > 0)
+                release(last, lane, here > 0)
                 slice_at = uint32(ring + slices_begin + warp * 16 * PITCH)
                 own_at = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)
                 row += warp * 16
@@ -200,7 +211,7 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     sync_warp()
                     over = int32(part * SLICE_COLS)
                     finish_slice(slice_at, 16, SLICE_COLS, PITCH, row, col + over, rows_left,
-                                 cols_left - over, item, lane, 0, e)
+                                 cols_left - over, index, lane, 0, e)
                     sync_warp()
         wait_for_cluster()
 
@@ -251,8 +262,17 @@ def tensor_maps(tile: HopperTile, a: Operand, b: Operand) -> tuple[TensorMap, Te
     return a_map, b_map
 
 
-def hopper_arguments(tile: HopperTile, a: Operand, b: Operand, epilogue: Epilogue) -> tuple[Any, ...]:
-    """What the kernel is called with."""
+def hopper_arguments(
+    tile: HopperTile, a: Operand, b: Operand, epilogue: Epilogue, splits: int = 1
+) -> tuple[Any, ...]:
+    """What the kernel is called with. `splits`: parts of K, whose sums are products of their own for the
+    epilogue, those of a product of the stack one after the other."""
     steps = [int(x.count > 1 and x.next != 0) for x in (a, b)]
     sizes = a.lines, b.lines, a.steps
-    return (*tensor_maps(tile, a, b), *sizes, *steps, a.count, *epilogue.arguments())
+    each = stages_each(tile.kind, a.steps, splits)
+    return (*tensor_maps(tile, a, b), *sizes, *steps, a.count, splits, each, *epilogue.arguments())
+
+
+def stages_each(kind: int, steps: int, splits: int) -> int:
+    """Stages of K of each part but the last."""
+    return -(-steps // KINDS[kind].box // splits)

@@ -109,7 +109,7 @@ def on_hopper(desc: Desc, device: Device) -> Iterator[Plan]:
 
 def _arguments(desc: Desc, tile: hopper.HopperTile, a: Operand, b: Operand) -> Any:
     following = (int(desc.count > 1 and x.following != 0) for x in (a, b))
-    constants = (desc.m, desc.n, desc.k, *following, desc.count)
+    constants = (desc.m, desc.n, desc.k, *following, desc.count, 1, desc.k)
 
     @functools.lru_cache(maxsize=64)
     def maps(a_address: int, b_address: int) -> tuple[Any, ...]:

@@ -1,7 +1,7 @@
 """float32 as sums of two numbers of 11 bits, for three products of tensor cores in the place of one.
 
 x = hi + lo but for 2^-22 |x|. A's steps of K become [lo, hi, hi], B's [hi, lo, hi], one after the other: one
-product of three times as many steps is lo hi + hi lo + hi hi, of which the smallest part is summed first. What
+product of three times as many steps is lo hi + hi lo + hi hi, of which the smallest part comes first. What
 is left out, lo lo, is below 2^-22 |x y| as well.
 """
 
