@@ -20,8 +20,8 @@ def call_of(functions: Any, problem: Problem) -> Call:
     if problem.cell.kind == "linear":
         w, bias, linear = b.swapaxes(-1, -2), problem.bias, functions.linear
         return lambda: linear(a, w, bias, activation="gelu_tanh", out=out, precision=precision)
-    matmul = functions.matmul
-    return lambda: matmul(a, b, out, precision=precision)
+    matmul, more = functions.matmul, {"dtype": "int32"} if problem.cell.dtype == "int8" else {}
+    return lambda: matmul(a, b, out, precision=precision, **more)
 
 
 def planned(problem: Problem, chooser: Chooser) -> Call:
