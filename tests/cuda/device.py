@@ -78,6 +78,9 @@ class Emulated:
     def device_of(self, address):
         return 0
 
+    def prepared(self, variant, grid, arguments, device):
+        return lambda stream, *addresses: self.launch(variant, grid, arguments(*addresses), device, stream)
+
     def launch(self, variant, grid, arguments, device, stream):
         assert len(arguments) == sum(getattr(kind, "count", 1) for kind in variant.signature), variant
         assert variant.shared_bytes <= self._device.shared_bytes

@@ -17,7 +17,7 @@ from fastla.cuda import arrays  # noqa: E402
 
 class TorchDtype:
     def __init__(self, name):
-        self.name = name
+        self.name, self.itemsize = name, int(name[-2:]) // 8
 
     def __str__(self):
         return f"torch.{self.name}"
@@ -34,15 +34,13 @@ class Tensor:
 
     def __init__(self, shape=(2, 3), stride=(3, 1), dtype="float32", index=0, **other):
         self.shape, self._stride, self.dtype = shape, stride, RANKS[dtype]
-        self.device = SimpleNamespace(index=index)
-        self.requires_grad, self.layout, self.conj, self.neg = False, "strided", False, False
+        self.get_device = lambda: index
+        self.requires_grad, self.layout, self.neg = False, "strided", False
         self.__dict__.update(other)
 
     stride = lambda self: self._stride  # noqa: E731
     data_ptr = lambda self: 4096  # noqa: E731
-    is_conj = lambda self: self.conj  # noqa: E731
     is_neg = lambda self: self.neg  # noqa: E731
-    element_size = lambda self: {"float16": 2, "bfloat16": 2, "float32": 4}.get(self.dtype.name, 8)  # noqa: E731
 
 
 class Parameter(Tensor):
@@ -57,7 +55,7 @@ class Ndarray:
 
     def __init__(self, dtype="float32", index=0):
         self.shape, self.strides, self.dtype = (2, 3), (12, 4), np.dtype(dtype)
-        self.data, self.device = SimpleNamespace(ptr=512), SimpleNamespace(id=index)
+        self.data = SimpleNamespace(ptr=512, device_id=index)
 
 
 @pytest.fixture
@@ -67,6 +65,7 @@ def torch(monkeypatch):
     module.is_grad_enabled = lambda: module.grad
     module.promote_types = lambda x, y: RANKS["float32"] if x is not y else x
     module.cuda = SimpleNamespace(current_stream=lambda number: SimpleNamespace(cuda_stream=70 + number))
+    module._C, module.device = SimpleNamespace(), lambda kind, number: f"{kind}:{number}"
     module.empty = lambda shape, dtype, device: (shape, dtype.name, device)
     monkeypatch.setitem(sys.modules, "torch", module)
     monkeypatch.setattr(arrays, "_libraries", {})
@@ -87,12 +86,16 @@ def cupy(monkeypatch):
         def __exit__(self, *error):
             entered.append("left")
 
-    module.cuda = SimpleNamespace(Device=Device)
+    module.cuda = SimpleNamespace(Device=Device, runtime=SimpleNamespace(getDevice=lambda: 2))
     module.cuda.get_current_stream = lambda number: SimpleNamespace(ptr=80 + number)
     module.empty = lambda shape, dtype: (shape, dtype.name, *entered)
     monkeypatch.setitem(sys.modules, "cupy", module)
     monkeypatch.setattr(arrays, "_libraries", dict(arrays._libraries))
     return module
+
+
+def looks(form):
+    return form.shape, form.strides, form.dtype, form.device, form.writeable, form.stream
 
 
 def test_what_is_on_a_gpu(torch, cupy):
@@ -104,19 +107,37 @@ def test_what_is_on_a_gpu(torch, cupy):
 
 def test_tensors(torch):
     x = Tensor(stride=(1, 2), dtype="bfloat16", index=1)
-    found = arrays.describe("f", {"x": x, "y": Parameter(index=1)})["x"]
-    assert found[2:8] == (4096, (2, 3), (2, 4), "bfloat16", 1, True) and found.owner is x
-    assert found.library.stream([found]) == 71
-    assert found.library.empty((5,), "float16", 1) == ((5,), "float16", "cuda:1")
-    assert found.library.promote("float16", "bfloat16") == "float32"
+    address, form, owner = arrays.describe("f", {"x": x, "y": Parameter(index=1)})["x"]
+    assert address == 4096 and owner is x
+    assert looks(form) == ((2, 3), (2, 4), "bfloat16", 1, True, None)
+    library = form.library
+    assert library.stream([form]) == 71
+    assert library.empty((5,), "float16", 1) == ((5,), "float16", "cuda:1")
+    assert library.promote("float16", "bfloat16") == "float32"
     for given in (RANKS["bfloat16"], "bfloat16"):
-        assert found.library.dtype_name(given) == "bfloat16"
-    assert found.library.dtype_name(np.float32) == "float32"
+        assert library.dtype_name(given) == "bfloat16"
+    assert library.dtype_name(np.float32) == "float32"
+
+
+def test_torchs_own_number_of_a_stream(torch):
+    """Where there is one it is asked for, without an object in between."""
+    torch._C._cuda_getCurrentRawStream = lambda number: 90 + number
+    _, form, _ = arrays.describe("f", {"x": Tensor(index=1)})["x"]
+    assert form.library.stream([form]) == 91
+
+
+def test_arrays_that_are_alike_share_a_form(torch):
+    def form(**other):
+        return arrays.describe("f", {"x": Tensor(**other)})["x"][1]
+
+    assert form() is form()
+    others = [{}, {"shape": (3, 2)}, {"stride": (4, 1)}, {"dtype": "float64"}, {"index": 1}]
+    assert len({form(**other) for other in others}) == len(others)
 
 
 @pytest.mark.parametrize("other, kind, said", [
     ({"requires_grad": True}, RuntimeError, r"f: x requires grad.*detach\(\).*no_grad"),
-    ({"conj": True}, TypeError, r"resolve_conj\(\)"), ({"neg": True}, TypeError, r"resolve_neg\(\)"),
+    ({"neg": True}, TypeError, r"resolve_neg\(\)"),
     ({"layout": "sparse_coo"}, TypeError, "sparse_coo")], ids=str)
 def test_tensors_that_are_no_numbers_in_memory(torch, other, kind, said):
     with pytest.raises(kind, match=said):
@@ -125,19 +146,21 @@ def test_tensors_that_are_no_numbers_in_memory(torch, other, kind, said):
 
 def test_no_gradients_wanted(torch):
     torch.grad = False
-    assert arrays.describe("f", {"x": Tensor(requires_grad=True)})["x"].shape == (2, 3)
+    assert arrays.describe("f", {"x": Tensor(requires_grad=True)})["x"][1].shape == (2, 3)
 
 
 def test_arrays_of_cupy(cupy):
     ml_dtypes = pytest.importorskip("ml_dtypes", reason="needs ml_dtypes")
-    found = arrays.describe("f", {"x": Ndarray(ml_dtypes.bfloat16, 3)})["x"]
-    assert found[2:8] == (512, (2, 3), (12, 4), "bfloat16", 3, True)
-    assert found.library.stream([found]) == 83
-    assert found.library.empty((4, 5), "float64", 3) == ((4, 5), "float64", 3)
+    address, form, _ = arrays.describe("f", {"x": Ndarray(ml_dtypes.bfloat16, 3)})["x"]
+    assert address == 512 and looks(form) == ((2, 3), (12, 4), "bfloat16", 3, True, None)
+    library = form.library
+    assert library.stream([form]) == 83
+    assert library.empty((4, 5), "float64", 2) == ((4, 5), "float64")
+    assert library.empty((4, 5), "float64", 3) == ((4, 5), "float64", 3)  # not the current device
     for half in ("bfloat16", "float16"):
-        assert found.library.promote(half, "float32") == "float32"
+        assert library.promote(half, "float32") == "float32"
     with pytest.raises(TypeError, match="bfloat16"):  # as NumPy has it
-        found.library.promote("bfloat16", "float16")
+        library.promote("bfloat16", "float16")
     with pytest.raises(TypeError, match="byte order"):
         arrays.describe("f", {"x": Ndarray(">f4")})
 
@@ -147,15 +170,16 @@ def test_the_interface_alone():
     host.flags.writeable = False
     with device.emulated():
         x = device.Array(host, stream=7)
-        found = arrays.describe("f", {"x": x})["x"]
-        assert found[2:9] == (host.ctypes.data, (2, 2), (-96, 24), "float64", 0, False, 7)
-        assert found.bounds == (host.ctypes.data - 96, host.ctypes.data + 24 + 8)
-        assert found.library.stream([found]) == 7
-        unnamed = arrays.describe("f", {"x": device.Array(np.ones(3))})["x"]
-        assert unnamed.library.stream([unnamed]) == 1 and unnamed.library.stream([unnamed, found]) == 7
-        other = arrays.describe("f", {"x": device.Array(np.ones(3), stream=9)})["x"]
+        address, form, _ = arrays.describe("f", {"x": x})["x"]
+        assert address == host.ctypes.data
+        assert looks(form) == ((2, 2), (-96, 24), "float64", 0, False, 7)
+        assert form.reach == (-96, 24 + 8)
+        library = form.library
+        unnamed, other = (arrays.describe("f", {"x": device.Array(np.ones(3), stream)})["x"][1]
+                          for stream in (None, 9))
+        assert [library.stream(given) for given in ([form], [unnamed], [unnamed, form])] == [7, 1, 7]
         with pytest.raises(ValueError, match=r"different streams: \[7, 9\]"):
-            other.library.stream([other, found])
+            library.stream([other, form])
         with pytest.raises(TypeError, match="byte order"):
             arrays.describe("f", {"x": device.Array(np.ones(3, ">f4"))})
 
@@ -167,10 +191,10 @@ def test_contiguous_arrays_need_name_no_strides():
     interface = {"version": 3, "typestr": "<f4", "shape": (2, 3, 4), "data": (256, False)}
     Plain.__cuda_array_interface__ = interface
     with device.emulated():
-        found = arrays.describe("f", {"x": Plain()})["x"]
-        assert found.strides == (48, 16, 4)
+        _, form, _ = arrays.describe("f", {"x": Plain()})["x"]
+        assert form.strides == (48, 16, 4)
         with pytest.raises(TypeError, match=r"no way to make another .*Plain"):
-            found.library.empty((3,), "float32", 0)
+            form.library.empty((3,), "float32", 0)
         Plain.__cuda_array_interface__ = {**interface, "mask": object()}
         with pytest.raises(TypeError, match="mask"):
             arrays.describe("f", {"x": Plain()})
@@ -179,7 +203,8 @@ def test_contiguous_arrays_need_name_no_strides():
 def test_operands_that_do_not_go_together(torch, cupy):
     for other, kind, said in [
             (np.ones((3, 3)), TypeError, "f: b must be an array like a .Tensor.*not numpy.ndarray: nothing"),
-            ([[1.0]], TypeError, "not list"), (Tensor(is_cuda=False), TypeError, "not torch.Tensor"),
+            ([[1.0]], TypeError, "not list"), (None, TypeError, "not NoneType"),
+            (Tensor(is_cuda=False), TypeError, "not torch.Tensor"),
             (Ndarray(), TypeError, "a is a torch.Tensor, b a cupy.ndarray"),
             (Tensor(index=1), ValueError, "a is on GPU 0, b on GPU 1")]:
         with pytest.raises(kind, match=said):

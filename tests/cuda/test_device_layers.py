@@ -54,6 +54,16 @@ def test_gemm_takes_all_steps(rng, backend):
     assert_same_bits(shifted[1:], want, "out has memory of c, at other places")
 
 
+def test_zeros_of_both_signs(rng):
+    """Calls that differ in the sign of alpha alone are two."""
+    x = np.ones((3, 3))
+    with reference.referred():
+        for alpha in (0.0, -0.0, 0.0):
+            got = call("gemm", Array(x), Array(x), alpha=alpha).host
+            assert_same_bits(got, fastla.gemm(x, x, alpha=alpha), str(alpha))
+            assert np.signbit(got).all() == np.signbit(alpha)
+
+
 @pytest.mark.parametrize("dtype", [F, H], ids=str)
 def test_totals_that_wait_in_a_workspace(rng, dtype):
     """Blocks of K, where out is what the steps read, or narrower than the sums."""

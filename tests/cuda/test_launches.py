@@ -8,12 +8,13 @@ from types import SimpleNamespace
 
 import pytest
 
-for needed in ("numba.cuda.compiler", "cuda.bindings"):
-    pytest.importorskip(needed, reason="needs fastla[cuda]")
+for needed in ("numba.cuda.compiler", "cuda.bindings", "greenlet"):
+    pytest.importorskip(needed, reason="needs fastla[cuda] and greenlet")
 
 import machine_code  # noqa: E402
+from device import A100  # noqa: E402
 
-from fastla.cuda import copies, families, launch  # noqa: E402
+from fastla.cuda import copies, families, launch, plan, problem  # noqa: E402
 
 
 class Status(int):
@@ -79,15 +80,17 @@ def cuda(monkeypatch):
 
 
 VARIANT = launch.Variant("kernel", lambda: None, (None,) * 5, 256, 100_000)
-ARGUMENTS = (1 << 47, 2, -3, 0, 2**63 - 1)
+ARGUMENTS = launch.Arguments((7, 2, -3, 7, 7), ((0,), (3, 4)))
 
 
 def test_arguments_context_and_stream(cuda):
-    driver = launch.Driver()
-    driver.launch(VARIANT, (7, 1, 1), ARGUMENTS, 1, 55)
+    prepared = launch.Driver().prepared(VARIANT, (7, 1, 1), ARGUMENTS, 1)
+    assert not cuda.named("cuLaunchKernel")
+    prepared(55, 1 << 47, 2**63 - 1)
     (given,) = cuda.named("cuLaunchKernel")
     assert given[:9] == (("function", "module", ("kernel", (9, 0))), 7, 1, 1, 256, 1, 1, 100_000, 55)
-    assert cuda.launched == [1 << 47, 2, 2**64 - 3, 0, 2**63 - 1]
+    assert cuda.launched == [1 << 47, 2, 2**64 - 3, 2**63 - 1, 2**63 - 1]
+    assert ARGUMENTS(1 << 47, 9) == (1 << 47, 2, -3, 9, 9)
     assert cuda.context == 101 and cuda.stack == [0]
     assert cuda.named("cuFuncSetAttribute") == [(given[0], "shared", 100_000)]
 
@@ -95,33 +98,84 @@ def test_arguments_context_and_stream(cuda):
 def test_a_kernel_is_loaded_once_a_device(cuda):
     driver = launch.Driver()
     for device in (0, 0, 1, 1, 0):
-        driver.launch(VARIANT, (1, 1, 1), ARGUMENTS, device, 0)
+        driver.prepared(VARIANT, (1, 1, 1), ARGUMENTS, device)(0, 1, 2)
     assert len(cuda.named("cuModuleLoadData")) == len(cuda.named("cuDevicePrimaryCtxRetain")) == 2
     assert len(cuda.named("cuLaunchKernel")) == 5
 
 
 def test_a_context_that_is_current_stays(cuda):
-    driver = launch.Driver()
-    driver.launch(VARIANT, (1, 1, 1), ARGUMENTS, 0, 0)
+    prepared = launch.Driver().prepared(VARIANT, (1, 1, 1), ARGUMENTS, 0)
     cuda.stack[:] = [100]
     cuda.calls.clear()
-    driver.launch(VARIANT, (1, 1, 1), (5, 4, 3, 2, 1), 0, 0)
+    prepared(0, 5, 4)
     assert [name for name, _ in cuda.calls] == ["cuCtxGetCurrent", "cuLaunchKernel"]
-    assert cuda.launched == [5, 4, 3, 2, 1]
+    assert cuda.launched == [5, 2, 2**64 - 3, 4, 4]
+
+
+def test_a_call_changes_the_addresses(cuda):
+    """In the memory of the one before; one that does not end well leaves nothing behind."""
+    prepared = launch.Driver().prepared(VARIANT, (1, 1, 1), ARGUMENTS, 0)
+    seen = []
+    for addresses in ((1, 2), (3, 4)):
+        prepared(0, *addresses)
+        seen.append(cuda.pointers)
+        assert cuda.launched[0::4] == list(addresses)
+    assert seen[0] == seen[1]
+    cuda.failing = "cuLaunchKernel"
+    with pytest.raises(RuntimeError, match=r"CUDA_ERROR_OUT_OF_MEMORY \(kernel, \(1, 1, 1\)\)"):
+        prepared(0, 5, 6)
+    cuda.failing = None
+    prepared(0, 7, 8)
+    assert cuda.launched == [7, 2, 2**64 - 3, 8, 8]
 
 
 def test_tensor_maps_by_value(cuda):
-    class Map:
-        def encoded(self):
-            return bytes(range(128))
+    made = []
 
-    variant = launch.Variant("with a map", lambda: None, (None,) * 3, 128, 0, maps=(1,))
-    cuda.count = 3
-    driver = launch.Driver()
-    driver.launch(variant, (1, 1, 1), (11, Map(), 33), 0, 0)
-    first, at, last = cuda.pointers
-    assert at % 64 == 0 and ctypes.string_at(at, 128) == bytes(range(128))
-    assert [ctypes.c_int64.from_address(p).value for p in (first, last)] == [11, 33]
+    class Map:
+        def __init__(self, address):
+            self.address = address
+
+        def encoded(self):
+            made.append(self.address)
+            return bytes([self.address]) * 128
+
+    maps = {address: Map(address) for address in range(1, 5)}
+    arguments = launch.Arguments((0, 0, 22, 0), ((), (), (3,)), lambda a, b: (maps[a], maps[b]))
+    variant = launch.Variant("with maps", lambda: None, (None,) * 4, 128, 0, maps=(0, 1))
+    cuda.count = 4
+    assert arguments(1, 2, 33) == (maps[1], maps[2], 22, 33)
+    prepared = launch.Driver().prepared(variant, (1, 1, 1), arguments, 0)
+    for addresses in ((1, 2), (1, 2), (3, 2), (2, 3)):
+        prepared(0, *addresses, 33)
+        *shown, third, last = cuda.pointers
+        for at, address in zip(shown, addresses, strict=True):
+            assert at % 64 == 0 and ctypes.string_at(at, 128) == bytes([address]) * 128
+        assert [ctypes.c_int64.from_address(p).value for p in (third, last)] == [22, 33]
+    assert made == [1, 2, 3, 2, 3], "those that are still there are not copied again"
+
+
+def test_what_plans_are_launched_with(cuda):
+    """Each address of a plan where the kernel has it."""
+    def layout(rows, cols, dtype="float32"):
+        return plan.Layout(dtype, (cols * problem.SIZES[dtype], problem.SIZES[dtype], 0))
+
+    seen, driver = set(), launch.Driver()
+    steps = plan.Steps(0.5, 2.0, "relu", (("c", layout(40, 50)), ("bias", plan.Layout("float32", (0, 4, 0)))))
+    for m, n, k, dtype in ((40, 50, 600, "float32"), (40, 50, 600, "float16"), (1, 50, 60, "float32"),
+                           (40, 1, 60, "float16")):
+        for extra in ((), (5 << 40, 6 << 40)):
+            a, b, c = layout(m, k, dtype), layout(k, n, dtype), layout(m, n, "float16")
+            desc = plan.Desc(m, n, k, 1, dtype, a, b, c, steps if extra else plan.Steps())
+            for found in plan.candidates(desc, A100):
+                addresses = 1 << 40, 2 << 40, 3 << 40, 4 << 40, *extra
+                wanted = found.arguments(*addresses)
+                cuda.count = len(wanted)
+                driver.prepared(found.variant, found.grid, found.arguments, 0)(0, *addresses)
+                assert cuda.launched == [x % 2**64 for x in wanted]
+                assert {1 << 40, 2 << 40, 3 << 40, *extra} <= set(cuda.launched)
+                seen.add(found.variant.name.split()[0])
+    assert seen == {"exact", "halves", "vectors"}
 
 
 @pytest.mark.parametrize("call", ["cuInit", "cuDeviceGet", "cuModuleLoadData", "cuFuncSetAttribute",
@@ -129,7 +183,7 @@ def test_tensor_maps_by_value(cuda):
 def test_errors_name_the_call(cuda, call):
     cuda.failing = call
     with pytest.raises(RuntimeError, match=f"^{call}: CUDA_ERROR_OUT_OF_MEMORY"):
-        launch.Driver().launch(VARIANT, (1, 1, 1), ARGUMENTS, 0, 0)
+        launch.Driver().prepared(VARIANT, (1, 1, 1), ARGUMENTS, 0)(0, 1, 2)
     assert cuda.stack == [0]
 
 
@@ -143,30 +197,32 @@ def test_devices(cuda):
 
 
 def test_threads_do_not_mix_arguments(cuda):
-    driver, wrong = launch.Driver(), []
-    seen = threading.local()
+    """Those of one call at the same time: none waits for another, each has memory of its own."""
+    here, wrong, memory = threading.Barrier(4, timeout=60), [], set()
 
     def kernel(function, *rest):
+        first = [ctypes.c_uint64.from_address(p).value for p in (ctypes.c_uint64 * 5).from_address(rest[-2])]
+        here.wait()
         values = (ctypes.c_uint64 * 5).from_address(rest[-2])
-        first = [ctypes.c_uint64.from_address(p).value for p in values]
-        for _ in range(20):
-            if [ctypes.c_uint64.from_address(p).value for p in values] != first or len(set(first)) > 1:
-                wrong.append(first)
+        if [ctypes.c_uint64.from_address(p).value for p in values] != first or first[0] != first[4]:
+            wrong.append(first)
+        memory.add(rest[-2])
+        here.wait()
 
     cuda._cuLaunchKernel = kernel
     cuda._cuCtxGetCurrent = lambda: 100
+    prepared = launch.Driver().prepared(VARIANT, (1, 1, 1), ARGUMENTS, 0)
 
     def work(i):
-        seen.i = i
-        for _ in range(100):
-            driver.launch(VARIANT, (1, 1, 1), (seen.i,) * 5, 0, 0)
+        for n in range(100):
+            prepared(0, i + 4 * n, i + 4 * n)
 
     threads = [threading.Thread(target=work, args=(i,)) for i in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert not wrong
+    assert not wrong and len(memory) == 4
 
 
 @pytest.mark.parametrize("variant", [

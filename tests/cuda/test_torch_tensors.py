@@ -15,9 +15,8 @@ from fastla.cuda import arrays  # noqa: E402
 class Tensor(torch.Tensor):
     is_cuda = True
 
-    @property
-    def device(self):
-        return torch.device("cuda", 0)
+    def get_device(self):
+        return 0
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +71,6 @@ def test_out_and_strides():
 
 def test_what_is_not_computed_yet():
     x = torch.ones((2, 2), dtype=torch.complex64).conj()
-    for y, said in ((x, r"resolve_conj\(\)"), (x.imag, r"resolve_neg\(\)")):
+    for y, said in ((x, "an operand is complex64"), (x.imag, r"x1 is a negative.*resolve_neg\(\)")):
         with pytest.raises(TypeError, match=said):
             device.call("matmul", y.as_subclass(Tensor), own(torch.ones(2, 2)))

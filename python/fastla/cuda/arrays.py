@@ -9,42 +9,60 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 
 from . import launch
 
 
-class DeviceArray(NamedTuple):
-    """Strides are in bytes, of any sign. `stream` is what the array itself names, None if it names none."""
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What a call depends on of an array but for its address: there is one for all arrays that are alike in
+    this. Strides are in bytes, of any sign."""
 
-    owner: Any
     library: Library
-    address: int
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: str
     device: int
-    writeable: bool
-    stream: int | None
+    writeable: bool = True
+    stream: int | None = None  # what the array itself names
 
-    @property
-    def bounds(self) -> tuple[int, int]:
-        """Where its bytes begin and end."""
-        reach = [(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)]
-        low, high = (sum(x for x in reach if (x < 0) == below) for below in (True, False))
-        return self.address + low, self.address + high + itemsize(self.dtype)
+    @cached_property
+    def reach(self) -> tuple[int, int]:
+        """Where its bytes begin and end, from its address on."""
+        steps = [(n - 1) * s for n, s in zip(self.shape, self.strides, strict=True)]
+        low, high = (sum(x for x in steps if (x < 0) == below) for below in (True, False))
+        return low, high + itemsize(self.dtype)
+
+    @cached_property
+    def transposed(self) -> Form:
+        """Of its last two axes."""
+
+        def turned(values: tuple[int, ...]) -> tuple[int, ...]:
+            return (*values[:-2], values[-1], values[-2])
+
+        return replace(self, shape=turned(self.shape), strides=turned(self.strides))
+
+
+DeviceArray = tuple[int, Form, Any]  # an address, how the array looks, and the library's own object
 
 
 def itemsize(dtype: str) -> int:
     return _numpy_dtype(dtype).itemsize
 
 
+@cache
 def _numpy_dtype(name: str) -> np.dtype[Any]:
     if name == "bfloat16":
         name = importlib.import_module("ml_dtypes").bfloat16
     return np.dtype(name)
+
+
+_FORMS = 4096  # of a library
 
 
 class Library:
@@ -58,14 +76,19 @@ class Library:
     def __init__(self, kind: type, empty: Callable[[tuple[int, ...], str], Any] | None = None) -> None:
         self.name = f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
         self._empty = empty
+        self._form = lru_cache(maxsize=_FORMS)(self._new_form)
+
+    def _new_form(self, *looks: Any) -> Form:
+        """Of arrays that look so in the library's own terms."""
+        return Form(self, *looks)
 
     def owns(self, x: Any) -> bool:
         """Whether x, of a type of this library, is on a GPU."""
         return True
 
-    def describe(self, x: Any, what: str) -> DeviceArray:
-        """`what` is what an error calls it, such as "matmul: x1"."""
-        given = x.__cuda_array_interface__
+    def describe(self, x: Any, function: str, name: str) -> DeviceArray | None:
+        """None: it is not on a GPU. Errors begin with the function and the operand's name in it."""
+        given, what = x.__cuda_array_interface__, f"{function}: {name}"
         dtype = np.dtype(given["typestr"])
         if not dtype.isnative:
             raise TypeError(f"{what} is {dtype}, in another byte order than the GPU's")
@@ -80,14 +103,12 @@ class Library:
                 strides.insert(0, size)
                 size *= n
         device = launch.backend().device_of(address) if address else None
-        return DeviceArray(
-            x, self, address, shape, tuple(strides), name or str(dtype), device or 0, not read_only,
-            given.get("stream"),
-        )
+        looks = shape, tuple(strides), name or str(dtype), device or 0, not read_only, given.get("stream")
+        return address, self._form(*looks), x
 
-    def stream(self, arrays: Sequence[DeviceArray]) -> int:
+    def stream(self, forms: Sequence[Form]) -> int:
         """The one that the arrays name; the legacy default stream if they name none."""
-        named = {x.stream for x in arrays if x.stream is not None}
+        named = {x.stream for x in forms if x.stream is not None}
         if len(named) > 1:
             raise ValueError(f"the operands are written on different streams: {sorted(named)}")
         return named.pop() if named else 1
@@ -118,20 +139,27 @@ class _CuPy(Library):
         self.name = "cupy.ndarray"
         self._cupy = sys.modules["cupy"]
 
-    def describe(self, x: Any, what: str) -> DeviceArray:
-        if not x.dtype.isnative:
-            raise TypeError(f"{what} is {x.dtype}, in another byte order than the GPU's")
-        return DeviceArray(x, self, x.data.ptr, x.shape, x.strides, x.dtype.name, x.device.id, True, None)
+    def _new_form(self, shape: Any, strides: Any, dtype: np.dtype[Any], device: int) -> Form:
+        return Form(self, shape, strides, dtype.name, device)
 
-    def stream(self, arrays: Sequence[DeviceArray]) -> int:
-        return int(self._cupy.cuda.get_current_stream(arrays[0].device).ptr)
+    def describe(self, x: Any, function: str, name: str) -> DeviceArray | None:
+        data, dtype = x.data, x.dtype
+        if not dtype.isnative:
+            raise TypeError(f"{function}: {name} is {dtype}, in another byte order than the GPU's")
+        return data.ptr, self._form(x.shape, x.strides, dtype, data.device_id), x
+
+    def stream(self, forms: Sequence[Form]) -> int:
+        return int(self._cupy.cuda.get_current_stream(forms[0].device).ptr)
 
     def address(self, x: Any) -> int:
         return int(x.data.ptr)
 
     def empty(self, shape: tuple[int, ...], dtype: str, device: int) -> Any:
-        with self._cupy.cuda.Device(device):
-            return self._cupy.empty(shape, _numpy_dtype(dtype))
+        cuda, made = self._cupy.cuda, _numpy_dtype(dtype)
+        if cuda.runtime.getDevice() == device:
+            return self._cupy.empty(shape, made)
+        with cuda.Device(device):
+            return self._cupy.empty(shape, made)
 
 
 class _Torch(Library):
@@ -140,39 +168,47 @@ class _Torch(Library):
     def __init__(self, kind: type) -> None:
         super().__init__(kind)
         self.name = "torch.Tensor"  # a Parameter's neighbour is a Tensor
-        self._torch = sys.modules["torch"]
+        self._torch = torch = sys.modules["torch"]
         self._names: dict[Any, str] = {}
+        self._dense, self._grad_enabled = torch.strided, torch.is_grad_enabled
+        # What current_stream takes 2 us for.
+        self._stream = getattr(torch._C, "_cuda_getCurrentRawStream", None) or (
+            lambda device: int(torch.cuda.current_stream(device).cuda_stream)
+        )
+        self._device = cache(lambda device: torch.device("cuda", device))
 
     def owns(self, x: Any) -> bool:
         return bool(x.is_cuda)
 
-    def describe(self, x: Any, what: str) -> DeviceArray:
-        torch = self._torch
-        if x.requires_grad and torch.is_grad_enabled():
+    def _new_form(self, shape: Any, stride: tuple[int, ...], dtype: Any, device: int) -> Form:
+        strides = tuple([s * dtype.itemsize for s in stride])
+        return Form(self, tuple(shape), strides, self.dtype_name(dtype), device)
+
+    def describe(self, x: Any, function: str, name: str) -> DeviceArray | None:
+        if not x.is_cuda:
+            return None
+        if x.requires_grad and self._grad_enabled():
             raise RuntimeError(
-                f"{what} requires grad, and there are no derivatives here: "
+                f"{function}: {name} requires grad, and there are no derivatives here: "
                 "give its detach(), or call under torch.no_grad()"
             )
-        if x.layout is not torch.strided:
-            raise TypeError(f"{what} is {x.layout}; products are of dense tensors")
-        if x.is_conj():
-            raise TypeError(f"{what} is a conjugate that is not computed yet: give its resolve_conj()")
+        if x.layout is not self._dense:
+            raise TypeError(f"{function}: {name} is {x.layout}; products are of dense tensors")
         if x.is_neg():
-            raise TypeError(f"{what} is a negative that is not computed yet: give its resolve_neg()")
-        size = x.element_size()
-        return DeviceArray(
-            x, self, x.data_ptr(), tuple(x.shape), tuple([s * size for s in x.stride()]),
-            self.dtype_name(x.dtype), x.device.index, True, None,
-        )
+            raise TypeError(
+                f"{function}: {name} is a negative that is not computed yet: give its resolve_neg()"
+            )
+        return x.data_ptr(), self._form(x.shape, x.stride(), x.dtype, x.get_device()), x
 
-    def stream(self, arrays: Sequence[DeviceArray]) -> int:
-        return int(self._torch.cuda.current_stream(arrays[0].device).cuda_stream)
+    def stream(self, forms: Sequence[Form]) -> int:
+        return self._stream(forms[0].device)
 
     def address(self, x: Any) -> int:
         return int(x.data_ptr())
 
     def empty(self, shape: tuple[int, ...], dtype: str, device: int) -> Any:
-        return self._torch.empty(shape, dtype=getattr(self._torch, dtype), device=f"cuda:{device}")
+        torch = self._torch
+        return torch.empty(shape, dtype=getattr(torch, dtype), device=self._device(device))
 
     def promote(self, *dtypes: str) -> str:
         left, *others = (getattr(self._torch, name) for name in dtypes)
@@ -229,30 +265,32 @@ def is_on_gpu(x: Any) -> bool:
     return library is not None and library.owns(x)
 
 
-def describe(function: str, operands: dict[str, Any]) -> dict[str, DeviceArray]:
-    """The operands of a call by name, which must be of one library and on one device."""
+def describe(function: str, operands: dict[str, Any], required: int = 2) -> dict[str, DeviceArray]:
+    """The operands of a call by name, which must be of one library and on one device. None after the first
+    ones, which are required: there is no such operand."""
     found: dict[str, DeviceArray] = {}
+    one: Form | None = None
     for name, x in operands.items():
-        what = f"{function}: {name}"
-        library = library_of(type(x))
-        if library is None or not library.owns(x):
+        if x is None and len(found) >= required:
+            continue
+        library = _libraries.get(type(x)) or library_of(type(x))
+        described = None if library is None else library.describe(x, function, name)
+        if described is None:
             there = next(n for n, y in operands.items() if is_on_gpu(y))
             raise TypeError(
-                f"{what} must be an array like {there} ({type(operands[there]).__name__}, on a GPU), "
-                f"not {_kind_of(x)}: nothing is copied between a GPU and the CPU unasked"
+                f"{function}: {name} must be an array like {there} ({type(operands[there]).__name__}, "
+                f"on a GPU), not {_kind_of(x)}: nothing is copied between a GPU and the CPU unasked"
             )
-        found[name] = library.describe(x, what)
-    (first, one), *others = found.items()
-    for name, other in others:
-        if other.library is not one.library:
+        found[name], form = described, described[1]
+        if one is None:
+            first, one = name, form
+        elif form.library is not one.library:
             raise TypeError(
-                f"{function}: {first} is a {one.library.name}, {name} a {other.library.name}; "
+                f"{function}: {first} is a {one.library.name}, {name} a {form.library.name}; "
                 "operands must be of one library"
             )
-        if other.device != one.device:
-            raise ValueError(
-                f"{function}: {first} is on GPU {one.device}, {name} on GPU {other.device}"
-            )
+        elif form.device != one.device:
+            raise ValueError(f"{function}: {first} is on GPU {one.device}, {name} on GPU {form.device}")
     return found
 
 

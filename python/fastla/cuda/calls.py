@@ -8,7 +8,8 @@ from typing import Any
 from numba.cuda import types
 
 from . import epilogue
-from .copies import Layout
+from .copies import Copy, Layout
+from .launch import Arguments
 from .problem import SIZES, VECTOR, Desc
 
 PLACES = {
@@ -34,7 +35,7 @@ def arguments_of(
     partial: str | None = None,
     transposed: bool = False,
     operands: Callable[[int, int], tuple[Any, ...]] = lambda a, b: (a, b),
-) -> Callable[..., tuple[Any, ...]]:
+) -> Arguments:
     """What makes a kernel's arguments of addresses: of A, B, C, the workspace, and what the steps read.
 
     `constants` are those between the operands and the epilogue; `partial` is the dtype of totals in a
@@ -65,17 +66,21 @@ def arguments_of(
         activation=desc.steps.activation or "none",
         **named,
     ).arguments()
-    waits_in_out = partial is None and template[epilogue.PARTIAL] != 0
+    first = operands(SOMEWHERE, 2 * SOMEWHERE)
+    begin = len(first) + len(constants)
+    out: tuple[int, ...] = (begin + epilogue.OUT,)
+    workspace: tuple[int, ...] = (begin + epilogue.PARTIAL,)
+    if partial is None and template[epilogue.PARTIAL] != 0:
+        out, workspace = out + workspace, ()
+    sides = [tuple(i for i, x in enumerate(first) if x == SOMEWHERE * at) for at in (1, 2)]
+    read = [(begin + place,) for place in places]
+    made = (*([0] * len(first)), *constants, *template)
+    return Arguments(made, (*sides, out, workspace, *read), None if any(sides) else operands)
 
-    def arguments(a: int, b: int, c: int, partial: int, *others: int) -> tuple[Any, ...]:
-        made = list(template)
-        made[epilogue.OUT] = c
-        made[epilogue.PARTIAL] = c if waits_in_out else partial
-        for place, other in zip(places, others, strict=True):
-            made[place] = other
-        return (*operands(a, b), *constants, *made)
 
-    return arguments
+def arguments_of_copy(copy: Copy) -> Arguments:
+    """Of addresses: where to, and from where."""
+    return Arguments(copy.arguments(0, 0), ((0,), (1,)))
 
 
 SUMS = {"float64": "float64", "int8": "int32", "uint8": "int32"}  # else float32

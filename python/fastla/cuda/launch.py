@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import functools
 import importlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -60,44 +61,62 @@ class Variant:
         return cache.cubin(self.name, compute_capability, compiled)
 
 
+@dataclass(frozen=True, eq=False)
+class Arguments:
+    """Of a kernel: made of addresses, whose places in `template` are in `places`, one after the other.
+
+    `maps` makes tensor maps of the first two, A's and B's; they are the first arguments.
+    """
+
+    template: tuple[int, ...]
+    places: tuple[tuple[int, ...], ...]
+    maps: Callable[[int, int], tuple[Any, ...]] | None = None
+
+    def __call__(self, *addresses: int) -> tuple[Any, ...]:
+        made: list[Any] = list(self.template)
+        for places, address in zip(self.places, addresses, strict=True):
+            for place in places:
+                made[place] = address
+        if self.maps is not None:
+            made[:2] = self.maps(*addresses[:2])
+        return tuple(made)
+
+
+Grid = tuple[int, int, int]
+Launch = Callable[..., None]
+
+
 class Backend(Protocol):
     def __hash__(self) -> int: ...
     def device(self, number: int) -> Device: ...
     def device_of(self, address: int) -> int: ...
-    def launch(
-        self,
-        variant: Variant,
-        grid: tuple[int, int, int],
-        arguments: Sequence[Any],
-        device: int,
-        stream: int,
-    ) -> None: ...
+    def prepared(
+        self, variant: Variant, grid: Grid, arguments: Callable[..., tuple[Any, ...]], device: int
+    ) -> Launch:
+        """What launches the kernel: a function of a stream and of the addresses that `arguments` takes."""
 
 
-class _Loaded:
-    """A kernel in a context, with room for its arguments, which one call uses at a time."""
+class _Block:
+    """Room for a kernel's arguments, which one call uses at a time, and the addresses of all of them."""
 
-    def __init__(self, function: Any, context: Any, variant: Variant, count: int) -> None:
-        self.function, self.context, self.context_number = function, context, int(context)
-        self.lock = threading.Lock()
-        self.values = (ctypes.c_int64 * count)()
+    def __init__(self, arguments: Arguments, maps: tuple[int, ...]) -> None:
+        count = len(arguments.template)
+        self.values = (ctypes.c_int64 * count)(*arguments.template)
         begin = ctypes.addressof(self.values)
-        self.pointers = (ctypes.c_uint64 * count)(*range(begin, begin + 8 * count, 8))
-        self.pointers_address = ctypes.addressof(self.pointers)
-        self.maps = []
-        for place in variant.maps:
-            room = (ctypes.c_uint8 * (_MAP_BYTES + _MAP_ALIGNMENT))()
-            self.pointers[place] = -(-ctypes.addressof(room) // _MAP_ALIGNMENT) * _MAP_ALIGNMENT
-            self.maps.append((place, room))
+        self._pointers = (ctypes.c_uint64 * count)(*range(begin, begin + 8 * count, 8))
+        self.pointers = ctypes.addressof(self._pointers)
+        self._room = (ctypes.c_uint8 * (_MAP_BYTES * len(maps) + _MAP_ALIGNMENT))()
+        first = -(-ctypes.addressof(self._room) // _MAP_ALIGNMENT) * _MAP_ALIGNMENT
+        self._shown: dict[int, Any] = dict.fromkeys(maps)
+        for i, place in enumerate(maps):
+            self._pointers[place] = first + i * _MAP_BYTES
 
-    def fill(self, arguments: Sequence[Any]) -> None:
-        if self.maps:
-            arguments = list(arguments)
-            for place, _ in self.maps:
-                encoded = (ctypes.c_uint8 * _MAP_BYTES).from_buffer_copy(arguments[place].encoded())
-                ctypes.memmove(self.pointers[place], encoded, _MAP_BYTES)
-                arguments[place] = 0
-        self.values[:] = arguments  # type: ignore[call-overload]
+    def show(self, maps: Sequence[Any]) -> None:
+        """Tensor maps, by value; those of the last call are still there."""
+        for (place, last), made in zip(self._shown.items(), maps, strict=True):
+            if made is not last:
+                ctypes.memmove(self._pointers[place], made.encoded(), _MAP_BYTES)
+                self._shown[place] = made
 
 
 class Driver:
@@ -107,7 +126,7 @@ class Driver:
         self._driver = importlib.import_module("cuda.bindings.driver")
         self._contexts: dict[int, Any] = {}
         self._devices: dict[int, Device] = {}
-        self._kernels: dict[tuple[int, str], _Loaded] = {}
+        self._kernels: dict[tuple[int, str], tuple[Any, Any]] = {}
         self._loading = threading.Lock()
         self._call("cuInit", 0)
 
@@ -139,28 +158,40 @@ class Driver:
         what = self._driver.CUpointer_attribute.CU_POINTER_ATTRIBUTE_DEVICE_ORDINAL
         return int(self._call("cuPointerGetAttribute", what, address))
 
-    def launch(
-        self,
-        variant: Variant,
-        grid: tuple[int, int, int],
-        arguments: Sequence[Any],
-        device: int,
-        stream: int,
-    ) -> None:
-        loaded = self._kernels.get((device, variant.name)) or self._load(variant, device, len(arguments))
-        with loaded.lock, self._current(loaded.context, loaded.context_number):
-            loaded.fill(arguments)
-            (status,) = self._driver.cuLaunchKernel(
-                loaded.function, *grid, variant.threads, 1, 1, variant.shared_bytes, stream,
-                loaded.pointers_address, 0,
-            )
-        if int(status) != 0:
-            raise RuntimeError(f"cuLaunchKernel: {getattr(status, 'name', status)} ({variant.name}, {grid})")
+    def prepared(
+        self, variant: Variant, grid: Grid, arguments: Callable[..., tuple[Any, ...]], device: int
+    ) -> Launch:
+        """Loads the kernel. A call changes addresses in a block that it has to itself, and launches."""
+        assert isinstance(arguments, Arguments)
+        function, context = self._loaded(variant, device)
+        maps = arguments.maps
+        stores = [(p, i) for i, places in enumerate(arguments.places) for p in places]
+        size = (*grid, variant.threads, 1, 1, variant.shared_bytes)
+        start = functools.partial(self._driver.cuLaunchKernel, function, *size)
+        current = self._driver.cuCtxGetCurrent
+        blocks: list[_Block] = []
 
-    def _current(self, context: Any, number: int) -> contextlib.AbstractContextManager[None]:
-        if int(self._call("cuCtxGetCurrent")) == number:
-            return _NOTHING
-        return self._pushed(context)
+        def launch(stream: int, *addresses: int) -> None:
+            try:
+                block = blocks.pop()
+            except IndexError:
+                block = _Block(arguments, variant.maps)
+            values = block.values
+            for place, i in stores:
+                values[place] = addresses[i]
+            if maps is not None:
+                block.show(maps(addresses[0], addresses[1]))
+            if current()[1] == context:
+                (status,) = start(stream, block.pointers, 0)
+            else:
+                with self._pushed(context):
+                    (status,) = start(stream, block.pointers, 0)
+            if status != 0:
+                name = getattr(status, "name", status)
+                raise RuntimeError(f"cuLaunchKernel: {name} ({variant.name}, {grid})")
+            blocks.append(block)
+
+        return launch
 
     @contextlib.contextmanager
     def _pushed(self, context: Any) -> Iterator[None]:
@@ -170,7 +201,8 @@ class Driver:
         finally:
             self._call("cuCtxPopCurrent")
 
-    def _load(self, variant: Variant, device: int, count: int) -> _Loaded:
+    def _loaded(self, variant: Variant, device: int) -> tuple[Any, Any]:
+        """The kernel on a device, and the context that it is in."""
         with self._loading:
             key = (device, variant.name)
             if key not in self._kernels:
@@ -184,11 +216,10 @@ class Driver:
                     (function,) = self._call("cuModuleEnumerateFunctions", 1, module)
                     limit = self._driver.CUfunction_attribute.CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES
                     self._call("cuFuncSetAttribute", function, limit, variant.shared_bytes)
-                self._kernels[key] = _Loaded(function, context, variant, count)
+                self._kernels[key] = function, context
             return self._kernels[key]
 
 
-_NOTHING = contextlib.nullcontext()
 _backend: Backend | None = None
 
 

@@ -10,50 +10,63 @@ import functools
 import itertools
 import math
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from . import launch
-from .arrays import DeviceArray, Library
-from .calls import SUMS
+from .arrays import DeviceArray, Form, Library
+from .calls import SUMS, arguments_of_copy
 from .checks import check_cast, check_writeable, multiplied, result_dtype
 from .copies import Copy
 from .families import WRITTEN
+from .launch import Launch
 from .plan import Desc, Layout, Plan, Steps, choose
-from .problem import NO_STEPS, SIZES
+from .problem import SIZES
 from .stacks import Shapes, contiguous, copies, launches, shapes
 
-Copies = list[tuple[Copy, int, int]]
+Numbers = tuple[float, float, str | None]  # alpha, beta, activation
+PLAIN: Numbers = (1.0, 0.0, None)
 Chooser = Callable[[Desc, launch.Device], Plan]
-Extras = tuple[tuple[str, DeviceArray], ...]
+Extras = Sequence[tuple[str, DeviceArray]]
 
 
 @dataclass(frozen=True)
-class Form:
+class Placed:
     """What a recipe depends on of an array; `low_bits` of its address."""
 
     shape: tuple[int, ...]
     strides: tuple[int, ...]
     dtype: str
-    low_bits: int
+    low_bits: int = 0
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * SIZES[self.dtype]
 
 
-def _form(x: DeviceArray) -> tuple[Any, ...]:
-    return x.shape, x.strides, x.dtype, x.address & 15
+def _placed(form: Form, low_bits: int) -> Placed:
+    return Placed(form.shape, form.strides, form.dtype, low_bits)
+
+
+def _nothing(stream: int, *addresses: int) -> None:
+    """The launch of an empty product."""
 
 
 @dataclass(frozen=True)
 class Recipe:
     """Of a product: the result's shape and dtype; launches of a plan at offsets of C, A, B and what the steps
-    read; `after`: what is copied then, from memory of so many bytes, where C is not the result."""
+    read, after copies of A and B; `rooms`: bytes of these and of the workspace. `after`: what is copied then,
+    from memory of so many bytes, where C is not the result: launches and offsets of both."""
 
     shape: tuple[int, ...]
     dtype: str
-    plan: Plan | None
-    offsets: tuple[tuple[int, ...], ...]
-    after: tuple[tuple[int, Copies], ...]
-    is_direct: bool = False  # one launch, and nothing beside it
+    launch: Launch = _nothing
+    is_direct: bool = True  # one launch, and nothing beside it
+    offsets: tuple[tuple[int, ...], ...] = ()
+    copies: tuple[Launch | None, ...] = ()
+    rooms: tuple[int, ...] = ()
+    after: tuple[tuple[int, list[tuple[Launch, int, int]]], ...] = ()
 
 
 def product(
@@ -63,7 +76,7 @@ def product(
     out: DeviceArray | None,
     dtype: Any,
     precision: str,
-    steps: Steps = NO_STEPS,
+    numbers: Numbers = PLAIN,
     extras: Extras = (),
     chooser: Chooser = choose,
 ) -> Any:
@@ -71,89 +84,89 @@ def product(
 
     `extras`: what the steps read, with the result's axes, of stride 0 where they are repeated.
     """
-    library, backend = a.library, launch.backend()
+    (a_address, form, _), (b_address, b_form, _) = a, b
+    library, device = form.library, form.device
     asked = None if dtype is None else library.dtype_name(dtype)
-    arrays = [a, b]
-    others: Any = None
-    if steps is not NO_STEPS or extras:
-        in_place = out is not None and any(x.address == out.address for _, x in extras)
-        others = steps, tuple((name, _form(x)) for name, x in extras), in_place
-        arrays += [x for _, x in extras]
-    into = None
+    forms, rest, others, into = [form, b_form], [], None, None
+    if extras or numbers is not PLAIN:
+        rest = [x[0] for _, x in extras]
+        forms += [x[1] for _, x in extras]
+        looks = tuple([(name, x[1], x[0] & 15) for name, x in extras])
+        sign = math.copysign(1, numbers[0])  # -0.0 == 0.0
+        others = numbers, sign, looks, out is not None and out[0] in rest
     if out is not None:
-        into = (*_form(out), out.writeable, _overlaps(out, a, b, extras))
-    forms = _form(a), _form(b), into, others
-    recipe = _recipe(function, backend, library, a.device, *forms, asked, precision, chooser)
-    stream = library.stream(arrays if out is None else [*arrays, out])
-    result = library.empty(recipe.shape, recipe.dtype, a.device) if out is None else out.owner
-    plan = recipe.plan
-    if plan is None:
-        return result
-    address = library.address(result) if out is None else out.address
+        address, out_form, result = out
+        forms.append(out_form)
+        into = out_form, address & 15, _overlaps(out, a, b, extras)
+    recipe = _recipe(
+        function, launch.backend(), form, a_address & 15, b_form, b_address & 15, into, others, asked,
+        precision, chooser,
+    )  # fmt: skip
+    if out is None:
+        result = library.empty(recipe.shape, recipe.dtype, device)
+        address = library.address(result)
+    stream = library.stream(forms)
     if recipe.is_direct:
-        arguments = plan.arguments(a.address, b.address, address, 0, *[x.address for x in arrays[2:]])
-        backend.launch(plan.variant, plan.grid, arguments, a.device, stream)
+        recipe.launch(stream, a_address, b_address, address, 0, *rest)
     else:
-        addresses = [address, *[x.address for x in arrays]]
-        _run(recipe, plan, backend, library, addresses, a.device, stream)
+        _run(recipe, library, [address, a_address, b_address, *rest], device, stream)
     return result
 
 
-def _run(
-    recipe: Recipe,
-    plan: Plan,
-    backend: launch.Backend,
-    library: Library,
-    addresses: list[int],
-    device: int,
-    stream: int,
-) -> None:
-    rooms = []  # held until all is launched: libraries free memory in the order of the stream
+def _run(recipe: Recipe, library: Library, addresses: list[int], device: int, stream: int) -> None:
+    held: list[Any] = []  # until all is launched: libraries free memory in the order of the stream
 
     def room(size: int) -> int:
-        rooms.append(library.empty((size,), "uint8", device))
-        return library.address(rooms[-1])
+        held.append(library.empty((size,), "uint8", device))
+        return library.address(held[-1])
 
     chain = [room(size) for size, _ in recipe.after] + [addresses[0]]
-    *copied, partial = (room(size) if size else 0 for size in (*plan.copy_bytes, plan.partial_bytes))
+    *copied, partial = (room(size) if size else 0 for size in recipe.rooms)
     for offsets in recipe.offsets:
         c, a, b, *extras = map(operator.add, [chain[0], *addresses[1:]], offsets)
-        for copy, to, start in zip(plan.copies, copied, (a, b), strict=True):
+        for copy, to, start in zip(recipe.copies, copied, (a, b), strict=True):
             if copy is not None:
-                backend.launch(copy.variant, copy.grid, copy.arguments(to, start), device, stream)
-        arguments = plan.arguments(copied[0] or a, copied[1] or b, c, partial, *extras)
-        backend.launch(plan.variant, plan.grid, arguments, device, stream)
+                copy(stream, to, start)
+        recipe.launch(stream, copied[0] or a, copied[1] or b, c, partial, *extras)
     for (_, made), source, target in zip(recipe.after, chain, chain[1:], strict=False):
         for copy, to, start in made:
-            arguments = copy.arguments(target + to, source + start)
-            backend.launch(copy.variant, copy.grid, arguments, device, stream)
+            copy(stream, target + to, source + start)
 
 
 def _overlaps(out: DeviceArray, a: DeviceArray, b: DeviceArray, extras: Extras) -> bool:
     """Whether out has memory of an operand, but for elements that are read just before they are written."""
-    where = out.address, out.strides, out.dtype
-    others = (x for _, x in extras if (x.address, x.strides, x.dtype) != where)
-    low, high = out.bounds
-    return any(begin < high and low < end for begin, end in (x.bounds for x in (a, b, *others)))
+    address, form, _ = out
+    low, high = form.reach
+    others = [
+        x
+        for _, x in extras
+        if x[0] != address or x[1].strides != form.strides or x[1].dtype != form.dtype
+    ]
+    for begins, looks, _ in (a, b, *others):
+        begin, end = looks.reach
+        if begins + begin < address + high and address + low < begins + end:
+            return True
+    return False
 
 
 @functools.lru_cache(maxsize=4096)
 def _recipe(
     function: str,
     backend: launch.Backend,
-    library: Library,
-    device: int,
-    a_form: tuple[Any, ...],
-    b_form: tuple[Any, ...],
-    into: tuple[Any, ...] | None,
-    others: tuple[Steps, tuple[tuple[str, tuple[Any, ...]], ...], bool] | None,
+    a_form: Form,
+    a_bits: int,
+    b_form: Form,
+    b_bits: int,
+    into: tuple[Form, int, bool] | None,
+    others: tuple[Numbers, float, tuple[tuple[str, Form, int], ...], bool] | None,
     asked: str | None,
     precision: str,
     chooser: Chooser,
 ) -> Recipe:
-    a, b = Form(*a_form), Form(*b_form)
-    steps, forms_of_extras, in_place = others or (NO_STEPS, (), False)
-    extras = [(name, Form(*form)) for name, form in forms_of_extras]
+    library, device = a_form.library, a_form.device
+    a, b = _placed(a_form, a_bits), _placed(b_form, b_bits)
+    numbers, _, looks, in_place = others or (PLAIN, 1, (), False)
+    steps, extras = Steps(*numbers), [(name, _placed(form, bits)) for name, form, bits in looks]
     dtypes = (a.dtype, b.dtype, *(x.dtype for _, x in extras))
     kind, dtype = result_dtype(function, library, dtypes, asked)
     kind, precision = multiplied(function, kind, precision)
@@ -162,18 +175,19 @@ def _recipe(
         _check_aligned(function, x)
     overlaps = False
     if into is not None:
-        target, (writeable, overlaps) = Form(*into[:4]), into[4:]
-        found = _for_out(function, found, a, b, dtype, target, writeable)
+        out, bits, overlaps = into
+        target = _placed(out, bits)
+        found = _for_out(function, found, a, b, dtype, target, out.writeable)
     if math.prod(found.result) * max(SIZES[dtype], SIZES[kind]) >= 1 << 63:
         raise ValueError(f"{function}: sizes out of range; a is {a.shape}, b is {b.shape}")
 
-    def fresh(name: str) -> Form:
-        return Form(found.result, contiguous(found.result, SIZES[name]), name, 0)
+    def fresh(name: str) -> Placed:
+        return Placed(found.result, contiguous(found.result, SIZES[name]), name)
 
     if into is None:
         target = fresh(dtype)
     if 0 in found.result:
-        return Recipe(found.result, target.dtype, None, (), ())
+        return Recipe(found.result, target.dtype)
     sums = SUMS.get(kind, "float32")
     if dtype == sums and target.dtype in WRITTEN[kind]:
         dtype = target.dtype  # they are rounded once
@@ -184,17 +198,30 @@ def _recipe(
         forms = [fresh(written), *rounded, target]
     desc, offsets = _desc(found, kind, forms[0], a, b, extras, steps)
     desc = dataclasses.replace(desc, in_place=in_place and len(forms) == 1, precision=precision)
-    after = tuple(
-        (math.prod(x.shape) * SIZES[x.dtype], copies(x.shape, x.strides, x.dtype, y.strides, y.dtype))
-        for x, y in itertools.pairwise(forms)
-    )
     plan = chooser(desc, backend.device(device))
-    is_direct = len(offsets) == 1 and not (after or any(plan.copy_bytes) or plan.partial_bytes)
-    return Recipe(found.result, target.dtype, plan, offsets, after, is_direct)
+    rooms = (*plan.copy_bytes, plan.partial_bytes)
+
+    def copying(x: Copy) -> Launch:
+        return backend.prepared(x.variant, x.grid, arguments_of_copy(x), device)
+
+    def after(x: Placed, y: Placed) -> list[tuple[Launch, int, int]]:
+        made = copies(x.shape, x.strides, x.dtype, y.strides, y.dtype)
+        return [(copying(copy), to, start) for copy, to, start in made]
+
+    return Recipe(
+        found.result,
+        target.dtype,
+        backend.prepared(plan.variant, plan.grid, plan.arguments, device),
+        len(offsets) == 1 and len(forms) == 1 and not any(rooms),
+        offsets,
+        tuple(None if x is None else copying(x) for x in plan.copies),
+        rooms,
+        tuple((x.bytes, after(x, y)) for x, y in itertools.pairwise(forms)),
+    )
 
 
 def _desc(
-    found: Shapes, kind: str, c: Form, a: Form, b: Form, extras: list[tuple[str, Form]], steps: Steps
+    found: Shapes, kind: str, c: Placed, a: Placed, b: Placed, extras: list[tuple[str, Placed]], steps: Steps
 ) -> tuple[Desc, tuple[tuple[int, ...], ...]]:
     """What one launch does, and the offsets of all: of C, A, B and what the steps read."""
     lead = len(found.stack)
@@ -220,7 +247,7 @@ def _desc(
 
 
 def _for_out(
-    function: str, found: Shapes, a: Form, b: Form, dtype: str, out: Form, writeable: bool
+    function: str, found: Shapes, a: Placed, b: Placed, dtype: str, out: Placed, writeable: bool
 ) -> Shapes:
     """The shapes for an `out`, which is checked."""
     wide = found.widened(out.shape)
@@ -235,7 +262,7 @@ def _for_out(
     return wide
 
 
-def _check_aligned(function: str, x: Form) -> None:
+def _check_aligned(function: str, x: Placed) -> None:
     size = SIZES[x.dtype]
     if any(place % size for place in (x.low_bits, *x.strides)):
         raise ValueError(
