@@ -90,9 +90,11 @@ def test_out(backend):
 def test_vectors_and_nothing(backend):
     rng = np.random.default_rng(4)
     a, x = small(rng, (70, 40), np.float16), small(rng, 40, np.float16)
-    assert np.array_equal(fastla.matmul(Array(a), Array(x)).host, a.astype(float) @ x)
-    assert np.array_equal(fastla.matmul(Array(x), Array(a.T)).host, a.astype(float) @ x)
-    assert families(backend) == ["vectors", "vectors"]
+    for precision in ("highest", "fast"):
+        for pair in ((a, x), (x, a.T)):
+            got = fastla.matmul(*map(Array, pair), precision=precision)
+            assert np.array_equal(got.host, a.astype(float) @ x)
+    assert families(backend) == ["hopper", "hopper", "vectors", "vectors"]
     empty = np.zeros((3, 0), np.float16)
     assert not fastla.matmul(Array(empty), Array(empty.T)).host.any()
 
@@ -136,7 +138,7 @@ def test_high_precision(backend):
     a = (rng.standard_normal((2, 40, 75)) * np.exp2(rng.integers(-20, 20, (2, 40, 75)))).astype(np.float32)
     b = rng.standard_normal((48, 75)).astype(np.float32).T
     got = fastla.matmul(Array(a), Array(b), precision="high").host
-    assert families(backend) == ["split", "split", "hopper"]
+    assert families(backend)[:3] == ["split", "split", "hopper"]
     bound = (2**-20 + 3 * 75 * 2**-23) * (abs(a).astype(float) @ abs(b))
     error = abs(got - a.astype(float) @ b)
     assert (error <= bound).all() and (error <= bound / 8).mean() > 0.9
@@ -156,6 +158,23 @@ def test_numbers_in_two_parts():
     off = abs(hi[finite].astype(float) + lo[finite] - x[finite])
     assert (off <= 2.0**-22 * abs(x[finite].astype(float)) + 2.0**-149 * 2**13).all()
     assert np.isinf(hi[7:9]).all() and np.isnan(hi[9]) and not lo[7:10].any()
+
+
+def test_parts_of_k(backend):
+    """Few tiles of a long K: it is divided, and the parts are added by a kernel that does the steps."""
+    rng = np.random.default_rng(9)
+    x, w = small(rng, (2, 33, 8200), np.float16), small(rng, (40, 8200), np.float16)
+    b, residual = small(rng, 40, np.float16), small(rng, (2, 33, 40), np.float16)
+    on_gpu = [Array(y) for y in (x, w, b)]
+    got = fastla.linear(*on_gpu, activation="relu", residual=Array(residual), precision="fast")
+    x, w, b, residual = (y.astype(np.float32) for y in (x, w, b, residual))
+    want = fastla.linear(x, w, b, activation="relu", residual=residual).astype(np.float16)
+    assert np.array_equal(got.host, want)
+    assert [name for name, *_ in backend.launched] == ["hopper f16 64 steps steps", "add parts"]
+    assert backend.launched[0][1][0] == 16
+    backend.launched.clear()
+    fastla.linear(*on_gpu)
+    assert [name for name, *_ in backend.launched] == ["hopper f16 64 steps steps"]
 
 
 def test_steps_of_a_column(backend):

@@ -44,13 +44,19 @@ def drawn(seed):
     types = [draw.choice([kind, kind, kind, "float32", "float16"]) for _ in range(2)]
     c = layout(draw, draw.choice(sorted(families.WRITTEN[kind])), m, n, count)
     a, b = layout(draw, types[0], m, k, count), layout(draw, types[1], k, n, count)
-    return Desc(m, n, k, count, kind, a, b, c)
+    precision = draw.choice(["exact", "high"] if kind == "float32" else ["highest", "fast"])
+    return Desc(m, n, k, count, kind, a, b, c, precision=precision)
 
 
 def operands(desc, found):
     """(line, step, following, alignment, dtype, order) of A and B as a plan's kernel sees them,
     by its arguments; of one that has no such, None."""
     a, b, *rest = found.arguments(16, 32, 48, 64)
+    if found.after is not None:
+        *shape, out = found.after[2](16, 32, 48, 64)[:4]
+        parts = found.partial_bytes // (desc.m * desc.n * desc.count * 4)
+        assert shape == [desc.m, desc.n, parts] and out == 48
+        return [None, None]
     family, _, *orders = found.variant.name.split()
     out = rest[-epilogue.LENGTH:]
     strides = desc.c.strides
@@ -114,7 +120,9 @@ def test_kernels_get_what_they_can_read(device):
             assert len(p.arguments(0, 0, 0, 0)) == len(p.variant.signature) - 1 + epilogue.LENGTH
             size = SIZES[desc.kind]
             waits = desc.k > 512 and p.variant.name.startswith("exact") and desc.c.dtype != desc.kind
-            assert p.partial_bytes == (desc.count * desc.m * desc.n * size if waits else 0)
+            totals = desc.count * desc.m * desc.n * (4 if p.after else size)
+            assert p.partial_bytes == totals * (int(p.name.split()[-1]) if p.after else waits)
+            assert (p.after is not None) == (", K in " in p.name)
             assert covered(desc, p), (desc, p)
             for line, step, following, alignment, dtype, order in filter(None, operands(desc, p)):
                 assert dtype == desc.kind, (desc, p)
@@ -201,15 +209,32 @@ def test_precisions():
 
 def test_what_is_best_on_hopper():
     """Large tiles if there are enough of them, small ones if not; a vector of its own kind."""
-    def best(m, n, k, kind="bfloat16"):
+    def best(m, n, k, kind="bfloat16", precision=None):
+        precision = precision or ("exact" if kind == "float32" else "highest")
         size = SIZES[kind]
         a, b, c = (Layout(kind, (cols * size, size, 0)) for cols in (k, n, n))
-        return plan.choose(Desc(m, n, k, 1, kind, a, b, c), H200).variant.name
+        desc = Desc(m, n, k, 1, kind, a, b, c, precision=precision)
+        return plan.choose(desc, H200).variant.name
 
     assert best(8192, 8192, 8192) == best(4096, 16384, 4096) == "hopper bf16 256 steps lines"
     assert best(1000, 1000, 1000) == "hopper bf16 64 steps lines"
-    assert best(1, 4096, 4096).startswith("vectors bfloat16 lines")
+    assert best(1, 4096, 4096).startswith("hopper")
+    assert best(1, 4096, 4096, precision="fast").startswith("vectors bfloat16 lines")
     assert best(4096, 1, 4096, "float32").startswith("vectors float32 steps")
+    assert best(1, 4096, 4096, "float64").startswith("doubles")
+
+
+def test_the_order_of_sums_does_not_depend_on_the_shape():
+    """Under highest and exact one order for all shapes; what divides K, or knows rows alone, is not asked."""
+    orders = {"float32": {"exact", "vectors"}, "float64": {"exact", "doubles"}, "float16": {"hopper"}}
+    for kind, allowed in orders.items():
+        size = SIZES[kind]
+        for m, n, k in ((1, 4096, 4096), (64, 64, 65536), (4096, 1, 512), (8192, 8192, 8192)):
+            a, b, c = (Layout(kind, (cols * size, size, 0)) for cols in (k, n, n))
+            precision = "exact" if kind == "float32" else "highest"
+            found = plan.candidates(Desc(m, n, k, 1, kind, a, b, c, precision=precision), H200)
+            assert {p.variant.name.split()[0] for p in found} - {"halves"} <= allowed
+            assert not any(p.after for p in found)
 
 
 def test_a_family_is_one_entry(monkeypatch):

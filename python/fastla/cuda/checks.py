@@ -68,15 +68,16 @@ def _check_dtype(function: str, dtype: str, what: str) -> None:
 
 
 # Of float32: highest is as the CPU is.
-_ALLOWED = {"highest": "exact", "fast": "high"}
+_OF_FLOAT32 = {"highest": "exact", "fast": "high"}
 
 
 def multiplied(function: str, kind: str, precision: str) -> tuple[str, str]:
-    """The dtype that is multiplied under that precision, and what its kernels may do."""
+    """The dtype that is multiplied under that precision, and what its kernels may do: highest, one order of
+    sums whatever the shape; fast, another one for each."""
     if kind == "float32":
-        return kind, _ALLOWED.get(precision, precision)
+        return kind, _OF_FLOAT32.get(precision, precision)
     if precision != "exact" or kind in BYTES:
-        return kind, "highest"
+        return kind, "fast" if precision == "fast" else "highest"
     if kind == "bfloat16":
         raise ValueError(
             f"{function}: precision='exact' is not there for bfloat16 on a GPU, where sums below 2**-126 are "

@@ -8,8 +8,8 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Iterator
 
-from . import copies, doubles, gemm, halves, hopper_plans, rings, splits, vector_plans
-from .calls import arguments_of, signature
+from . import copies, doubles, gemm, halves, hopper_plans, partial_sums, rings, splits, vector_plans
+from .calls import arguments_of, signature, totals_of
 from .copies import Layout
 from .hopper_plans import on_hopper
 from .launch import Device, Variant
@@ -85,7 +85,7 @@ def _in_rings(
                 grid(desc.m, desc.n, desc.count, *sides),
                 a,
                 b,
-                arguments_of(desc, constants, partial),
+                arguments_of(desc, constants, totals_of(desc, partial) if partial else None),
                 partial_bytes,
                 cycles(desc, device, sides, rate, l1, 1, a.bytes + b.bytes),
             )
@@ -192,3 +192,4 @@ def shipped() -> Iterator[tuple[Variant, tuple[tuple[int, int], ...]]]:
     yield from ((variant, both) for variant in vector_plans.variants())
     yield copies.variant(), both
     yield splits.variant(), hopper_
+    yield partial_sums.variant(), hopper_

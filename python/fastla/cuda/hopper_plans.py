@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-from . import hopper, splits
-from .calls import arguments_of, somewhere
+from . import hopper, partial_sums, splits
+from .calls import arguments_in_parts, arguments_of, somewhere
 from .copies import Layout
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
@@ -95,24 +95,70 @@ def on_hopper(desc: Desc, device: Device) -> Iterator[Plan]:
         # Both warpgroups read their own rows and all columns.
         l1 = (hopper.ROWS + 2 * cols) * what.size / 128
         rate = 4096 / what.size
-        yield finished(
+        product, whole_product = (
+            cycles(desc, device, sides, rate, l1, 1, copied_bytes, tile.cluster)
+            for copied_bytes in (0, a[0].bytes + b[0].bytes)
+        )
+        constants = _constants(desc, tile, a[0], b[0], 1)
+        whole = finished(
             asked,
             _variant(tile),
             (blocks, 1, 1),
             a[0],
             b[0],
-            _arguments(desc, tile, a[0], b[0]),
+            arguments_of(desc, constants, operands=_maps(desc, tile, a[0], b[0])),
             0,
-            cycles(desc, device, sides, rate, l1, 1, a[0].bytes + b[0].bytes, tile.cluster),
+            whole_product,
         )
+        yield whole
+        stages = -(-desc.k // what.box)
+        parts = min(device.multiprocessors // (tiles * tile.cluster), stages // _LEAST_STAGES, _MOST_PARTS)
+        if parts > 1 and not what.whole and desc.precision != "highest":
+            yield _in_parts_of_k(desc, device, tile, (a[0], b[0]), whole, tiles, parts, product)
 
 
-def _arguments(desc: Desc, tile: hopper.HopperTile, a: Operand, b: Operand) -> Any:
+_LEAST_STAGES, _MOST_PARTS = 4, 16  # of a part; of K
+_LAUNCH, _BYTES = 3000.0, 20.0  # cycles of another kernel; of a multiprocessor in a cycle
+
+
+def _in_parts_of_k(
+    desc: Desc,
+    device: Device,
+    tile: hopper.HopperTile,
+    sides: tuple[Operand, Operand],
+    whole: Plan,
+    tiles: int,
+    parts: int,
+    product: float,
+) -> Plan:
+    """The plan with K in parts, for multiprocessors that would have no tile."""
+    constants = _constants(desc, tile, *sides, parts)
+    leaving, adding = arguments_in_parts(desc, constants, parts, _maps(desc, tile, *sides))
+    results = desc.m * desc.n * desc.count * 4
+    added = grid(desc.m, desc.n, desc.count, partial_sums.TALL, partial_sums.COLS)
+    more = (2 * parts + 1) * results / _BYTES / device.multiprocessors + _LAUNCH
+    return dataclasses.replace(
+        whole,
+        name=f"{whole.name}, K in {parts}",
+        grid=(tiles * parts * tile.cluster, 1, 1),
+        arguments=leaving,
+        partial_bytes=results * parts,
+        cycles=whole.cycles - product + product / parts + more,
+        after=(partial_sums.variant(), added, adding),
+    )
+
+
+def _constants(desc: Desc, tile: hopper.HopperTile, a: Operand, b: Operand, parts: int) -> tuple[int, ...]:
     following = (int(desc.count > 1 and x.following != 0) for x in (a, b))
-    constants = (desc.m, desc.n, desc.k, *following, desc.count, 1, desc.k)
+    each = hopper.stages_each(tile.kind, desc.k, parts)
+    return desc.m, desc.n, desc.k, *following, desc.count, parts, each
 
+
+def _maps(
+    desc: Desc, tile: hopper.HopperTile, a: Operand, b: Operand
+) -> Callable[[int, int], tuple[Any, ...]]:
     @functools.lru_cache(maxsize=64)
     def maps(a_address: int, b_address: int) -> tuple[Any, ...]:
         return hopper.tensor_maps(tile, _placed(desc, a, a_address), _placed(desc, b, b_address))
 
-    return arguments_of(desc, constants, operands=maps)
+    return maps

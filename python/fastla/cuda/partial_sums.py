@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from numba import cuda
 from numba.cuda import float32, int32, int64, types, uint32
 
 from .epilogue import TYPE, finisher, slice_pitch
+from .launch import Variant
 from .ptx import shared_address
 from .shared import store_one
 from .sums import sync_warp
@@ -42,3 +44,8 @@ def adding_kernel() -> Callable[..., Any]:
         finish_slice(at, ROWS, COLS, PITCH, row, col, rows_left, cols_left, item, lane, int32(parts), e)
 
     return kernel
+
+
+@functools.cache
+def variant() -> Variant:
+    return Variant("add parts", adding_kernel, tuple(SIGNATURE), THREADS, SHARED_BYTES)

@@ -58,7 +58,8 @@ class Plan:
     """A kernel, its blocks, and the copies of A and B that are made before it, which have so many bytes.
 
     `arguments` makes the kernel's from the addresses of A, B (or of their copies), C, a workspace of
-    `partial_bytes` where totals wait, and the steps' operands. `cycles` is the model's guess.
+    `partial_bytes` where totals wait, and the steps' operands. `after`: another kernel, called with the same
+    addresses when that is done. `cycles` is the model's guess.
     """
 
     name: str
@@ -69,6 +70,7 @@ class Plan:
     copy_bytes: tuple[int, int]
     partial_bytes: int
     cycles: float
+    after: tuple[Variant, tuple[int, int, int], Callable[..., tuple[Any, ...]]] | None = None
 
 
 @dataclass(frozen=True)

@@ -208,10 +208,18 @@ def _recipe(
         made = copies(x.shape, x.strides, x.dtype, y.strides, y.dtype)
         return [(copying(copy), to, start) for copy, to, start in made]
 
+    first = backend.prepared(plan.variant, plan.grid, plan.arguments, device)
+
+    def both(stream: int, *addresses: int) -> None:
+        first(stream, *addresses)
+        then(stream, *addresses)
+
+    if plan.after is not None:
+        then = backend.prepared(*plan.after, device)
     return Recipe(
         found.result,
         target.dtype,
-        backend.prepared(plan.variant, plan.grid, plan.arguments, device),
+        both if plan.after else first,
         len(offsets) == 1 and len(forms) == 1 and not any(rooms),
         offsets,
         tuple(None if x is None else copying(x) for x in plan.copies),

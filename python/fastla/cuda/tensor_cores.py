@@ -193,12 +193,13 @@ def _multiply_doubles_model(
             a[at // 4 * 16 + at % 2 * 8 + line, at % 4 // 2 * 4 + step] = value
         for at, value in enumerate(right[lane]):
             b[at % 2 * 4 + step, at // 2 * 8 + line] = value
+    product = lanes[0].product(a, b)
     for lane in range(32):
         for at in range(4 * rows * cols):
             tile, part = at // 4, at % 4
             row = tile // cols * 16 + part // 2 * 8 + lane // 4
             col = tile % cols * 8 + lane % 4 * 2 + part % 2
-            sums[lane][at] += a[row] @ b[:, col]
+            sums[lane][at] += product[row, col]
 
 
 @instruction(

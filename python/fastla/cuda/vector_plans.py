@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from . import vectors
 from .calls import arguments_of
+from .checks import FLOATS
 from .copies import Layout
 from .launch import Device, Variant
 from .numbers import DTYPES, NAMES
@@ -52,8 +53,9 @@ def _vector(desc: Desc, layout: Layout, lines_at: int) -> Operand:
 
 
 def by_vectors(desc: Desc, device: Device) -> Iterator[Plan]:
-    """The bits of docs/contract.md, but for subnormal sums of bfloat16."""
-    if 1 not in (desc.m, desc.n) or desc.kind not in DTYPES or desc.kind == "int32":
+    """The bits of docs/contract.md, but for subnormal sums of bfloat16: not those of tensor cores, which a
+    row must have in common with the same row among others."""
+    if 1 not in (desc.m, desc.n) or desc.kind not in FLOATS or desc.precision == "highest":
         return
     # The matrix is A if C is a column, else B.
     column = desc.n == 1 and desc.m > 1
