@@ -54,6 +54,8 @@ class Cuda:
     _cuDevicePrimaryCtxRetain = lambda self, handle: 100 + handle  # noqa: E731
     _cuCtxGetCurrent = lambda self: self.stack[-1]  # noqa: E731
     _cuCtxPushCurrent = lambda self, context: self.stack.append(context)  # noqa: E731
+    CUtensorMap = lambda self, _ptr: _ptr  # noqa: E731
+    _cuTensorMapReplaceAddress = lambda self, at, address: ctypes.memset(at, address, 128) and None  # noqa: E731
     _cuModuleLoadData = lambda self, code: ("module", code)  # noqa: E731
     _cuModuleEnumerateFunctions = lambda self, count, module: [("function", *module)]  # noqa: E731
     _cuFuncSetAttribute = lambda self, function, what, value: None  # noqa: E731
@@ -152,7 +154,15 @@ def test_tensor_maps_by_value(cuda):
         for at, address in zip(shown, addresses, strict=True):
             assert at % 64 == 0 and ctypes.string_at(at, 128) == bytes([address]) * 128
         assert [ctypes.c_int64.from_address(p).value for p in (third, last)] == [22, 33]
-    assert made == [1, 2, 3, 2, 3], "those that are still there are not copied again"
+    assert made == [1, 2], "later ones are the same but for the address"
+    assert [address for _, address in cuda.named("cuTensorMapReplaceAddress")] == [3, 2, 3]
+    cuda.failing = "cuTensorMapReplaceAddress"
+    with pytest.raises(RuntimeError, match=r"^cuTensorMapReplaceAddress: CUDA_ERROR_OUT_OF_MEMORY"):
+        prepared(0, 4, 3, 33)
+    cuda.failing = None
+    prepared(0, 2, 1, 33)
+    assert [ctypes.string_at(at, 1) for at in cuda.pointers[:2]] == [b"\x02", b"\x01"]
+    assert made == [1, 2, 2, 1]
 
 
 def test_what_plans_are_launched_with(cuda):

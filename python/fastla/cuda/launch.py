@@ -97,26 +97,24 @@ class Backend(Protocol):
 
 
 class _Block:
-    """Room for a kernel's arguments, which one call uses at a time, and the addresses of all of them."""
+    """Room for a kernel's arguments, which one call uses at a time, and the addresses of all of them. Of A's
+    and B's addresses `shown` has those that are in tensor maps, if the kernel takes such."""
 
-    def __init__(self, arguments: Arguments, maps: tuple[int, ...]) -> None:
+    def __init__(self, arguments: Arguments, maps: tuple[int, ...], addresses: Sequence[int]) -> None:
         count = len(arguments.template)
         self.values = (ctypes.c_int64 * count)(*arguments.template)
         begin = ctypes.addressof(self.values)
         self._pointers = (ctypes.c_uint64 * count)(*range(begin, begin + 8 * count, 8))
         self.pointers = ctypes.addressof(self._pointers)
+        self.shown = list(addresses[: len(maps)])
+        self.map_addresses: list[int] = []
         self._room = (ctypes.c_uint8 * (_MAP_BYTES * len(maps) + _MAP_ALIGNMENT))()
-        first = -(-ctypes.addressof(self._room) // _MAP_ALIGNMENT) * _MAP_ALIGNMENT
-        self._shown: dict[int, Any] = dict.fromkeys(maps)
-        for i, place in enumerate(maps):
-            self._pointers[place] = first + i * _MAP_BYTES
-
-    def show(self, maps: Sequence[Any]) -> None:
-        """Tensor maps, by value; those of the last call are still there."""
-        for (place, last), made in zip(self._shown.items(), maps, strict=True):
-            if made is not last:
-                ctypes.memmove(self._pointers[place], made.encoded(), _MAP_BYTES)
-                self._shown[place] = made
+        at = -(-ctypes.addressof(self._room) // _MAP_ALIGNMENT) * _MAP_ALIGNMENT
+        for place, made in zip(maps, arguments.maps(*self.shown) if arguments.maps else (), strict=True):
+            ctypes.memmove(at, made.encoded(), _MAP_BYTES)
+            self._pointers[place] = at
+            self.map_addresses.append(at)
+            at += _MAP_BYTES
 
 
 class Driver:
@@ -164,7 +162,6 @@ class Driver:
         """Loads the kernel. A call changes addresses in a block that it has to itself, and launches."""
         assert isinstance(arguments, Arguments)
         function, context = self._loaded(variant, device)
-        maps = arguments.maps
         stores = [(p, i) for i, places in enumerate(arguments.places) for p in places]
         size = (*grid, variant.threads, 1, 1, variant.shared_bytes)
         start = functools.partial(self._driver.cuLaunchKernel, function, *size)
@@ -175,12 +172,13 @@ class Driver:
             try:
                 block = blocks.pop()
             except IndexError:
-                block = _Block(arguments, variant.maps)
+                block = _Block(arguments, variant.maps, addresses)
             values = block.values
             for place, i in stores:
                 values[place] = addresses[i]
-            if maps is not None:
-                block.show(maps(addresses[0], addresses[1]))
+            for i, shown in enumerate(block.shown):
+                if addresses[i] != shown:
+                    self._show(block, i, addresses[i])
             if current()[1] == context:
                 (status,) = start(stream, block.pointers, 0)
             else:
@@ -192,6 +190,12 @@ class Driver:
             blocks.append(block)
 
         return launch
+
+    def _show(self, block: _Block, i: int, address: int) -> None:
+        """Another address in a tensor map that is there: a new map takes 30 us."""
+        tensor_map = self._driver.CUtensorMap(_ptr=block.map_addresses[i])
+        self._call("cuTensorMapReplaceAddress", tensor_map, address)
+        block.shown[i] = address
 
     @contextlib.contextmanager
     def _pushed(self, context: Any) -> Iterator[None]:
