@@ -5,22 +5,24 @@
 namespace fastla_py {
 namespace {
 
-// fastla._device's functions, which are looked up once.
-struct Functions {
-  PyObject *on_gpu = nullptr, *call = nullptr;
-};
-
-const Functions *functions() {
-  static Functions found;
-  if (found.call) return &found;
+// A function of fastla._device, which is looked up once; nullptr with an error set. Borrowed.
+PyObject *function_of(std::atomic<PyObject *> *known, const char *name) {
+  if (PyObject *found = known->load(std::memory_order_acquire)) return found;
   const Ref module(PyImport_ImportModule("fastla._device"));
   if (!module) return nullptr;
-  Ref on_gpu(PyObject_GetAttrString(module.get(), "on_gpu")),
-      call(PyObject_GetAttrString(module.get(), "call"));
-  if (!on_gpu || !call) return nullptr;
-  found.on_gpu = on_gpu.release();
-  found.call = call.release();
-  return &found;
+  PyObject *found = PyObject_GetAttrString(module.get(), name);
+  known->store(found, std::memory_order_release);  // for good; another thread may do the same
+  return found;
+}
+
+PyObject *on_gpu() {
+  static std::atomic<PyObject *> known;
+  return function_of(&known, "on_gpu");
+}
+
+PyObject *call() {
+  static std::atomic<PyObject *> known;
+  return function_of(&known, "call");
 }
 
 // 1, 0, or -1 with an error set. PyTorch's tensors have the attribute wherever they are.
@@ -29,9 +31,9 @@ int is_on_gpu(PyObject *x) {
   if (!x || PyArray_Check(x) || PyList_CheckExact(x) || PyTuple_CheckExact(x) || as_packed(x))
     return 0;
   if (!name || !PyObject_HasAttr(reinterpret_cast<PyObject *>(Py_TYPE(x)), name)) return 0;
-  const Functions *known = functions();
-  if (!known) return -1;
-  const Ref answer(PyObject_CallOneArg(known->on_gpu, x));
+  PyObject *function = on_gpu();
+  if (!function) return -1;
+  const Ref answer(PyObject_CallOneArg(function, x));
   return answer ? PyObject_IsTrue(answer.get()) : -1;
 }
 
@@ -43,9 +45,9 @@ bool computed_on_gpu(const char *function, PyObject *left, PyObject *right, PyOb
   const int is_left = is_on_gpu(left);
   const int either = is_left ? is_left : is_on_gpu(right);
   if (either <= 0) return either < 0;
-  const Functions *known = functions();
+  PyObject *computes = call();
   const Ref positional(PyTuple_New(nargs)), keywords(PyDict_New());
-  if (!known || !positional || !keywords) return true;
+  if (!computes || !positional || !keywords) return true;
   for (Py_ssize_t i = 0; i < nargs; ++i) {
     Py_INCREF(args[i]);
     PyTuple_SET_ITEM(positional.get(), i, args[i]);
@@ -53,7 +55,7 @@ bool computed_on_gpu(const char *function, PyObject *left, PyObject *right, PyOb
   for (Py_ssize_t i = 0; kwnames && i < PyTuple_GET_SIZE(kwnames); ++i)
     if (PyDict_SetItem(keywords.get(), PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0)
       return true;
-  *result = PyObject_CallFunction(known->call, "sOO", function, positional.get(), keywords.get());
+  *result = PyObject_CallFunction(computes, "sOO", function, positional.get(), keywords.get());
   return true;
 }
 
