@@ -176,7 +176,8 @@ def test_what_plans_are_launched_with(cuda):
                            (40, 1, 60, "float16")):
         for extra in ((), (5 << 40, 6 << 40)):
             a, b, c = layout(m, k, dtype), layout(k, n, dtype), layout(m, n, "float16")
-            desc = plan.Desc(m, n, k, 1, dtype, a, b, c, steps if extra else plan.Steps())
+            asked = steps if extra else plan.Steps()
+            desc = plan.Desc(m, n, k, 1, dtype, a, b, c, asked, precision="fast")
             for found in plan.candidates(desc, A100):
                 addresses = 1 << 40, 2 << 40, 3 << 40, 4 << 40, *extra
                 wanted = found.arguments(*addresses)
