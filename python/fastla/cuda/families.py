@@ -69,6 +69,10 @@ def _in_rings(
     sides = tile.rows, tile.cols
     for a, a_order, a_cost in _ring_ways(desc, desc.a, 0):
         for b, b_order, b_cost in _ring_ways(desc, desc.b, 1):
+            if (a_order, b_order) not in rings.ORDERS:
+                if a.copied_from:
+                    continue
+                a_order, a_cost = rings.STEPS, 4.0  # they are any strides
             constants = rings.integers(
                 tile,
                 (a_order, b_order),

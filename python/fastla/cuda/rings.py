@@ -72,7 +72,7 @@ class Arithmetic:
 # the stack's are multiples of that. STEPS: an element at a time, along the steps, which had better be nearer
 # to each other than lines; any strides that are multiples of an element.
 VECTORS, STEPS = range(2)
-ORDERS = [(a, b) for a in range(2) for b in range(2)]  # of both operands
+ORDERS = [(VECTORS, VECTORS), (STEPS, VECTORS), (STEPS, STEPS)]  # of A and B, for which kernels are shipped
 
 
 @cuda.jit(device=True, inline="always")
