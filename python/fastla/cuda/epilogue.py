@@ -12,10 +12,24 @@ import struct
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
 from numba import cuda
-from numba.cuda import float32, float64, int32, types, uint32, uint64
+from numba.cuda import float32, float64, int32, uint32, uint64
 
 from .functions import ACTIVATIONS, NONE, activation
+from .groups import (
+    ADD,
+    IN_MEMORY,
+    MULTIPLY,
+    MULTIPLY_ADD,
+    ROWS,
+    divided,
+    load_group,
+    meet,
+    meet_one,
+    put_group,
+    store_rows,
+)
 from .numbers import (
     DTYPES,
     FLOAT32,
@@ -23,24 +37,42 @@ from .numbers import (
     SIZES,
     add,
     bits_of,
-    fma,
     load,
     load_one,
     multiply,
     rounded,
     store,
-    store_vector,
 )
-from .ptx import anew, instruction, literals, load_shared
+from .places import (
+    ACTIVATION,
+    ALPHA,
+    BETA,
+    BIAS,
+    COL,
+    COL_SCALE,
+    GATE,
+    LENGTH,
+    OUT,
+    PARTIAL,
+    PARTIAL_APART,
+    RESIDUAL,
+    ROW,
+    ROW_BIAS,
+    ROW_SCALE,
+    ROWS_FOLLOW,
+    TYPE,
+    VECTORS,
+    C,
+    place,
+    stored_as,
+)
+from .ptx import anew
 
-# Places in an epilogue. Of an operand: address (0: there is none); bytes from a row, a column and a product
-# of a stack to the next; dtype.
-ROW, COL, NEXT, DTYPE, _EACH = range(1, 6)
-OUT, PARTIAL, ROW_SCALE, COL_SCALE, C, BIAS, ROW_BIAS, GATE, RESIDUAL, _END = range(0, 10 * _EACH, _EACH)
-# Bytes from the first of several partial sums to the next; numbers as a float64's bits; whether all that is
-# asked for is sums in vectors of 16 bytes; whether rows of C are nearer to each other than columns.
-PARTIAL_APART, ALPHA, BETA, ACTIVATION, VECTORS, ROWS_FOLLOW, LENGTH = range(_END, _END + 7)
-TYPE = types.UniTuple(types.int64, LENGTH)
+__all__ = [
+    "BIAS", "COL", "COL_SCALE", "GATE", "LENGTH", "OUT", "PARTIAL", "RESIDUAL", "ROW", "ROW_BIAS",
+    "ROW_SCALE", "TYPE", "VECTORS", "C", "Epilogue", "Operand", "finisher", "place", "slice_pitch",
+]
+
 _ONE = struct.unpack("q", struct.pack("d", 1.0))[0]
 
 
@@ -98,8 +130,11 @@ class Epilogue:
         """What a kernel gets."""
         if self.sums == "float64" and self.out.dtype == "bfloat16":
             raise TypeError("float64 sums are not rounded to bfloat16")
-        if self.out.dtype == "int32" and (self.sums != "int32" or self._steps()):
+        steps = self.alpha != 1 or self.activation != "none" or any(x.address for x in self.operands)
+        if self.out.dtype == "int32" and (self.sums != "int32" or steps):
             raise TypeError(f"out is int32; {self.sums} sums, or more than sums, do not become that")
+        if any(x.dtype == "int32" for x in self.operands):
+            raise TypeError("an operand of an epilogue is int32; floating-point dtypes can be read")
         if self.activation not in ACTIVATIONS:
             raise ValueError(f"activation is {self.activation!r}; there are {', '.join(ACTIVATIONS)}")
         partial = self.partial
@@ -111,43 +146,32 @@ class Epilogue:
         bits = struct.unpack("2q", struct.pack("2d", self.alpha, self.beta))
         which = ACTIVATIONS.index(self.activation)
         rows_follow = abs(self.out.row) < abs(self.out.col)
-        return (*places, self.partial_apart, *bits, which, int(self._vectors()), int(rows_follow))
+        return (*places, self.partial_apart, *bits, which, int(self._vectors(partial)), int(rows_follow))
 
-    def _steps(self) -> bool:
-        """Whether more is asked for than sums."""
-        return self.alpha != 1 or self.activation != "none" or any(x.address for x in self.operands)
+    def _vectors(self, partial: Operand) -> bool:
+        """Whether groups of sums find vectors in out and in all that they meet."""
+        row_scale, col_scale, c, bias, row_bias, gate, residual = self.operands
+        across = col_scale, bias
+        matrices = self.out, partial, c, gate, residual
+        lie = [self._lies(x, self._lanes) for x in (*matrices, *across) if x.address]
+        lie += [self._lies(x, 1) for x in (row_scale, row_bias) if x.address]
+        return all(lie) and all(x.row == 0 for x in across) and self.partial_apart % 16 == 0
 
-    def _vectors(self) -> bool:
-        size = SIZES[DTYPES[self.out.dtype]]
-        vector = 16 // SIZES[DTYPES[self.sums]] * size
-        narrower = self.out.dtype == self.sums or (self.sums == "float32" and size == 2)
-        lines = self.out.address, self.out.row, self.out.following
-        return not self._steps() and narrower and self.out.col == size and all(x % vector == 0 for x in lines)
+    @property
+    def _lanes(self) -> int:
+        return 16 // SIZES[DTYPES[self.sums]]
+
+    def _lies(self, x: Operand, count: int) -> bool:
+        """Whether so many neighbours in a row are a vector; or they are all one number."""
+        size = SIZES[DTYPES[x.dtype]]
+        known = self.sums == "int32" or DTYPES[x.dtype] in IN_MEMORY[self.sums]
+        aligned = all(place % (count * size) == 0 for place in (x.address, x.row, x.following))
+        return known and aligned and x.col == (size if count > 1 else 0)
 
 
 def slice_pitch(cols: int, size: int) -> int:
     """Bytes from a row of a slice to the next: 32 more, so that a fragment's rows are in different banks."""
     return cols * size + 32
-
-
-def _place_model(thread: Any, e: Any, which: int, row: int, col: int, item: int) -> int:
-    return int(e[which] + row * e[which + ROW] + col * e[which + COL] + item * e[which + NEXT])
-
-
-@instruction(_place_model)
-def place(context: Any, e: Any, which: Any, row: Any, col: Any, item: Any) -> Any:
-    """The address of an operand's element."""
-    if not literals(which):
-        return None
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        at = builder.extract_value(args[0], which.literal_value)
-        for i, stride in ((2, ROW), (3, COL), (4, NEXT)):
-            bytes_apart = builder.extract_value(args[0], which.literal_value + stride)
-            at = builder.add(at, builder.mul(args[i], bytes_apart))
-        return at
-
-    return types.uint64(e, which, types.int64, types.int64, types.int64), generate
 
 
 @functools.cache
@@ -160,33 +184,61 @@ def finisher(dtype: str) -> Any:
     real = float64 if dtype == "float64" else float32
     size = SIZES[DTYPES[dtype]]
     lanes = 16 // size
-    activate = activation("float64" if dtype == "float64" else "float32")
-
-    @cuda.jit(device=True, inline="always")
-    def value(e, which, row, col, item):  # type: ignore
-        return load(place(e, which, row, col, item), int32(e[which + DTYPE]), real(0))
+    group = ROWS * lanes
+    zero = np.float64(0) if dtype == "float64" else np.float32(0)
+    activate, activate_vector = activation("float64" if dtype == "float64" else "float32")
 
     @cuda.jit(device=True, inline="always")
     def finish(y, row, col, item, e):  # type: ignore
         if e[ALPHA] != _ONE:
             y = multiply(y, rounded(e[ALPHA], y))
-        if e[ROW_SCALE] != 0:
-            y = multiply(y, value(e, ROW_SCALE, row, col, item))
-        if e[COL_SCALE] != 0:
-            y = multiply(y, value(e, COL_SCALE, row, col, item))
-        if e[C] != 0:
-            y = fma(rounded(e[BETA], y), value(e, C, row, col, item), y)
-        if e[BIAS] != 0:
-            y = add(y, value(e, BIAS, row, col, item))
-        if e[ROW_BIAS] != 0:
-            y = add(y, value(e, ROW_BIAS, row, col, item))
+        y = meet_one(MULTIPLY, y, e, ROW_SCALE, row, col, item, zero)
+        y = meet_one(MULTIPLY, y, e, COL_SCALE, row, col, item, zero)
+        y = meet_one(MULTIPLY_ADD, y, e, C, row, col, item, rounded(e[BETA], y))
+        y = meet_one(ADD, y, e, BIAS, row, col, item, zero)
+        y = meet_one(ADD, y, e, ROW_BIAS, row, col, item, zero)
         if e[ACTIVATION] != NONE:
-            y = activate(y, e[ACTIVATION])
-        if e[GATE] != 0:
-            y = multiply(y, value(e, GATE, row, col, item))
-        if e[RESIDUAL] != 0:
-            y = add(y, value(e, RESIDUAL, row, col, item))
-        return y
+            y = activate(y, int32(e[ACTIVATION]))
+        y = meet_one(MULTIPLY, y, e, GATE, row, col, item, zero)
+        return meet_one(ADD, y, e, RESIDUAL, row, col, item, zero)
+
+    @cuda.jit(device=True, forceinline=True)
+    def add_partial(y, at, jump, row, col, item, apart, there, parts, e):  # type: ignore
+        """A group of sums, which are in shared memory too, added to what waits in memory."""
+        for i in range(group):
+            y[i] = zero
+        for part in range(parts):
+            more = part * e[PARTIAL_APART]
+            meet(ADD, y, e, PARTIAL, ROWS, lanes, row, col, item, apart, there, zero, more)
+        sums = cuda.local.array(group, real)
+        load_group(sums, ROWS, at, jump)
+        for i in range(group):
+            y[i] = add(y[i], float32(bits_of(sums[i])) if whole else sums[i])
+
+    @cuda.jit(device=True, forceinline=True)
+    def finish_group(y, at, jump, row, col, item, apart, there, parts, e):  # type: ignore
+        """The same for a group, rows `jump` bytes apart in shared memory."""
+        if parts > 0 or whole:
+            add_partial(y, at, jump, row, col, item, apart, there, parts, e)
+        if e[ALPHA] != _ONE:
+            for i in range(group):
+                y[i] = multiply(y[i], rounded(e[ALPHA], zero))
+        meet(MULTIPLY, y, e, ROW_SCALE, ROWS, 1, row, col, item, apart, there, zero, 0)
+        meet(MULTIPLY, y, e, COL_SCALE, 1, lanes, row, col, item, apart, there, zero, 0)
+        meet(MULTIPLY_ADD, y, e, C, ROWS, lanes, row, col, item, apart, there, rounded(e[BETA], zero), 0)
+        meet(ADD, y, e, BIAS, 1, lanes, row, col, item, apart, there, zero, 0)
+        meet(ADD, y, e, ROW_BIAS, ROWS, 1, row, col, item, apart, there, zero, 0)
+        if e[ACTIVATION] != NONE:
+            put_group(y, ROWS, at, jump)
+            here, end = at, uint32(at + ROWS * jump)
+            while here != end:
+                load_group(y, 1, here, jump)
+                activate_vector(y, int32(e[ACTIVATION]))
+                put_group(y, 1, here, jump)
+                here = uint32(here + jump)
+            load_group(y, ROWS, at, jump)
+        meet(MULTIPLY, y, e, GATE, ROWS, lanes, row, col, item, apart, there, zero, 0)
+        meet(ADD, y, e, RESIDUAL, ROWS, lanes, row, col, item, apart, there, zero, 0)
 
     @cuda.jit(device=True, forceinline=True)
     def finish_slice(  # type: ignore
@@ -195,32 +247,41 @@ def finisher(dtype: str) -> Any:
         """A warp's slice at that address of shared memory: rows x cols sums (powers of two; rows are `pitch`
         bytes apart), the first one at `row`, `col` of product `item`; of them exist `rows_left` and
         `cols_left`. To each are added the `parts` sums that wait in memory."""
-        if e[VECTORS] != 0 and parts == 0 and cols_left >= cols:
-            across = cols // lanes
-            stored = int32(FLOAT32 if whole else e[OUT + DTYPE])
-            values = cuda.local.array(lanes, real)
-            for v in range((rows * across + 31) // 32):
-                i = int32(anew(lane) + v * 32)
-                r, c = i // across, i % across * lanes
-                if r < rows_left:
-                    item = anew(item)
-                    load_shared(values, 1, 16, uint32(at + r * pitch + c * size))
-                    store_vector(place(e, OUT, row + r, col + c, item), stored, values)
+        cols_left, across = int32(cols_left), int32(cols // lanes)  # vectors of a row
+        turns = max(across // 32, 1)
+        apart = max(32 // across, 1)  # rows of a group
+        if e[VECTORS] != 0 and rows >= ROWS * apart and min(cols_left, cols) & (lanes - 1) == 0:
+            y = cuda.local.array(group, real)
+            for g in range(rows // (ROWS * apart) * turns):
+                item = anew(item)
+                r, c = divided(int32(anew(lane) + g % turns * 32), across)
+                r, c = int32(r + g // turns * ROWS * apart), int32(c * lanes)
+                there, _ = divided(int32(max(int32(rows_left - r), 0) + apart - 1), int32(apart))
+                there = there if c < cols_left else int32(0)
+                here, jump = uint32(at + r * pitch + c * size), int32(apart * pitch)
+                if there > 0:
+                    load_group(y, ROWS, here, jump)
+                    stored = stored_as(e, OUT)
+                    if whole and stored == INT32:
+                        stored = int32(FLOAT32)  # the same bits
+                    else:
+                        finish_group(y, here, jump, row + r, col + c, item, apart, there, parts, e)
+                    store_rows(y, e, row + r, col + c, item, apart, there, stored)
             return
         for v in range(rows * cols // 32):
             i = int32(anew(lane) + v * 32)
-            r, c = i // cols, i % cols
+            r, c = divided(i, int32(cols))
             if e[ROWS_FOLLOW] != 0:
-                r, c = i % rows, i // rows
+                c, r = divided(i, int32(rows))
             if r < rows_left and c < cols_left:
                 item = anew(item)
                 total = real(0)
                 for part in range(parts):
                     begins = place(e, PARTIAL, row + r, col + c, item)
                     total = add(total, load(begins + uint64(part * e[PARTIAL_APART]),
-                                            int32(e[PARTIAL + DTYPE]), total))
+                                            stored_as(e, PARTIAL), total))
                 y = load_one(uint32(at + r * pitch + c * size), total)
-                stored = int32(e[OUT + DTYPE])
+                stored = stored_as(e, OUT)
                 if whole and stored == INT32:
                     stored = int32(FLOAT32)  # the same bits
                 else:

@@ -10,17 +10,18 @@ from typing import Any
 
 import numpy as np
 from llvmlite import ir
-from numba.cuda import types
+from numba.cuda import cgutils, types
 
 from . import coefficients
-from .ptx import F32, F64, I32, I64, PTX, VOID, asm, instruction, literals, nothing, registers_of
+from .ptx import F32, F64, I32, I64, PTX, VOID, asm, instruction, literals, nothing
+from .sums import cases
 
 # How elements are stored.
 FLOAT16, BFLOAT16, FLOAT32, FLOAT64, INT32 = range(5)
 NAMES = ("float16", "bfloat16", "float32", "float64", "int32")
 DTYPES = {name: number for number, name in enumerate(NAMES)}
 SIZES = (2, 2, 4, 8, 4)
-_STORED = [np.dtype(name) for name in ("uint16", "uint16", "float32", "float64", "int32")]
+STORED = [np.dtype(name) for name in ("uint16", "uint16", "float32", "float64", "int32")]
 
 
 def widened(bits: Any, kind: int) -> Any:
@@ -44,14 +45,20 @@ def narrowed(values: Any, kind: int) -> Any:
 
 
 def _operation(name: str, *numbers: Any) -> Any:
+    names = ", ".join(f"${i}" for i in range(len(numbers) + 1))
+    return _sequence(name + ".TYPE " + names + ";", *numbers)
+
+
+def _sequence(text: str, *numbers: Any, single: str = "") -> Any:
+    """PTX with TYPE in the place of the numbers' type; of float32 it may be another."""
     if any(x != numbers[0] for x in numbers):
         return None
-    names = ", ".join(f"${i}" for i in range(len(numbers) + 1))
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         suffix, letter, *_ = PTX[args[0].type]
+        chosen = single if single and suffix == "f32" else text.replace("TYPE", suffix)
         constraints = ",".join([f"={letter}"] + [letter] * len(args))
-        return asm(builder, args[0].type, f"{name}.{suffix} {names};", constraints, args, effects=False)
+        return asm(builder, args[0].type, chosen, constraints, args, effects=False)
 
     return numbers[0](*numbers), generate
 
@@ -80,6 +87,52 @@ def divide(context: Any, x: Any, y: Any) -> Any:
 def fma(context: Any, x: Any, y: Any, z: Any) -> Any:
     """x y + z."""
     return _operation("fma.rn", x, y, z)
+
+
+@instruction(lambda thread, x: -x)
+def negative(context: Any, x: Any) -> Any:
+    """-x, for which an instruction that reads it needs none before it."""
+    return _operation("neg", x)
+
+
+@instruction(lambda thread, x, low, high: min(max(abs(x), low), high))
+def clamped(context: Any, x: Any, low: Any, high: Any) -> Any:
+    """|x|, or the nearest from low to high; of NaN any number."""
+    text = "{ .reg .TYPE a; abs.TYPE a, $1; max.TYPE a, a, $2; min.TYPE $0, a, $3; }"
+    return _sequence(text, x, low, high)
+
+
+@instruction(lambda thread, x, y: x if np.isnan(x) else y)
+def unless_nan(context: Any, x: Any, y: Any) -> Any:
+    """y; x if that is NaN."""
+
+    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.select(builder.fcmp_unordered("uno", args[0], args[0]), *args)
+
+    return x(x, x), generate
+
+
+# What rcp.rn and div.rn do with a float32 (Newton's step from the hardware's approximation; Markstein's from
+# the reciprocal), but for the branch to what they do with numbers that are very large or small.
+_RECIPROCAL = (
+    "{ .reg .f32 r, e, d; rcp.approx.ftz.f32 r, DIVISOR; neg.f32 d, DIVISOR; "
+    "fma.rn.f32 e, d, r, 0f3F800000; fma.rn.f32 r, r, e, r; "
+)
+
+
+@instruction(lambda thread, x: 1 / x)
+def reciprocal(context: Any, x: Any) -> Any:
+    """1 / x, rounded once, for x from 2^-100 to 2^100."""
+    single = _RECIPROCAL.replace("DIVISOR", "$1") + "mov.f32 $0, r; }"
+    return _sequence("rcp.rn.TYPE $0, $1;", x, single=single)
+
+
+@instruction(lambda thread, x, y: x / y)
+def quotient(context: Any, x: Any, y: Any) -> Any:
+    """x / y, rounded once, for y from 1 to 2 and x from 2^-100 to 2^100."""
+    single = _RECIPROCAL.replace("DIVISOR", "$2")
+    single += "mul.rn.f32 e, $1, r; fma.rn.f32 d, d, e, $1; fma.rn.f32 $0, d, r, e; }"
+    return _sequence("div.rn.TYPE $0, $1, $2;", x, y, single=single)
 
 
 POLYNOMIALS = ("exp", "erf", "mills")
@@ -155,108 +208,81 @@ def rounded(context: Any, bits: Any, like: Any) -> Any:
 
 # PTX that takes an element of each dtype from $1 to the number $0, and back from $1 to $0.
 _LOADS = {
-    F32: (
-        "ld.global.b16 h, [$1]; cvt.f32.f16 $0, h;",
-        "ld.global.b16 h, [$1]; mov.b32 $0, {z, h};",
-        "ld.global.f32 $0, [$1];",
-        "ld.global.f64 d, [$1]; cvt.rn.f32.f64 $0, d;",
-    ),
-    F64: (
-        "ld.global.b16 h, [$1]; cvt.f64.f16 $0, h;",
-        "ld.global.b16 h, [$1]; mov.b32 f, {z, h}; cvt.f64.f32 $0, f;",
-        "ld.global.f32 f, [$1]; cvt.f64.f32 $0, f;",
-        "ld.global.f64 $0, [$1];",
-    ),
+    F32: {
+        FLOAT16: "ld.global.b16 h, [$1]; cvt.f32.f16 $0, h;",
+        BFLOAT16: "ld.global.b16 h, [$1]; mov.b32 $0, {z, h};",
+        FLOAT32: "ld.global.f32 $0, [$1];",
+        FLOAT64: "ld.global.f64 d, [$1]; cvt.rn.f32.f64 $0, d;",
+    },
+    F64: {
+        FLOAT16: "ld.global.b16 h, [$1]; cvt.f64.f16 $0, h;",
+        BFLOAT16: "ld.global.b16 h, [$1]; mov.b32 f, {z, h}; cvt.f64.f32 $0, f;",
+        FLOAT32: "ld.global.f32 f, [$1]; cvt.f64.f32 $0, f;",
+        FLOAT64: "ld.global.f64 $0, [$1];",
+    },
 }
 _STORES = {
-    F32: (
-        "cvt.rn.f16.f32 h, $1; st.global.b16 [$0], h;",
-        "cvt.rn.bf16.f32 h, $1; st.global.b16 [$0], h;",
-        "st.global.f32 [$0], $1;",
-        "cvt.f64.f32 d, $1; st.global.f64 [$0], d;",
-    ),
-    F64: (
-        "cvt.rn.f16.f64 h, $1; st.global.b16 [$0], h;",
-        "",
-        "cvt.rn.f32.f64 f, $1; st.global.f32 [$0], f;",
-        "st.global.f64 [$0], $1;",
-    ),
-}
-_VECTORS = {
-    F32: (
-        "cvt.rn.f16x2.f32 u, $2, $1; cvt.rn.f16x2.f32 v, $4, $3; st.global.v2.b32 [$0], {u, v};",
-        "cvt.rn.bf16x2.f32 u, $2, $1; cvt.rn.bf16x2.f32 v, $4, $3; st.global.v2.b32 [$0], {u, v};",
-        "st.global.v4.f32 [$0], {$1, $2, $3, $4};",
-    ),
-    F64: ("", "", "", "st.global.v2.f64 [$0], {$1, $2};"),
+    F32: {
+        FLOAT16: "cvt.rn.f16.f32 h, $1; st.global.b16 [$0], h;",
+        BFLOAT16: "cvt.rn.bf16.f32 h, $1; st.global.b16 [$0], h;",
+        FLOAT32: "st.global.f32 [$0], $1;",
+        FLOAT64: "cvt.f64.f32 d, $1; st.global.f64 [$0], d;",
+    },
+    F64: {
+        FLOAT16: "cvt.rn.f16.f64 h, $1; st.global.b16 [$0], h;",
+        FLOAT32: "cvt.rn.f32.f64 f, $1; st.global.f32 [$0], f;",
+        FLOAT64: "st.global.f64 [$0], $1;",
+    },
 }
 
 
-def _chosen(texts: tuple[str, ...], dtype: str) -> str:
-    """PTX that executes the text of that dtype's number."""
-    lines = [".reg .pred p; .reg .b16 h, z; .reg .b32 u, v; .reg .f32 f; .reg .f64 d; mov.b16 z, 0;"]
-    for kind, text in enumerate(texts):
-        lines.append(f"setp.eq.s32 p, {dtype}, {kind};" if text else "")
-        lines += [f"@p {line.strip()};" for line in text.split(";") if line.strip()]
-    return "{ " + " ".join(lines) + " }"
+def _scoped(text: str) -> str:
+    return f"{{ .reg .b16 h, z; .reg .f32 f; .reg .f64 d; mov.b16 z, 0; {text} }}"
 
 
-def _load_model(thread: Any, address: int, dtype: int, like: Any) -> Any:
-    stored = thread.read_global(address, _STORED[dtype])
+def load_model(thread: Any, address: int, dtype: int, like: Any) -> Any:
+    stored = thread.read_global(address, STORED[dtype])
     return type(like)(widened(stored, dtype) if dtype in (FLOAT16, BFLOAT16) else stored)
 
 
-@instruction(_load_model)
+def load_from(builder: Any, element: Any, address: Any, dtype: Any) -> Any:
+    """What `load` is."""
+    value = cgutils.alloca_once(builder, element)
+    for kind in cases(builder, dtype, _LOADS[element]):
+        text = _scoped(_LOADS[element][kind])
+        builder.store(asm(builder, element, text, f"={PTX[element][1]},l,~{{memory}}", [address]), value)
+    return builder.load(value)
+
+
+@instruction(load_model)
 def load(context: Any, address: Any, dtype: Any, like: Any) -> Any:
     """An element in global memory, of whichever dtype, as a number of `like`'s type."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        element = args[2].type
-        text = f"mov.{PTX[element][0]} $0, {PTX[element][3]}; {_chosen(_LOADS[element], '$2')}"
-        return asm(builder, element, text, f"={PTX[element][1]},l,r,~{{memory}}", args[:2])
+        return load_from(builder, args[2].type, *args[:2])
 
     return like(types.uint64, types.int32, like), generate
 
 
-def _stored(value: Any, dtype: int) -> Any:
+def stored(value: Any, dtype: int) -> Any:
+    """A number as the dtype has it in memory."""
     if dtype in (FLOAT16, BFLOAT16):
         return narrowed(np.asarray(value), dtype)[()]
-    return _STORED[dtype].type(value)
+    return STORED[dtype].type(value)
 
 
-@instruction(lambda thread, address, dtype, value: thread.write_global(address, _stored(value, dtype)))
+@instruction(lambda thread, address, dtype, value: thread.write_global(address, stored(value, dtype)))
 def store(context: Any, address: Any, dtype: Any, value: Any) -> Any:
     """A number to global memory, rounded to whichever dtype (float64 not to bfloat16)."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        text = _chosen(_STORES[args[2].type], "$2")
-        at, kind, value = args
-        asm(builder, VOID, text, f"l,{PTX[value.type][1]},r,~{{memory}}", [at, value, kind])
+        address, dtype, value = args
+        for kind in cases(builder, dtype, _STORES[value.type]):
+            text = _scoped(_STORES[value.type][kind])
+            asm(builder, VOID, text, f"l,{PTX[value.type][1]},~{{memory}}", [address, value])
         return nothing(context)
 
     return types.void(types.uint64, types.int32, value), generate
-
-
-def _store_vector_model(thread: Any, address: int, dtype: int, values: Any) -> None:
-    thread.write_vector(address, np.array([_stored(value, dtype) for value in values]))
-
-
-@instruction(_store_vector_model)
-def store_vector(context: Any, address: Any, dtype: Any, values: Any) -> Any:
-    """16 bytes of numbers in registers to neighbours in global memory, rounded to the dtype: float64 as it
-    is, float32 to any but float64. The address is a multiple of what they are together."""
-
-    def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        element = context.get_data_type(signature.args[2].dtype)
-        _, letter, count, _ = PTX[element]
-        register = registers_of(context, builder, signature.args[2], args[2])
-        numbers = [builder.load(register(i)) for i in range(count)]
-        text = _chosen(_VECTORS[element], f"${count + 1}")
-        constraints = ",".join(["l", *[letter] * count, "r", "~{memory}"])
-        asm(builder, VOID, text, constraints, [args[0], *numbers, args[1]])
-        return nothing(context)
-
-    return types.void(types.uint64, types.int32, values), generate
 
 
 def _load_shared_model(thread: Any, address: int, like: Any) -> Any:

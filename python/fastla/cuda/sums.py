@@ -5,7 +5,7 @@ A warp has a slice of shared memory, which takes a part of its sums at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from llvmlite import ir
@@ -74,13 +74,16 @@ def add_block(
     return types.void(sums, rows, cols, apart, *given), generate
 
 
-def cases(builder: Any, number: Any, count: int) -> Iterator[int]:
-    """What is generated in turn is executed where the number, known at run time, is the one yielded."""
-    end = builder.append_basic_block()
-    switch = builder.switch(number, end)
-    for i in range(count):
-        block = builder.append_basic_block()
-        switch.add_case(I32(i), block)
+def cases(builder: Any, number: Any, kinds: Iterable[int]) -> Iterator[int]:
+    """What is generated in turn is executed where the number, known at run time, is the one yielded; the last
+    where it is none of them."""
+    *others, last = kinds
+    default, end = builder.append_basic_block(), builder.append_basic_block()
+    switch = builder.switch(number, default)
+    for i in (*others, last):
+        block = default if i == last else builder.append_basic_block()
+        if i != last:
+            switch.add_case(I32(i), block)
         builder.position_at_end(block)
         yield i
         builder.branch(end)
@@ -127,7 +130,7 @@ def put_vectors(
         register = registers_of(context, builder, signature.args[0], args[0])
         names = ", ".join(f"${i + 1}" for i in range(lanes))
         constraints = ",".join(["r", *[letter] * lanes, "~{memory}"])
-        for p in cases(builder, args[5], m // lanes):
+        for p in cases(builder, args[5], range(m // lanes)):
             for i in range(lanes):
                 for v in range(n // lanes):
                     places = [register((p * lanes + i) * n + v * lanes + j) for j in range(lanes)]
@@ -168,7 +171,7 @@ def put_fragments(
         suffix, letter = ("b32", "r") if element == I32 else PTX[element][:2]
         across = 8 * (8 if element == F64 else 4)
         register = registers_of(context, builder, signature.args[0], args[0])
-        for p in cases(builder, args[4], parts.literal_value):
+        for p in cases(builder, args[4], range(parts.literal_value)):
             for tile in range(tiles.literal_value):
                 for half in range(2):
                     first = (p * tiles.literal_value + tile) * 4 + half * 2
