@@ -76,7 +76,7 @@ def table():
     everything = range(len(shipped()))
     spawn = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, spawn) as pool:
-        return dict(pool.map(row, everything, chunksize=-(-len(everything) // 2)))
+        return dict(pool.map(row, everything, chunksize=5))
 
 
 if __name__ == "__main__":
