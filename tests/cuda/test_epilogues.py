@@ -1,5 +1,7 @@
 """Epilogues of CUDA kernels: in the emulator, the bits of the CPU's for every step and every kind of out."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -47,14 +49,14 @@ def test_every_step_alone_and_together(dtype):
     m, n = 5, 9
     steps = steps_for(rng, m, n, dtype)
     a, b = operands(rng, m, n, 4, dtype)
-    for chosen in subsets(steps):
+    for chosen in itertools.islice(subsets(steps), 0, None, 1 if dtype == np.float32 else 3):
         out = Guarded((m, n), dtype)
         same(exact(a, b, out.out, **chosen), a, b, f"{sorted(chosen)}", **chosen)
         out.check(f"{sorted(chosen)}")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout, k", [("C", 0), ("F", 5), ("strided", 3), ("reversed", 516)])
+@pytest.mark.parametrize("dtype, layout, k", [
+    (np.float64, "C", 0), (np.float32, "F", 5), (np.float32, "strided", 3), (np.float32, "reversed", 516)])
 def test_in_place(dtype, layout, k):
     """c, gate and residual are out, where totals of blocks of K may not wait then."""
     rng = np.random.default_rng(2)
@@ -68,8 +70,7 @@ def test_in_place(dtype, layout, k):
         out.check(f"{names}")
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("layout", ["C", "F"])
+@pytest.mark.parametrize("dtype, layout", [(np.float32, "C"), (np.float64, "F")])
 def test_tiles_with_every_step(dtype, layout):
     """Two tiles in each direction, both cut."""
     tile = gemm.EXACT_TILES[np.dtype(dtype).name]
@@ -82,14 +83,12 @@ def test_tiles_with_every_step(dtype, layout):
     out.check()
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("workspace", [False, True])
-def test_blocks_of_k(dtype, workspace):
-    """Totals wait in out, one by one or in vectors."""
+def test_blocks_of_k():
+    """Totals wait in out, and come back in vectors."""
     rng = np.random.default_rng(4)
-    a, b = operands(rng, 4, 8, 1026 if workspace and dtype == np.float32 else 514, dtype)
-    steps = {"alpha": 1 / 3, "row_bias": random_matrix(rng, 4, dtype), "activation": "tanh"}
-    same(exact(a, b, np.empty((4, 8), dtype), workspace=workspace, **steps), a, b, **steps)
+    a, b = operands(rng, 4, 8, 514, np.float32)
+    steps = {"alpha": 1 / 3, "row_bias": random_matrix(rng, 4, np.float32), "activation": "tanh"}
+    same(exact(a, b, np.empty((4, 8), np.float32), **steps), a, b, **steps)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -167,8 +166,7 @@ def test_what_cannot_be_asked_for():
         Epilogue(Operand(64), bias=Operand(64, dtype="int32")).arguments()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("whole", [True, False])
+@pytest.mark.parametrize("kind, whole", list(zip(KINDS, [True, False], strict=True)))
 def test_tensor_cores(kind, whole):
     """Sums of small integers are exact in any order: the bits of the CPU, for all steps and each left out."""
     dtype = KINDS[kind]

@@ -50,6 +50,7 @@ from .places import (
     BIAS,
     COL,
     COL_SCALE,
+    DTYPE,
     GATE,
     LENGTH,
     OUT,
@@ -69,7 +70,7 @@ from .places import (
 from .ptx import anew
 
 __all__ = [
-    "BIAS", "COL", "COL_SCALE", "GATE", "LENGTH", "OUT", "PARTIAL", "RESIDUAL", "ROW", "ROW_BIAS",
+    "BIAS", "COL", "COL_SCALE", "DTYPE", "GATE", "LENGTH", "OUT", "PARTIAL", "RESIDUAL", "ROW", "ROW_BIAS",
     "ROW_SCALE", "TYPE", "VECTORS", "C", "Epilogue", "Operand", "finisher", "place", "slice_pitch",
 ]
 

@@ -45,8 +45,7 @@ def narrowed(values: Any, kind: int) -> Any:
 
 
 def _operation(name: str, *numbers: Any) -> Any:
-    names = ", ".join(f"${i}" for i in range(len(numbers) + 1))
-    return _sequence(name + ".TYPE " + names + ";", *numbers)
+    return _sequence(f"{name}.TYPE {', '.join(f'${i}' for i in range(len(numbers) + 1))};", *numbers)
 
 
 def _sequence(text: str, *numbers: Any, single: str = "") -> Any:
@@ -234,10 +233,7 @@ _STORES = {
         FLOAT64: "st.global.f64 [$0], $1;",
     },
 }
-
-
-def _scoped(text: str) -> str:
-    return f"{{ .reg .b16 h, z; .reg .f32 f; .reg .f64 d; mov.b16 z, 0; {text} }}"
+_SCOPE = "{ .reg .b16 h, z; .reg .f32 f; .reg .f64 d; mov.b16 z, 0; TEXT }"
 
 
 def load_model(thread: Any, address: int, dtype: int, like: Any) -> Any:
@@ -249,7 +245,7 @@ def load_from(builder: Any, element: Any, address: Any, dtype: Any) -> Any:
     """What `load` is."""
     value = cgutils.alloca_once(builder, element)
     for kind in cases(builder, dtype, _LOADS[element]):
-        text = _scoped(_LOADS[element][kind])
+        text = _SCOPE.replace("TEXT", _LOADS[element][kind])
         builder.store(asm(builder, element, text, f"={PTX[element][1]},l,~{{memory}}", [address]), value)
     return builder.load(value)
 
@@ -265,7 +261,7 @@ def load(context: Any, address: Any, dtype: Any, like: Any) -> Any:
 
 
 def stored(value: Any, dtype: int) -> Any:
-    """A number as the dtype has it in memory."""
+    """As the dtype has it in memory."""
     if dtype in (FLOAT16, BFLOAT16):
         return narrowed(np.asarray(value), dtype)[()]
     return STORED[dtype].type(value)
@@ -278,7 +274,7 @@ def store(context: Any, address: Any, dtype: Any, value: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         address, dtype, value = args
         for kind in cases(builder, dtype, _STORES[value.type]):
-            text = _scoped(_STORES[value.type][kind])
+            text = _SCOPE.replace("TEXT", _STORES[value.type][kind])
             asm(builder, VOID, text, f"l,{PTX[value.type][1]},~{{memory}}", [address, value])
         return nothing(context)
 
