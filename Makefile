@@ -38,9 +38,10 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"
 ifeq ($(strip $(ARGS)),)
-	@$(py) -m pytest --ignore=tests/cuda
-	@echo "== Running those of kernels for GPUs, which have no threads, side by side"
-	@$(py) -m pytest -n 2 tests/cuda
+	@$(py) -m pytest tests/cuda >$(stamps)/cuda.log 2>&1 & other=$$!; \
+	  $(py) -m pytest --ignore=tests/cuda; failed=$$?; \
+	  echo "== Those of kernels for GPUs, which have no threads, were running beside them"; \
+	  wait $$other || failed=$$?; cat $(stamps)/cuda.log; exit $$failed
 else
 	@$(py) -m pytest $(ARGS)
 endif
