@@ -1,5 +1,6 @@
 """benchmarks.gpu on a stand-in for the device: what is asked of answers, and what a run survives."""
 
+import functools
 import json
 import signal
 import subprocess
@@ -169,7 +170,9 @@ def ended_early(folder, number):
     """The command, sent a signal when some steps are done: its exit status, and what is stored."""
     script = folder / "script.py"
     script.write_text(PROGRAM.format(paths=[str(ROOT), HERE], folder=str(folder)))
-    process = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL)
+    # What a shell starts in the background ignores Ctrl-C, and so would the command, of tests that are there.
+    listens = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = subprocess.Popen([sys.executable, script], stdout=subprocess.DEVNULL, preexec_fn=listens)
     path, end = folder / "steps.jsonl", time.monotonic() + 60
     while not path.exists() or len(path.read_text().splitlines()) < 4:
         assert process.poll() is None and time.monotonic() < end
