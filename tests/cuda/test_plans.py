@@ -227,14 +227,14 @@ def test_what_is_best_on_hopper():
 
 def test_the_order_of_sums_does_not_depend_on_the_shape():
     """Under highest and exact one order for all shapes; what divides K, or knows rows alone, is not asked."""
-    orders = {"float32": {"exact", "vectors"}, "float64": {"exact", "doubles"}, "float16": {"hopper"}}
+    orders = {"float32": {"exact", "vectors"}, "float64": {"doubles"}, "float16": {"hopper"}}
     for kind, allowed in orders.items():
         size = SIZES[kind]
         for m, n, k in ((1, 4096, 4096), (64, 64, 65536), (4096, 1, 512), (8192, 8192, 8192)):
             a, b, c = (Layout(kind, (cols * size, size, 0)) for cols in (k, n, n))
             precision = "exact" if kind == "float32" else "highest"
             found = plan.candidates(Desc(m, n, k, 1, kind, a, b, c, precision=precision), H200)
-            assert {p.variant.name.split()[0] for p in found} - {"halves"} <= allowed
+            assert {p.variant.name.split()[0] for p in found} <= allowed
             assert not any(p.after for p in found)
 
 

@@ -95,10 +95,15 @@ def _in_rings(
             )
 
 
+def by_tensor_cores(desc: Desc, device: Device) -> bool:
+    """Whether float64 has them. Under highest nothing else computes it then: one order for all shapes."""
+    return desc.kind == "float64" and device.compute_capability in _FULL_RATE
+
+
 def exact(desc: Desc, device: Device) -> Iterator[Plan]:
     """The bits of docs/contract.md."""
     tile = gemm.EXACT_TILES.get(desc.kind)
-    if tile is None:
+    if tile is None or (desc.precision == "highest" and by_tensor_cores(desc, device)):
         return
     rate = 128 if desc.kind == "float32" else 64 if device.compute_capability in _FULL_RATE else 2
     # Totals of several blocks of K wait in C, unless that is of another dtype or is read in the end.
@@ -111,7 +116,7 @@ def exact(desc: Desc, device: Device) -> Iterator[Plan]:
 
 def of_doubles(desc: Desc, device: Device) -> Iterator[Plan]:
     """float64 where its bits may be others."""
-    if desc.kind != "float64" or desc.precision == "exact" or device.compute_capability not in _FULL_RATE:
+    if desc.precision == "exact" or not by_tensor_cores(desc, device):
         return
     wide = int(device.compute_capability >= (9, 0))
     tile = doubles.TILE
@@ -144,8 +149,8 @@ def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
 
 def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
     """Sums in float32, in the hardware's order."""
-    if desc.kind not in _KINDS:
-        return
+    if desc.kind not in _KINDS or (desc.precision == "highest" and hopper_plans.takes(desc, device)):
+        return  # whose order of sums is another one
     a, b = _halves_way(desc, desc.a, 0), _halves_way(desc, desc.b, 1)
     operands = (x for o in (a, b) for x in (o.line, o.step, o.following))
     constants = (desc.m, desc.n, desc.k, *operands)

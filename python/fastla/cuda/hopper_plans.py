@@ -69,13 +69,18 @@ def _in_parts(desc: Desc, lines_at: int) -> Operand:
     return Operand(Layout("float32", (row, col, following)), lines_at, layout, pitch * lines * count, made)
 
 
+def takes(desc: Desc, device: Device) -> bool:
+    """Whether there are kernels for it."""
+    if device.compute_capability != (9, 0) or desc.k == 0 or desc.kind not in _KINDS:
+        return False
+    if desc.kind == "float32" and desc.precision not in ("tf32", "high"):
+        return False
+    return max(desc.m, desc.n, splits.PARTS * desc.k, desc.count) < LARGEST_EXTENT
+
+
 def on_hopper(desc: Desc, device: Device) -> Iterator[Plan]:
     """float32 only where it may be cut to 11 bits, or (high) to two times 11; integers' sums are int32."""
-    if device.compute_capability != (9, 0) or desc.k == 0 or desc.kind not in _KINDS:
-        return
-    if max(desc.m, desc.n, splits.PARTS * desc.k, desc.count) >= LARGEST_EXTENT:
-        return
-    if desc.kind == "float32" and desc.precision not in ("tf32", "high"):
+    if not takes(desc, device):
         return
     kind = _KINDS[desc.kind]
     what = KINDS[kind]
