@@ -46,7 +46,7 @@ def product(a, b, out, orders, kernel=None, seed=0, switching=0.02, **steps):
     machine = emulator.Machine(seed, switching)
     m, n, k = *out.shape[-2:], a.shape[-1]
     stack = tuple(x.strides[0] if x.ndim == 3 else 0 for x in (a, b))
-    arguments = gemm.exact_arguments(
+    arguments = rings.arguments(
         tile, orders, (m, n, k), (machine.add(a), machine.add(b)), a.strides[-2:], b.strides[-2:], stack,
         epilogue(machine, out, dtype, **steps))
     count = out.shape[0] if out.ndim == 3 else 1

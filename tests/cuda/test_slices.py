@@ -24,7 +24,6 @@ from test_tensor_cores import product as product_of_halves  # noqa: E402
 
 from fastla.cuda import gemm, halves, numbers, rings  # noqa: E402
 from fastla.cuda.epilogue import (  # noqa: E402
-    LENGTH,
     VECTORS,
     Epilogue,
     Operand,
@@ -234,15 +233,6 @@ def test_totals_have_somewhere_to_wait():
     assert all(Epilogue(out, **steps).needs_workspace() for steps in shared)
     others = {}, {"c": out}, {"beta": 2.0, "c": Operand(8192, 32, 4)}
     assert not any(Epilogue(out, **steps).needs_workspace() for steps in others)
-    tile = gemm.EXACT_TILES["float32"]
-
-    def given(k, epilogue):
-        return gemm.exact_arguments(tile, SCATTERED, (8, 8, k), (0, 0), (4, 4), (4, 4), (0, 0), epilogue)
-
-    with pytest.raises(ValueError, match="513 steps have to wait in a workspace"):
-        given(513, Epilogue(out, residual=out))
-    assert len(given(512, Epilogue(out, residual=out))) == 15 + LENGTH
-    assert len(given(513, Epilogue(out, residual=out, partial=Operand(8192, 32, 4)))) == 15 + LENGTH
 
 
 @pytest.mark.parametrize("family", ["exact", "halves"])

@@ -12,13 +12,12 @@ from typing import Any
 from numba import cuda
 from numba.cuda import int32, uint32
 
-from . import rings
-from .epilogue import COL, PARTIAL, ROW, Epilogue, finisher, place, slice_pitch
+from .epilogue import COL, PARTIAL, ROW, finisher, place, slice_pitch
 from .ptx import anew, load_shared, multiply_add
 from .rings import BLOCK_LENGTH, SIGNATURE, THREADS, Arithmetic, Tile, ring_kernel
 from .sums import add_block, put_vectors, sync_warp
 
-__all__ = ["EXACT_TILES", "SIGNATURE", "THREADS", "exact_arguments", "exact_kernel"]
+__all__ = ["EXACT_TILES", "SIGNATURE", "THREADS", "exact_kernel"]
 
 SIDE = 16  # a block's threads are so many rows and columns of them
 EXACT_TILES = {"float32": Tile(128, 256, 16, 4, 4), "float64": Tile(128, 128, 8, 4, 8)}
@@ -86,21 +85,5 @@ def _chains(dtype: str) -> Arithmetic:
 
 
 def exact_kernel(dtype: str, a_order: int, b_order: int) -> Callable[..., Any]:
-    """The kernel for Numba; see `exact_arguments`."""
+    """The kernel for Numba; called with rings.arguments."""
     return ring_kernel(EXACT_TILES[dtype], a_order, b_order, _chains(dtype))
-
-
-def exact_arguments(
-    tile: Tile,
-    orders: tuple[int, int],
-    shape: tuple[int, int, int],
-    addresses: tuple[int, int],
-    a: tuple[int, int],
-    b: tuple[int, int],
-    stack: tuple[int, int],
-    epilogue: Epilogue,
-) -> tuple[int, ...]:
-    """What an exact kernel is called with (rings.arguments)."""
-    if shape[2] > BLOCK_LENGTH and epilogue.needs_workspace() and not epilogue.partial.address:
-        raise ValueError(f"totals of {shape[2]} steps have to wait in a workspace")
-    return rings.arguments(tile, orders, shape, addresses, a, b, stack, epilogue)
