@@ -1,8 +1,8 @@
 """The tests that are marked portable, unchanged, with arrays of a GPU in the place of NumPy's.
 
 Every call passes through the host code for GPUs. The contract's bits are what "exact" gives: of float64 that
-is asked for, where the default is tensor cores' order. The first product of a test that the emulator can do in a
-moment is done by the kernels; the others by the CPU, from the addresses and strides of the plan.
+is asked for, where the default is tensor cores' order. The first product of a test that the emulator can do
+in a moment is done by the kernels; the others by the CPU, from the addresses and strides of the plan.
 """
 
 import functools
