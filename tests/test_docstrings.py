@@ -8,7 +8,9 @@ import pytest
 
 import fastla
 
-OBJECTS = {name: getattr(fastla, name) for name in fastla.__all__ if callable(getattr(fastla, name))}
+MODULES = {"": fastla, "flops.": fastla.flops}
+OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
+           for name in module.__all__ if callable(getattr(module, name))}
 FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("threads", "use_isa")]
 
 
@@ -58,9 +60,11 @@ def test_result_is_described(name):
     assert ("Returns" in sections(OBJECTS[name].__doc__)) == (name not in silent)
 
 
-@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof"])
+@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "flops.Cost", "flops.Roof",
+                                  "flops.Time", "flops.Transformer"])
 def test_attributes_are_described(name):
-    listed = sections(OBJECTS[name].__doc__)["Attributes"]
+    found = sections(OBJECTS[name].__doc__)
+    listed = found["Attributes"] + found.get("Methods", "")
     public = [n for n in dir(OBJECTS[name]) if not n.startswith("_")]
     public += [n for n in getattr(OBJECTS[name], "__dataclass_fields__", {})]
     for attribute in public:

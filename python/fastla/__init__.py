@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api
+    from . import array_api, flops
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
     from ._matrices import matrix_power, matrix_transpose, multi_dot
@@ -48,6 +48,7 @@ _LAZY = {
     "array_api": "array_api",
     "einsum": "_einsum",
     "explain": "linalg",
+    "flops": "flops",
     "get_include": "_config",
     "get_num_threads": "_runtime",
     "is_patched": "_patch",
@@ -84,6 +85,7 @@ __all__ = [
     "contract_version",
     "einsum",
     "explain",
+    "flops",
     "gemm",
     "get_include",
     "get_num_threads",
