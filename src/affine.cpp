@@ -1,6 +1,8 @@
 // The operands of an affine product: their dtype, their shapes, and the call of the core.
 #include "affine.hpp"
 
+#include "kinds.hpp"
+
 namespace fastla_py {
 
 bool collapse(PyArrayObject *a, Rows *rows) {
@@ -99,7 +101,25 @@ bool Affine::operands() {
                                       call_.row_bias, call_.gate,      call_.residual};
   for (int i = 0; i < kExtra; ++i)
     if (given(optional[i]) && !(extra_[i] = any_array(optional[i]))) return false;
-  return choose_dtype();
+  return choose_halves() || choose_dtype();
+}
+
+// Of two float16 or two bfloat16 so is the result; whatever else there is, is float32.
+bool Affine::choose_halves() {
+  if (packed_ || given(call_.dtype) || PyArray_TYPE(x_.array()) != PyArray_TYPE(w_.array()))
+    return false;
+  const int type = PyArray_TYPE(x_.array()), dtype = plain_dtype(type);
+  if (dtype != FASTLA_F16 && dtype != FASTLA_BF16) return false;
+  const Ref wide(reinterpret_cast<PyObject *>(PyArray_DescrFromType(NPY_FLOAT)));
+  for (const Ref &extra : extra_)
+    if (extra &&
+        !PyArray_CanCastArrayTo(extra.array(), reinterpret_cast<PyArray_Descr *>(wide.get()),
+                                NPY_SAME_KIND_CASTING))
+      return false;
+  desc_.dtype = dtype;
+  type_ = type;
+  wide_ = NPY_FLOAT;
+  return true;
 }
 
 bool Affine::choose_dtype() {
@@ -116,6 +136,7 @@ bool Affine::choose_dtype() {
     for (int i = 1; i < n; ++i)
       if (PyArray_TYPE(arrays[i]) != type) type = NPY_NOTYPE;
     desc_.dtype = dtype_of(type);
+    type_ = wide_ = type;
     if (desc_.dtype >= 0 && (!packed_ || packed_->store->dtype() == desc_.dtype)) return true;
   }
   if (packed_) descrs[d++] = PyArray_DescrFromType(type_num_of(packed_->store->dtype()));
@@ -128,9 +149,12 @@ bool Affine::choose_dtype() {
   if (!result) return false;
   desc_.dtype = PyArray_ISNBO(result->byteorder) ? dtype_of(result->type_num) : -1;
   bool ours = desc_.dtype >= 0;
-  if (!ours)
+  if (ours)
+    type_ = wide_ = type_num_of(desc_.dtype);
+  else
     PyErr_Format(PyExc_TypeError,
-                 "%s: the operands promote to %R; float32 and float64 are supported",
+                 "%s: the operands promote to %R; float32, float64, and float16 or bfloat16 of "
+                 "both matrices are supported",
                  call_.function, result);
   for (int i = 0; ours && i < n; ++i)
     if (!PyArray_CanCastArrayTo(arrays[i], result, NPY_SAME_KIND_CASTING)) {
@@ -166,7 +190,7 @@ bool Affine::shapes() {
     return fail(call_.w_transposed
                     ? "%s: %U; their last dimensions must be equal"
                     : "%s: %U; the left one's last dimension must equal the right one's first");
-  x_ = as_type(x_.array(), type_num_of(desc_.dtype));
+  x_ = as_type(x_.array(), type_);
   if (!x_) return false;
   Rows rows;
   if (!collapse(x_.array(), &rows)) {
@@ -181,7 +205,7 @@ bool Affine::shapes() {
   for (int i = 0; i + 1 < ndim; ++i) dims_[i] = PyArray_DIM(x_.array(), i);
   dims_[ndim - 1] = desc_.n;
   if (packed_) return true;
-  w_ = as_type(w_.array(), type_num_of(desc_.dtype));
+  w_ = as_type(w_.array(), type_);
   if (!w_) return false;
   const int64_t s0 = PyArray_STRIDE(w_.array(), 0), s1 = PyArray_STRIDE(w_.array(), 1);
   desc_.b = {PyArray_DATA(w_.array()), call_.w_transposed ? s1 : s0, call_.w_transposed ? s0 : s1,

@@ -51,6 +51,7 @@ class Affine {
   bool operands();
 
   bool choose_dtype();
+  bool choose_halves();
 
   // A PackedMatrix of another dtype takes part as the array it was made from.
   bool unpack();
@@ -77,6 +78,7 @@ class Affine {
   enum Extra { kC, kRowScale, kColScale, kBias, kRowBias, kGate, kResidual, kExtra };
   const Call &call_;
   const Packed *packed_;
+  int type_ = NPY_NOTYPE, wide_ = NPY_NOTYPE;  // of the operands and the result; of the epilogue's
   fastla_gemm_desc desc_;
   fastla_epilogue epilogue_;
   Ref x_, w_, extra_[kExtra];

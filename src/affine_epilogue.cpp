@@ -26,7 +26,7 @@ bool Affine::vector(const char *name, Ref &array, int64_t length, fastla_vector 
   const npy_intp wanted = length;
   if (PyArray_NDIM(array.array()) != 1 || PyArray_DIM(array.array(), 0) != length)
     return wrong_shape(name, array, shape_text(1, &wanted));
-  array = as_native(array.array(), type_num_of(desc_.dtype));
+  array = as_native(array.array(), wide_);
   if (!array) return false;
   *result = {PyArray_DATA(array.array()), PyArray_STRIDE(array.array(), 0)};
   return true;
@@ -37,7 +37,7 @@ bool Affine::matrix(const char *name, Ref &array, fastla_matrix *result) {
   if (PyArray_NDIM(array.array()) != ndim_ ||
       !PyArray_CompareLists(PyArray_DIMS(array.array()), dims_, ndim_))
     return wrong_shape(name, array, shape_text(ndim_, dims_));
-  array = as_native(array.array(), type_num_of(desc_.dtype));
+  array = as_native(array.array(), wide_);
   Rows rows;
   if (array && !collapse(array.array(), &rows)) {
     array = Ref(PyArray_NewCopy(array.array(), NPY_CORDER));
@@ -98,8 +98,8 @@ bool Affine::check_out() const {
     if (o) PyErr_Format(PyExc_ValueError, "%s: out %U is read-only", call_.function, o.get());
     return false;
   }
-  if (PyArray_TYPE(array) == type_num_of(desc_.dtype)) return true;
-  PyArray_Descr *descr = PyArray_DescrFromType(type_num_of(desc_.dtype));
+  if (PyArray_TYPE(array) == type_) return true;
+  PyArray_Descr *descr = PyArray_DescrFromType(type_);
   const bool castable = PyArray_CanCastTypeTo(descr, PyArray_DESCR(array), NPY_SAME_KIND_CASTING);
   if (!castable)
     PyErr_Format(PyExc_TypeError,
@@ -116,14 +116,14 @@ bool Affine::target() {
   if (target_.out) {
     if (!check_out()) return false;
     auto *out = reinterpret_cast<PyArrayObject *>(target_.out);
-    direct = is_direct(out, type_num_of(desc_.dtype)) && collapse(out, &rows) && safe(out, rows);
+    direct = is_direct(out, type_) && collapse(out, &rows) && safe(out, rows);
   }
-  target_.array = direct ? Ref::borrow(target_.out)
-                         : Ref(PyArray_SimpleNew(ndim_, dims_, type_num_of(desc_.dtype)));
+  target_.array = direct ? Ref::borrow(target_.out) : Ref(PyArray_SimpleNew(ndim_, dims_, type_));
   if (!target_.array) return false;
   if (!direct) collapse(target_.array.array(), &rows);
   desc_.c = PyArray_DATA(target_.array.array());
-  desc_.c_row_stride = rows.m > 1 ? rows.row_stride : desc_.n * item_size(desc_.dtype);
+  desc_.c_row_stride =
+      rows.m > 1 ? rows.row_stride : desc_.n * PyArray_ITEMSIZE(target_.array.array());
   desc_.c_col_stride = rows.col_stride;
   return true;
 }

@@ -13,6 +13,8 @@ void bind_explain(py::module_ &module);
 void bind_capi(py::module_ &module);
 void bind_numpy_patch(py::module_ &module);
 void bind_verify(py::module_ &module);
+void bind_nn(py::module_ &module);
+void bind_attention(py::module_ &module);
 }  // namespace fastla_py
 
 namespace {
@@ -41,4 +43,6 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_capi(module);
   fastla_py::bind_numpy_patch(module);
   fastla_py::bind_verify(module);
+  fastla_py::bind_nn(module);
+  fastla_py::bind_attention(module);
 }

@@ -24,6 +24,7 @@ constexpr int64_t kTotalsBytes = 256 << 10;
 
 bool could_be_in_place(const Problem &p, const KernelRow &row) noexcept {
   if (p.a.swapped || p.b.swapped) return false;
+  if (row.family == Family::halves && p.finish) return false;
   const bool along = p.b.col_stride == row.input_size, down = p.b.row_stride == row.input_size;
   return row.family != Family::complex || along || (down && p.m <= row.mr);
 }

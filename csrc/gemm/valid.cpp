@@ -22,8 +22,9 @@ bool valid(const GemmDesc &d) noexcept {
   if (d.dtype >= FASTLA_DTYPES && (d.packed_b || d.flags)) return false;
   const Epilogue *e = d.epilogue;
   if (!e) return true;
-  return d.dtype < FASTLA_FLOATS && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 &&
-         e->activation >= 0 && e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
+  const bool real = d.dtype < FASTLA_FLOATS || (d.dtype >= FASTLA_F16 && d.dtype < FASTLA_DTYPES);
+  return real && e->struct_size >= sizeof(Epilogue) && d.batch_ndim == 0 && e->activation >= 0 &&
+         e->activation < FASTLA_ACTIVATIONS && (e->beta == 0 || e->c.data);
 }
 
 }  // namespace fastla

@@ -139,6 +139,8 @@ template <class T> __attribute__((noinline)) void finish_rows(const Block &block
   if constexpr (!kFloat<T>) {
     if (block.last && block.c_size != sizeof(T)) return put_lower<T>(block, c, here);
   } else if constexpr (kStoresHalves) {
+    if (block.last && block.finish)
+      apply<T>(*block.finish, Sums<T>{sums, rows, width, n, block.row0 + i0, block.col0 + j0});
     if (block.last && block.c_size != sizeof(T)) {
       for (int i = 0; i < rows; ++i)
         put_halves(sums + i * width, c + i * block.c_row_stride, block.c_col_stride, n);

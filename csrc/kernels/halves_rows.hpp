@@ -69,6 +69,13 @@ template <int MR, int NV> void run_halves(const Block &block) {
   block.packed ? run_packed<float, MR, NV>(block) : run_tiny_halves(block);
 }
 
+inline void widen_halves(const char *from, float *to, int64_t count) {
+  Halves<Half16>::widen(from, count, reinterpret_cast<uint32_t *>(to));
+}
+inline void narrow_halves(const float *from, char *to, int64_t count) {
+  put_halves(from, to, 2, count);
+}
+
 template <int MR, int NV>
 constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int output_size = 2) {
   KernelRow row{};
@@ -87,6 +94,8 @@ constexpr KernelRow make_half_row(const char *isa, int dtype = FASTLA_F16, int o
   row.fma_loop = &fma_loop<float, 12>;
   row.fma_loop_flops = 2.0 * 12 * Simd<float>::lanes * kGroup<float>;
   row.family = fastla::Family::halves;
+  row.to_floats = &widen_halves;
+  row.from_floats = &narrow_halves;
   return row;
 }
 

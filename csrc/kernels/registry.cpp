@@ -3,6 +3,7 @@
 
 #include "fastla/gemm.h"
 #include "fastla/runtime.h"
+#include "kernels/ops.hpp"
 #include "kernels/tables.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
@@ -17,6 +18,7 @@ struct Isa {
   const ComplexRows *complex;
   const KernelRow *half;
   const BfloatRows *bfloats, *pairs;
+  const OpTable *ops;
   bool (*usable)(const Cpu &);
   bool (*preferred)(const Cpu &);  // where it is usable: to the ones below
   bool (*pairs_preferred)(const Cpu &);
@@ -34,17 +36,19 @@ bool always(const Cpu &) { return true; }
 const Isa kIsas[] = {
 #if defined(__x86_64__)
     {"zen4", zen4_rows, &avx512_integers, &avx512_vnni_integers, &zen4_complex, &zen4_half,
-     &zen4_bfloats, &zen4_pairs, [](const Cpu &c) { return c.avx512; }, is_zen4, has_pairs},
+     &zen4_bfloats, &zen4_pairs, &avx512_ops, [](const Cpu &c) { return c.avx512; }, is_zen4,
+     has_pairs},
     {"avx512", avx512_rows, &avx512_integers, &avx512_vnni_integers, &avx512_complex, &avx512_half,
-     &avx512_bfloats, &avx512_pairs, [](const Cpu &c) { return c.avx512; }, always, has_fast_pairs},
+     &avx512_bfloats, &avx512_pairs, &avx512_ops, [](const Cpu &c) { return c.avx512; }, always,
+     has_fast_pairs},
     {"avx2", avx2_rows, &avx2_integers, nullptr, &avx2_complex, &avx2_half, &avx2_bfloats, nullptr,
-     [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always, nullptr},
+     &avx2_ops, [](const Cpu &c) { return c.avx2 && c.fma && c.f16c; }, always, nullptr},
 #elif defined(__aarch64__)
     {"neon", neon_rows, &neon_integers, nullptr, &neon_complex, &neon_half, &neon_bfloats, nullptr,
-     [](const Cpu &c) { return c.neon; }, always, nullptr},
+     &neon_ops, [](const Cpu &c) { return c.neon; }, always, nullptr},
 #endif
     {"generic", generic_rows, &generic_integers, nullptr, &generic_complex, &generic_half,
-     &generic_bfloats, nullptr, always, always, nullptr},
+     &generic_bfloats, nullptr, &generic_ops, always, always, nullptr},
 };
 constexpr int kIsaCount = sizeof(kIsas) / sizeof(kIsas[0]);
 
@@ -112,6 +116,7 @@ int current() {
 
 const char *chosen_isa() noexcept { return kIsas[current()].name; }
 const KernelRow &chosen_row(int dtype) noexcept { return row_of(kIsas[current()], dtype); }
+const OpTable &chosen_ops() noexcept { return *kIsas[current()].ops; }
 
 }  // namespace fastla
 

@@ -167,6 +167,9 @@ struct KernelRow {
   int input_size, output_size;  // of an element of A or B, and of C
   int group, a_head;
   void (*items)(const Items &items);  // float32 and float64
+  // Of halves: contiguous elements to float32, exactly, and rounded back.
+  void (*to_floats)(const char *from, float *to, int64_t count) = nullptr;
+  void (*from_floats)(const float *from, char *to, int64_t count) = nullptr;
   int64_t panel_steps(int64_t k) const { return group == 1 ? k : (k + group - 1) / group; }
 };
 

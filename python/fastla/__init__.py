@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, flops
+    from . import array_api, flops, nn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
     from ._matrices import matrix_power, matrix_transpose, multi_dot
@@ -57,6 +57,7 @@ _LAZY = {
     "matrix_transpose": "_matrices",
     "matvec": "_vectors",
     "multi_dot": "_matrices",
+    "nn": "nn",
     "patch_numpy": "_patch",
     "patch_status": "_patch",
     "patched": "_patch",
@@ -98,6 +99,7 @@ __all__ = [
     "matrix_transpose",
     "matvec",
     "multi_dot",
+    "nn",
     "pack",
     "patch_numpy",
     "patch_status",

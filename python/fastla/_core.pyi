@@ -109,3 +109,43 @@ def check_rows(
 def reference_matmul(
     a: NDArray[Any], b: NDArray[Any], dtype: DTypeLike | None, threads: int
 ) -> NDArray[Any]: ...
+def row_op(
+    op: str,
+    x: NDArray[Any],
+    other: NDArray[Any] | None = None,
+    out: NDArray[Any] | None = None,
+    *,
+    weight: NDArray[Any] | None = None,
+    bias: NDArray[Any] | None = None,
+    stats: tuple[NDArray[Any] | None, NDArray[Any] | None] = ...,
+    sums: tuple[NDArray[Any] | None, NDArray[Any] | None] = ...,
+    target: NDArray[np.int64] | None = None,
+    param: float = 0.0,
+    activation: str | None = None,
+    threads: int = 0,
+) -> None: ...
+def attention(
+    q: NDArray[Any],
+    k: NDArray[Any],
+    v: NDArray[Any],
+    out: NDArray[Any],
+    bias: NDArray[Any] | None,
+    mask: NDArray[np.bool_] | None,
+    slopes: NDArray[np.float64] | None,
+    lse: NDArray[Any] | None,
+    numbers: tuple[float, float, int, int, int],
+    threads: int,
+) -> None: ...
+def attention_backward(
+    gradients: tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any]],
+    q: NDArray[Any],
+    k: NDArray[Any],
+    v: NDArray[Any],
+    out: NDArray[Any],
+    bias: NDArray[Any] | None,
+    mask: NDArray[np.bool_] | None,
+    slopes: NDArray[np.float64] | None,
+    lse: NDArray[Any],
+    numbers: tuple[float, float, int, int, int],
+    threads: int,
+) -> None: ...

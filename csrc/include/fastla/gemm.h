@@ -19,7 +19,7 @@ extern "C" {
 
 /* Of a product. Floating point: of A, B and C. Integers, exact modulo 2^bits: of A, B and C, which are signed or not, the
  * bits being the same; or of A and B, whose C has more bits (S: signed, U: unsigned; first A's, then B's, or both). Only
- * float32 and float64 have epilogues, activations and packed operands. */
+ * float32 and float64 have packed operands and activations of arrays; they, float16 and bfloat16 have epilogues. */
 typedef enum fastla_dtype {
   FASTLA_F32 = 0,
   FASTLA_F64 = 1,
@@ -97,8 +97,8 @@ typedef struct fastla_vector {
 /* What happens to a finished element y, in this order, each step one rounding:
  *   alpha*y;  y*row_scale*col_scale;  fma(beta, c, y);  y + col_bias;  y + row_bias;
  *   activation(y);  y * gate;  y + residual.
- * Absent steps are skipped. c is not read when beta is 0. Matrices and vectors are native and aligned;
- * c, gate and residual may be the output itself (the same data and strides). */
+ * Absent steps are skipped. c is not read when beta is 0. Matrices and vectors are native and aligned, and of
+ * float32 where elements have 16 bits; c, gate and residual may be the output itself (the same data, strides and dtype). */
 typedef struct fastla_epilogue {
   uint32_t struct_size;
   int32_t activation;

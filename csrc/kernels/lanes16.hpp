@@ -1,0 +1,87 @@
+// Rows of any length: a vector after the other, and reductions in sixteen virtual lanes, whatever the vector's width.
+#pragma once
+#include "kernels/part.hpp"
+#include "kernels/vec.hpp"
+
+namespace {
+
+template <class T> constexpr T infinity() { return T(__builtin_inff()); }
+
+// A whole vector, with a Part's interface.
+template <class T> struct Whole {
+  FASTLA_INLINE Vec<T> load(const char *p, Vec<T>) const { return ::load<T>(p); }
+  FASTLA_INLINE void store(char *p, Vec<T> v) const { ::store<T>(p, v); }
+};
+
+// body(offset in bytes, part) for each vector of a row.
+template <class T, class Body> FASTLA_INLINE void each_vector(int64_t cols, Body body) {
+  constexpr int64_t lanes = Simd<T>::lanes;
+  int64_t j = 0;
+  for (; j + lanes <= cols; j += lanes) body(j * int64_t(sizeof(T)), Whole<T>());
+  if (j < cols) body(j * int64_t(sizeof(T)), Part<T>(cols - j));
+}
+
+template <class T> class Lanes16 {
+ public:
+  FASTLA_INLINE explicit Lanes16(T start) {
+#pragma GCC unroll 8
+    for (auto &v : v_) v = splat(start);
+  }
+  // body(lanes, offset in bytes, part): element e goes to lane e mod 16. Lanes that have no element are whatever body
+  // makes of the load's second argument.
+  template <class Body> FASTLA_INLINE void visit(int64_t cols, Body body) {
+    each_group(cols, [&](int n, int64_t at, auto part) FASTLA_LAMBDA { body(v_[n], at, part); });
+  }
+  template <class Body> FASTLA_INLINE void visit(int64_t cols, Lanes16 &other, Body body) {
+    each_group(cols, [&](int n, int64_t at, auto part)
+                         FASTLA_LAMBDA { body(v_[n], other.v_[n], at, part); });
+  }
+  // Lane l with l + 8, then + 4, + 2, + 1.
+  template <class Join> FASTLA_INLINE T fold(Join join) const {
+    T x[16];
+#pragma GCC unroll 8
+    for (int n = 0; n < vectors; ++n) store<T>(x + n * lanes, v_[n]);
+    for (int half = 8; half > 0; half /= 2)
+      for (int l = 0; l < half; ++l) x[l] = join(x[l], x[l + half]);
+    return x[0];
+  }
+  FASTLA_INLINE T sum() const {
+    return fold([](T a, T b) { return a + b; });
+  }
+
+ private:
+  static constexpr int lanes = Simd<T>::lanes, vectors = 16 / lanes;
+  template <class Body> static FASTLA_INLINE void each_group(int64_t cols, Body body) {
+    constexpr int64_t bytes = FASTLA_VECTOR_BYTES;
+    int64_t j = 0;
+    for (; j + 16 <= cols; j += 16)
+#pragma GCC unroll 8
+      for (int n = 0; n < vectors; ++n) body(n, j * int64_t(sizeof(T)) + n * bytes, Whole<T>());
+    if (j == cols) return;
+#pragma GCC unroll 8
+    for (int n = 0; n < vectors; ++n) {
+      const int64_t left = cols - j - n * lanes, at = j * int64_t(sizeof(T)) + n * bytes;
+      if (left >= lanes)
+        body(n, at, Whole<T>());
+      else if (left > 0)
+        body(n, at, Part<T>(left));
+    }
+  }
+  Vec<T> v_[vectors];
+};
+
+template <class T> FASTLA_INLINE T row_sum(const char *x, int64_t cols) {
+  Lanes16<T> sums(0);
+  sums.visit(cols, [&](Vec<T> &s, int64_t at, auto part)
+                       FASTLA_LAMBDA { s += part.load(x + at, Vec<T>{}); });
+  return sums.sum();
+}
+template <class T> FASTLA_INLINE T row_dot(const char *x, const char *y, int64_t cols) {
+  Lanes16<T> sums(0);
+  sums.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
+    s = fma(part.load(x + at, Vec<T>{}), part.load(y + at, Vec<T>{}), s);
+  });
+  return sums.sum();
+}
+
+}  // namespace

@@ -1,0 +1,76 @@
+// Operations on rows, as a table beside the kernel rows: float32 and float64, one table for each instruction set.
+#pragma once
+#include <stdint.h>
+
+#include "fastla/nn.h"
+
+namespace fastla {
+
+// Rows of contiguous elements; data may be nullptr where an operation does without it.
+struct Lines {
+  const char *data;
+  int64_t stride;  // bytes
+};
+
+// Some rows of what fastla_row_op was asked for (fastla/nn.h).
+struct RowArgs {
+  int64_t rows, cols;
+  Lines in[2], out;
+  const char *weight, *bias;  // vectors of cols elements, or nullptr
+  char *stat[2];              // an element for each row
+  char *sums[2];              // vectors of cols elements
+  const int64_t *target;
+  double param;
+  int activation;
+};
+
+// Keys of a chunk (docs/rows.md): part of the result's definition.
+constexpr int64_t kKeys = 256;
+
+// Rows of scores of one chunk of keys, whose columns [begin, end) are in use; all positions count from the chunk's first.
+struct AttendArgs {
+  int64_t rows, begin, end;
+  char *scores;
+  int64_t stride;
+  const int64_t *low, *high;  // the keys that each row sees
+  const char *const *bias;    // of each row, as masks (bytes; 0: hidden); nullptr: none
+  const char *const *mask;
+  int64_t bias_step, mask_step;
+  const double *slope;  // of each row, from whose position the scores fall off; nullptr: none
+  const int64_t *position;
+  double softcap;    // 0: none
+  char *most, *sum;  // of each row, of the weights that the scores become
+};
+// What goes back through weights; rows as of the scores. shift: of each row, the sum of its result times its gradient.
+struct AttendGradients {
+  char *gradients;
+  const char *lse, *shift;
+};
+// The chunk's state joins the rows' own.
+struct MergeArgs {
+  int64_t rows, cols;
+  char *out, *most, *sum;
+  int64_t out_stride;
+  const char *chunk_out, *chunk_most, *chunk_sum;
+  int64_t chunk_stride;
+};
+
+struct RowOps {
+  void (*of[FASTLA_ROW_OPS])(const RowArgs &);
+  void (*attend)(const AttendArgs &);
+  void (*attend_backward)(const AttendArgs &, const AttendGradients &);
+  void (*merge)(const MergeArgs &);
+  // The sum of products of two rows, in virtual lanes.
+  double (*dot)(const char *x, const char *y, int64_t cols);
+  void (*divide)(const char *x, double by, char *to, int64_t cols);
+  double (*log_of)(double x);
+};
+struct OpTable {
+  RowOps of[2];  // float32, float64
+};
+extern const OpTable avx512_ops, avx2_ops, neon_ops, generic_ops;
+
+// Of the instruction set in force.
+const OpTable &chosen_ops() noexcept;
+
+}  // namespace fastla

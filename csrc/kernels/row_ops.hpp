@@ -1,0 +1,236 @@
+// Operations on the rows of a matrix: softmax, norms, cross entropy, activations, and what goes back through them.
+//
+// docs/contract.md, "Row reductions": element e of a row belongs to virtual lane e mod 16, at every vector width.
+// Nothing here is promised to raise the flags that the data would.
+#pragma once
+#include "kernels/attend.hpp"
+#include "kernels/derivatives.hpp"
+#include "kernels/exponentials.hpp"
+#include "kernels/lanes16.hpp"
+#include "kernels/math.hpp"
+#include "kernels/ops.hpp"
+
+namespace {
+
+using fastla::RowArgs;
+
+// The operands of row i.
+template <class T> struct Row {
+  const char *x, *other;  // in[0], in[1]
+  char *y;
+  int64_t cols;
+  Row(const RowArgs &a, int64_t i)
+      : x(a.in[0].data + i * a.in[0].stride),
+        other(a.in[1].data + i * a.in[1].stride),
+        y(const_cast<char *>(a.out.data) + i * a.out.stride),
+        cols(a.cols) {}
+};
+template <class T> FASTLA_INLINE T &stat(char *stats, int64_t i) {
+  return reinterpret_cast<T *>(stats)[i];
+}
+
+// --- softmax ----------------------------------------------------------------------------------------------------
+
+template <class T> void softmax(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T sum = exponentials<T>(row.x, row.y, row.cols, largest<T>(row.x, row.cols));
+    const T factor = T(1) / sum;
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      part.store(row.y + at, part.load(row.y + at, Vec<T>{}) * factor);
+    });
+  }
+}
+
+// The logarithm of the sum of exponentials, less m.
+template <class T> T log_sum(const char *x, int64_t cols, T m) {
+  Lanes16<T> sum(0);
+  sum.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
+    s += exp_of_negative<T>(part.load(x + at, splat(-infinity<T>())) - m);
+  });
+  return log<T>(splat(sum.sum()))[0];
+}
+
+template <class T> void log_softmax(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T m = largest<T>(row.x, row.cols), rest = log_sum<T>(row.x, row.cols, m);
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      part.store(row.y + at, (part.load(row.x + at, Vec<T>{}) - m) - rest);
+    });
+  }
+}
+
+// dx = y (dy - sum(dy y)); x is dy, other is y.
+template <class T> void softmax_backward(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T dot = row_dot<T>(row.x, row.other, row.cols);
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), y = part.load(row.other + at, Vec<T>{});
+      part.store(row.y + at, y * (dy - dot));
+    });
+  }
+}
+
+// dx = dy - exp(y) sum(dy)
+template <class T> void log_softmax_backward(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T sum = row_sum<T>(row.x, row.cols);
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), y = part.load(row.other + at, Vec<T>{});
+      part.store(row.y + at, fma(-exp_of_negative<T>(y), splat(sum), dy));
+    });
+  }
+}
+
+// Of each row with a target t: its loss (1 - e) (L - x[t]) + e mean(L - x), L the logarithm of the sum of exponentials;
+// stat[1]: L. Rows whose target is negative have none.
+template <class T> void cross_entropy(const RowArgs &a) {
+  const T smooth = T(a.param);
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T m = largest<T>(row.x, row.cols), level = m + log_sum<T>(row.x, row.cols, m);
+    stat<T>(a.stat[1], i) = level;
+    T loss = 0;
+    if (a.target[i] >= 0) {
+      loss = level - load_scalar<T>(row.x + a.target[i] * int64_t(sizeof(T)));
+      if (smooth != 0)
+        loss =
+            (T(1) - smooth) * loss + smooth * (level - row_sum<T>(row.x, row.cols) / T(row.cols));
+    }
+    stat<T>(a.stat[0], i) = loss;
+  }
+}
+
+// (exp(x - L) - e / cols - (1 - e) [j = t]) times stat[0], 0 where there is no target.
+template <class T> void cross_entropy_backward(const RowArgs &a) {
+  const T smooth = T(a.param), share = smooth / T(a.cols);
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const bool none = a.target[i] < 0;
+    const T level = stat<T>(a.stat[1], i), scale = none ? T(0) : stat<T>(a.stat[0], i);
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> p = exp_of_negative<T>(part.load(row.x + at, splat(level)) - level);
+      part.store(row.y + at, none ? Vec<T>{} : (p - share) * scale);
+    });
+    if (none) continue;
+    char *const at = row.y + a.target[i] * int64_t(sizeof(T));
+    store_scalar<T>(at, fma(splat(smooth - T(1)), splat(scale), splat(load_scalar<T>(at)))[0]);
+  }
+}
+
+// --- norms ------------------------------------------------------------------------------------------------------
+
+// What weight and bias make of a normalised element.
+template <class T> struct Scale {
+  const char *weight, *bias;
+  template <class P> FASTLA_INLINE Vec<T> operator()(Vec<T> v, int64_t at, P part) const {
+    if (weight && bias)
+      return fma(v, part.load(weight + at, Vec<T>{}), part.load(bias + at, Vec<T>{}));
+    if (weight) return v * part.load(weight + at, Vec<T>{});
+    return bias ? v + part.load(bias + at, Vec<T>{}) : v;
+  }
+};
+
+FASTLA_INLINE float root(float x) { return __builtin_sqrtf(x); }
+FASTLA_INLINE double root(double x) { return __builtin_sqrt(x); }
+template <class T> T inverse_root(T square, const RowArgs &a) {
+  return T(1) / root(square / T(a.cols) + T(a.param));
+}
+
+template <class T, bool centred> void norm(const RowArgs &a) {
+  const Scale<T> scale{a.weight, a.bias};
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T mean = centred ? row_sum<T>(row.x, row.cols) / T(row.cols) : T(0);
+    Lanes16<T> squares(0);
+    squares.visit(row.cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
+      Vec<T> v = part.load(row.x + at, splat(mean));
+      if (centred) v -= mean;
+      s = fma(v, v, s);
+    });
+    const T factor = inverse_root<T>(squares.sum(), a);
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      Vec<T> v = part.load(row.x + at, Vec<T>{});
+      if (centred) v -= mean;
+      part.store(row.y + at, scale(v * factor, at, part));
+    });
+    if (a.stat[0]) stat<T>(a.stat[0], i) = mean;
+    if (a.stat[1]) stat<T>(a.stat[1], i) = factor;
+  }
+}
+
+// dx = factor (g - mean(g) - n mean(g n)), g = dy weight, n = (x - mean) factor; without the first mean where rows were
+// not centred. x is dy, other is x. The columns' sums of dy n and dy go to sums[0] and sums[1], a chain over the rows.
+template <class T, bool centred> void norm_backward(const RowArgs &a) {
+  const Scale<T> scale{a.weight, nullptr};
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T mean = centred ? stat<T>(a.stat[0], i) : T(0), factor = stat<T>(a.stat[1], i);
+    const auto normal = [&](int64_t at, auto part) FASTLA_LAMBDA {
+      return (part.load(row.other + at, splat(mean)) - mean) * factor;
+    };
+    Lanes16<T> plain(0), dots(0);
+    dots.visit(row.cols, plain, [&](Vec<T> &s, Vec<T> &t, int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), g = scale(dy, at, part),
+                   n = normal(at, part);
+      s = fma(g, n, s);
+      t += g;
+      char *const weights = a.sums[0] + at, *const biases = a.sums[1] + at;
+      if (a.sums[0]) part.store(weights, fma(dy, n, part.load(weights, Vec<T>{})));
+      if (a.sums[1]) part.store(biases, dy + part.load(biases, Vec<T>{}));
+    });
+    const T dot = dots.sum() / T(row.cols), shift = centred ? plain.sum() / T(row.cols) : T(0);
+    if (!row.y) continue;
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> g = scale(part.load(row.x + at, Vec<T>{}), at, part);
+      part.store(row.y + at, fma(-normal(at, part), splat(dot), g - shift) * factor);
+    });
+  }
+}
+
+// --- element by element -----------------------------------------------------------------------------------------
+
+template <class T> void activation(const RowArgs &a) {
+  with_activation<T>(a.activation, [&](auto act) FASTLA_LAMBDA {
+    for (int64_t i = 0; i < a.rows; ++i) {
+      const Row<T> row(a, i);
+      each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+        part.store(row.y + at, act(part.load(row.x + at, Vec<T>{})));
+      });
+    }
+  });
+}
+// dx = dy act'(x); x is dy, other is x.
+template <class T> void activation_backward(const RowArgs &a) {
+  with_derivative<T>(a.activation, [&](auto slope) FASTLA_LAMBDA {
+    for (int64_t i = 0; i < a.rows; ++i) {
+      const Row<T> row(a, i);
+      each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+        const Vec<T> dy = part.load(row.x + at, Vec<T>{});
+        part.store(row.y + at, dy * slope(part.load(row.other + at, Vec<T>{})));
+      });
+    }
+  });
+}
+
+template <class T> double dot_of(const char *x, const char *y, int64_t cols) {
+  return double(row_dot<T>(x, y, cols));
+}
+
+template <class T> constexpr fastla::RowOps make_row_ops() {
+  return {
+      {&softmax<T>, &log_softmax<T>, &softmax_backward<T>, &log_softmax_backward<T>,
+       &cross_entropy<T>, &cross_entropy_backward<T>, &norm<T, true>, &norm<T, false>,
+       &norm_backward<T, true>, &norm_backward<T, false>, &activation<T>, &activation_backward<T>},
+      &attend<T>,
+      &attend_backward<T>,
+      &merge<T>,
+      &dot_of<T>,
+      &divide<T>,
+      &log_of<T>};
+}
+
+}  // namespace

@@ -1,0 +1,136 @@
+"""Arrays as the rows of a matrix, which the compiled operations take, and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .._runtime import _count
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_HALVES = ("float16", "bfloat16")
+
+
+def floats(name: str, x: ArrayLike, what: str = "x") -> NDArray[Any]:
+    """An array of a dtype that operations have, native and aligned."""
+    array = np.asarray(x)
+    if array.dtype.kind in "biu":
+        array = array.astype(np.float64)
+    native = array.dtype.newbyteorder("=")
+    if native.name not in ("float32", "float64", *_HALVES):
+        raise TypeError(
+            f"{name}: {what} is {array.dtype}; it must be of floating point, 64 bits at most"
+        )
+    return np.require(array, native, "A")
+
+
+def wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype that elements of it are computed in."""
+    return np.dtype(np.float32) if dtype.name in _HALVES else dtype
+
+
+def like(name: str, what: str, x: ArrayLike, other: NDArray[Any]) -> NDArray[Any]:
+    """Another array of that shape, in that dtype."""
+    array = floats(name, x, what)
+    if array.shape != other.shape:
+        raise ValueError(f"{name}: {what} is {array.shape}; it must be {other.shape}")
+    return array.astype(other.dtype, copy=False)
+
+
+def last_axis(name: str, x: NDArray[Any], axis: int) -> int:
+    """The axis, counted from 0."""
+    if not -x.ndim <= axis < x.ndim:
+        raise ValueError(f"{name}: x is {x.shape}; it has no axis {axis}")
+    return axis % x.ndim
+
+
+def threads_of(name: str, num_threads: int | None) -> int:
+    return 0 if num_threads is None else _count(num_threads, name, "num_threads")
+
+
+def matrix(x: NDArray[Any], columns: int, axis: int | None = None) -> NDArray[Any]:
+    """Rows of so many contiguous elements: a view where that can be had. `axis` becomes the last one."""
+    if axis is not None and axis != x.ndim - 1:
+        x = np.moveaxis(x, axis, -1)
+    rows = x.size // columns if columns else int(np.prod(x.shape[:-1]))
+    made = x.reshape(rows, columns)
+    if columns > 1 and made.strides[1] != made.itemsize:
+        made = np.ascontiguousarray(made)
+    return made
+
+
+class Output:
+    """Where an operation's rows go: into `out` itself where they fit there, else beside it."""
+
+    def __init__(
+        self,
+        name: str,
+        out: NDArray[Any] | None,
+        like: NDArray[Any],
+        columns: int,
+        axis: int | None,
+        operands: tuple[NDArray[Any], ...],
+    ):
+        self.out, self.shape = out, like.shape
+        self.axis = None if axis is None or axis == like.ndim - 1 else axis
+        self.rows: NDArray[Any] | None = None
+        if out is not None:
+            check_out(name, out, like)
+            if self.axis is None:
+                self.rows = _rows_of(out, columns, operands)
+        self.inside = self.rows is not None
+        if self.rows is None:
+            moved = (
+                like.shape if self.axis is None else (*np.delete(like.shape, self.axis), columns)
+            )
+            self.moved = tuple(int(n) for n in moved)
+            count = like.size // columns if columns else int(np.prod(self.moved[:-1]))
+            self.rows = np.empty((count, columns), like.dtype)
+
+    def result(self) -> NDArray[Any]:
+        if self.inside:
+            assert self.out is not None
+            return self.out
+        assert self.rows is not None
+        made = self.rows.reshape(self.moved)
+        if self.axis is not None:
+            made = np.moveaxis(made, -1, self.axis)
+        if self.out is None:
+            return made
+        self.out[...] = made
+        return self.out
+
+
+def check_out(name: str, out: Any, like: NDArray[Any]) -> None:
+    if not isinstance(out, np.ndarray):
+        raise TypeError(f"{name}: out is {type(out).__name__}; it must be an array")
+    if out.shape != like.shape or out.dtype != like.dtype:
+        raise ValueError(
+            f"{name}: out is {out.shape}, {out.dtype}; it must be {like.shape}, {like.dtype}"
+        )
+    if not out.flags.writeable:
+        raise ValueError(f"{name}: out {out.shape} is read-only")
+
+
+def _rows_of(
+    out: NDArray[Any], columns: int, operands: tuple[NDArray[Any], ...]
+) -> NDArray[Any] | None:
+    """Rows within `out`, if they are contiguous, and no operand lies there but in the same places."""
+    if not out.flags.aligned or out.size == 0:
+        return None
+    rows = out.reshape(out.size // columns, columns)
+    if not np.may_share_memory(rows, out) or (columns > 1 and rows.strides[1] != rows.itemsize):
+        return None
+    for x in operands:
+        same = x.ctypes.data == rows.ctypes.data and x.strides == rows.strides
+        if not same and np.may_share_memory(x, rows):
+            return None
+    return rows
+
+
+def run(name: str, *operands: Any, **others: Any) -> None:
+    _core.row_op(name, *operands, **others)

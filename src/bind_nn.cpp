@@ -1,0 +1,109 @@
+// Operations on rows: what fastla.nn has checked goes to the core.
+#include <pybind11/pybind11.h>
+
+#include "args.hpp"
+#include "fastla/nn.h"
+#include "kinds.hpp"
+#include "operands.hpp"
+
+namespace py = pybind11;
+
+namespace fastla_py {
+namespace {
+
+const char *const kRowOps[] = {"softmax",
+                               "log_softmax",
+                               "softmax_backward",
+                               "log_softmax_backward",
+                               "cross_entropy",
+                               "cross_entropy_backward",
+                               "layer_norm",
+                               "rms_norm",
+                               "layer_norm_backward",
+                               "rms_norm_backward",
+                               "activation",
+                               "activation_backward"};
+static_assert(sizeof(kRowOps) / sizeof(kRowOps[0]) == FASTLA_ROW_OPS);
+
+class RowOp {
+ public:
+  RowOp(const std::string &op, const py::object &x) : function_(op.c_str()) {
+    fastla_row_op_desc_init(&desc_);
+    desc_.op = -1;
+    for (int i = 0; i < FASTLA_ROW_OPS; ++i)
+      if (op == kRowOps[i]) desc_.op = i;
+    if (desc_.op < 0) refuse(function_, "op", "a row operation");
+    PyArrayObject *array = array_or_none(function_, "x", x);
+    if (!array || PyArray_NDIM(array) != 2) refuse(function_, "x", "a matrix");
+    type_ = PyArray_TYPE(array);
+    desc_.dtype = plain_dtype(type_);
+    wide_ = desc_.dtype == FASTLA_F64 ? NPY_DOUBLE : NPY_FLOAT;
+    if (desc_.dtype != FASTLA_F32 && desc_.dtype != FASTLA_F64 && desc_.dtype != FASTLA_F16 &&
+        desc_.dtype != FASTLA_BF16)
+      refuse(function_, "x", "float32, float64, float16 or bfloat16");
+    desc_.rows = PyArray_DIM(array, 0);
+    desc_.cols = PyArray_DIM(array, 1);
+  }
+
+  void lines(const char *name, const py::object &x, fastla_lines *to, bool written) const {
+    PyArrayObject *array = array_or_none(function_, name, x);
+    if (!array) return;
+    if (PyArray_NDIM(array) != 2 || PyArray_DIM(array, 0) != desc_.rows ||
+        PyArray_DIM(array, 1) != desc_.cols || PyArray_TYPE(array) != type_)
+      refuse(function_, name, "of x's shape and dtype");
+    if (desc_.cols > 1 && PyArray_STRIDE(array, 1) != PyArray_ITEMSIZE(array))
+      refuse(function_, name, "of contiguous rows");
+    if (written && !PyArray_ISWRITEABLE(array)) refuse(function_, name, "writeable");
+    *to = {PyArray_DATA(array), PyArray_STRIDE(array, 0)};
+  }
+  void *vector(const char *name, const py::object &x, int type, int64_t length) const {
+    return contiguous_vector(function_, name, x, type, length);
+  }
+  void run() const {
+    fastla_status status;
+    {
+      const py::gil_scoped_release release;
+      status = fastla_row_op(&desc_);
+    }
+    require_status(function_, status);
+  }
+
+  const char *function_;
+  int type_, wide_;
+  fastla_row_op_desc desc_;
+};
+
+void row_op(const std::string &op, const py::object &x, const py::object &other,
+            const py::object &out, const py::object &weight, const py::object &bias,
+            const py::tuple &stats, const py::tuple &sums, const py::object &target, double param,
+            const py::object &activation, int threads) {
+  RowOp asked(op, x);
+  fastla_row_op_desc &d = asked.desc_;
+  asked.lines("x", x, &d.in[0], false);
+  asked.lines("other", other, &d.in[1], false);
+  asked.lines("out", out, &d.out, true);
+  d.weight = asked.vector("weight", weight, asked.wide_, d.cols);
+  d.bias = asked.vector("bias", bias, asked.wide_, d.cols);
+  for (size_t i = 0; i < 2; ++i) {
+    d.stat[i] = asked.vector("stats", stats[i], asked.wide_, d.rows);
+    d.sums[i] = asked.vector("sums", sums[i], asked.wide_, d.cols);
+  }
+  d.target = static_cast<const int64_t *>(asked.vector("target", target, NPY_INT64, d.rows));
+  d.param = param;
+  d.activation = parse_activation("activation", activation.ptr());
+  if (d.activation < 0) throw py::error_already_set();
+  d.num_threads = threads;
+  asked.run();
+}
+
+}  // namespace
+
+void bind_nn(py::module_ &m) {
+  m.def("row_op", &row_op, py::arg("op"), py::arg("x"), py::arg("other") = py::none(),
+        py::arg("out") = py::none(), py::kw_only(), py::arg("weight") = py::none(),
+        py::arg("bias") = py::none(), py::arg("stats") = py::make_tuple(py::none(), py::none()),
+        py::arg("sums") = py::make_tuple(py::none(), py::none()), py::arg("target") = py::none(),
+        py::arg("param") = 0.0, py::arg("activation") = py::none(), py::arg("threads") = 0);
+}
+
+}  // namespace fastla_py
