@@ -13,7 +13,8 @@ if not (ROOT / "csrc").is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)
 
 # A layer includes itself and what stands after it here.
-LAYERS = {"gemm": {"gemm", "kernels", "runtime", "fastla"}, "kernels": {"kernels", "runtime", "fastla"},
+LAYERS = {"nn": {"nn", "gemm", "kernels", "runtime", "fastla"}, "gemm": {"gemm", "kernels", "runtime", "fastla"},
+          "kernels": {"kernels", "runtime", "fastla"},
           "runtime": {"runtime", "fastla"}, "include": {"fastla"}}
 C_HEADERS = {"stddef.h", "stdint.h", "stdlib.h", "string.h", "math.h", "limits.h", "float.h"}
 PRODUCTS = {"matmul", "dot", "vdot", "inner", "outer", "tensordot", "einsum", "multi_dot", "matvec", "vecmat"}
