@@ -6,12 +6,7 @@ are computed as they are, float16 and bfloat16 as float32 and rounded once; inte
 """
 
 from ._activations import activation, activation_backward
-from ._attention import (
-    AttentionGradients,
-    attention,
-    attention_backward,
-    scaled_dot_product_attention,
-)
+from ._attention import AttentionGradients, attention, attention_backward
 from ._callbacks import EarlyStopping, Epoch
 from ._classes import predict, predict_proba, score
 from ._embedding import Embedding, Unembedding, embedding_backward
@@ -28,6 +23,7 @@ from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from ._optimizer import Optimizer, clip_by_global_norm
 from ._optimizers import SGD, Adam, AdamW
 from ._schedules import constant_schedule, cosine_schedule, linear_schedule, step_schedule
+from ._sdpa import scaled_dot_product_attention
 from ._sequential import MLP, Sequential
 from ._similarity import cosine_similarity, most_similar
 from ._softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
