@@ -47,7 +47,7 @@ def write(name: str, path: Any, arrays: Mapping[str, NDArray[Any]], text: str = 
         np.savez(held, **arrays, **{_TEXT: np.array(text)})  # type: ignore[arg-type]
         data: Any = held.getbuffer()
     else:
-        whole = {what: np.ascontiguousarray(x) for what, x in arrays.items()}
+        whole = {what: np.asarray(x, order="C") for what, x in arrays.items()}
         data = _safetensors(name).numpy.save(whole, metadata={_TEXT: text})
     beside = f"{os.fspath(path)}.{os.getpid()}.tmp"
     try:
