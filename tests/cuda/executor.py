@@ -20,7 +20,8 @@ from translated import translated
 from fastla.cuda import code
 
 RUNTIME = pathlib.Path(__file__).with_name("threads.c")
-FLAGS = ("-O1", "-march=native", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-w", "-shared", "-fPIC")
+FLAGS = ("-O1", "-march=native", "-ffp-contract=off", "-fwrapv", "-fno-strict-aliasing", "-w", "-shared",
+         "-fPIC")
 
 
 @functools.cache

@@ -159,7 +159,8 @@ def test_copies_have_room():
 
 def test_nothing_is_copied_that_can_be_read():
     for kind, names in (("float32", {"exact float32", "exact float32 small"}),
-                        ("float16", {"halves float16 steps lines"}), ("bfloat16", {"halves bfloat16 steps lines"})):
+                        ("float16", {"halves float16 steps lines"}),
+                        ("bfloat16", {"halves bfloat16 steps lines"})):
         size = SIZES[kind]
         rows = Layout(kind, (1024 * size, size, 0))
         columns = Layout(kind, (size, 1024 * size, 0))

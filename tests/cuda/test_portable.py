@@ -12,6 +12,7 @@ import importlib
 import numpy as np
 import pytest
 import shapes
+import test_bounds
 
 for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "nvidia.cu13"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and the tools of the CUDA toolkit")
@@ -21,8 +22,8 @@ import executor  # noqa: E402
 
 import fastla  # noqa: E402
 
-MODULES = ("test_contract", "test_contract_plain", "test_errors", "test_golden",
-           "test_special_values", "test_stacks")
+MODULES = ("test_bounds", "test_contract", "test_contract_columns", "test_contract_plain", "test_errors",
+           "test_golden", "test_special_values", "test_stacks")
 FUNCTIONS = ("matmul", "linear", "gemm", "gram")
 FLOATS = (np.float32, np.float64)
 GPU = dataclasses.replace(device.A100, compute_capability=(8, 6))
@@ -52,6 +53,12 @@ def path():
 @pytest.fixture
 def threads():
     return 1
+
+
+@pytest.fixture
+def checked():
+    """In this process: the executor sees what lies outside of arrays."""
+    return functools.partial(test_bounds.products, dtypes=FLOATS, paths=("auto",))
 
 
 class Calls:

@@ -1,6 +1,6 @@
-/* Threads of a block on the CPU, for kernels that were PTX (translated.py), which stand below this text: fibers that go
- * from barrier to barrier, in an order drawn for each block. Shared and global memory are looked after as in
- * the emulator: what is outside of an array, or not aligned, is an error; copies under way are NaNs. */
+/* Threads of a block on the CPU, for a kernel that was PTX (translated.py) and stands below this text: fibers
+ * that go from barrier to barrier, in an order drawn anew each time. Memory is looked after as in the
+ * emulator: what is outside of an array, or not aligned, is an error; what is being copied is NaNs as yet. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdint.h>
@@ -33,7 +33,7 @@ typedef struct {
 
 static Thread *threads[MOST_THREADS];
 static Thread *self;
-static uint32_t thread_count, block_index[3], grid[3], shared_bytes, range_count;
+static uint32_t thread_count, block_index[3], shared_bytes, range_count;
 static uint8_t *shared_memory;
 static const Range *ranges;
 static const uint64_t *args;
@@ -61,7 +61,7 @@ static void *shared_at(uint32_t address, uint32_t size) {
 
 static void *global_at(uint64_t address, uint64_t size, uint64_t alignment) {
   static uint32_t last;
-  if (address % alignment) FAIL("%u bytes of global memory at %#lx, not aligned", (unsigned)size, (long)address);
+  if (address % alignment) FAIL("%d bytes of global memory at %#lx, not aligned", (int)size, (long)address);
   if (last < range_count && ranges[last].begin <= address && address + size <= ranges[last].end)
     return (void *)address;
   for (last = 0; last < range_count; ++last)
@@ -168,12 +168,11 @@ const char *launch(const uint32_t *blocks, uint32_t count, uint32_t bytes, const
   *message = 0;
   shared_memory = room, shared_bytes = bytes, thread_count = count;
   args = arguments, ranges = memory, range_count = arrays;
-  memcpy(grid, blocks, sizeof grid);
   for (uint32_t i = 0; i < count; ++i)
     if (!threads[i]) threads[i] = calloc(1, sizeof(Thread));
-  for (block_index[2] = 0; block_index[2] < grid[2]; ++block_index[2])
-    for (block_index[1] = 0; block_index[1] < grid[1]; ++block_index[1])
-      for (block_index[0] = 0; block_index[0] < grid[0]; ++block_index[0]) {
+  for (block_index[2] = 0; block_index[2] < blocks[2]; ++block_index[2])
+    for (block_index[1] = 0; block_index[1] < blocks[1]; ++block_index[1])
+      for (block_index[0] = 0; block_index[0] < blocks[0]; ++block_index[0]) {
         run_block();
         if (!*message) continue;
         for (uint32_t i = 0; i < count; ++i) threads[i]->begun = 0; /* their stacks are lost */

@@ -1,4 +1,4 @@
-"""PTX as C: what Numba makes of a kernel, with its registers and its widths of integers, for a CPU (threads.c)."""
+"""PTX as C: what Numba makes of a kernel, with its registers and widths of integers (see threads.c)."""
 
 import re
 
@@ -6,8 +6,7 @@ TYPES = {"pred": "uint8_t", "b16": "uint16_t", "b32": "uint32_t", "b64": "uint64
          "f64": "double", "b8": "uint8_t"}
 TYPES |= {f"{sign}{bits}": f"{'u' * (sign == 'u')}int{bits}_t" for sign in "us" for bits in (16, 32, 64)}
 SPECIAL = {"%tid.x": "self->index", "%dynamic_smem_size": "shared_bytes"}
-SPECIAL |= {f"%{name}.{axis}": f"{place}[{i}]" for name, place in (("ctaid", "block_index"), ("nctaid", "grid"))
-            for i, axis in enumerate("xyz")}
+SPECIAL |= {f"%ctaid.{axis}": f"block_index[{i}]" for i, axis in enumerate("xyz")}
 SIGNS = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "mul": "*", "div": "/", "rem": "%",
          "lt": "<", "le": "<=", "gt": ">", "ge": ">=", "eq": "=="}
 ORDERED = {"lt": "ge", "le": "gt", "gt": "le", "ge": "lt"}  # what an unordered comparison is not
@@ -135,7 +134,8 @@ class _Function:
             return kind, f"({TYPES[kind]})({x} {SIGNS[name]} {others[0]})"
         if name in ("min", "max"):
             sign = "<" if name == "min" else ">"
-            return kind, f"f{name}{end}({x}, {others[0]})" if real else f"{x} {sign} {others[0]} ? {x} : {others[0]}"
+            y, = others
+            return kind, f"f{name}{end}({x}, {y})" if real else f"{x} {sign} {y} ? {x} : {y}"
         simple = {"mov": "{0}", "neg": "-{0}", "not": "!{0}" if kind == "pred" else "~{0}",
                   "abs": f"fabs{end}({{0}})", "rcp": "1 / {0}",
                   "fma": f"__builtin_fma{end}({{0}}, {{1}}, {{2}})", "mad": "{0} * {1} + {2}"}
@@ -179,7 +179,7 @@ class _Function:
                          for i, x in enumerate(names))
 
     def memory(self, name, parts, operands):
-        space, *shape, kind = parts
+        space, kind = parts[0], parts[-1]
         registers, place = operands if name == "ld" else reversed(operands)
         names = re.findall(r"[^{},\s]+", registers)
         base, _, offset = place.strip("[] ").partition("+")

@@ -63,8 +63,8 @@ def _in_rings(
     at_once: int = 1,
     partial: str | None = None,
 ) -> Iterator[Plan]:
-    """Plans of a tile's kernel. `rate`: multiply-adds of a multiprocessor in a cycle; `shared`: bytes that are
-    read of shared memory for a step; `at_once`: blocks of a multiprocessor."""
+    """Plans of a tile's kernel. `rate`: multiply-adds of a multiprocessor in a cycle; `shared`: bytes that
+    are read of shared memory for a step; `at_once`: blocks of a multiprocessor."""
     partial_bytes = desc.count * desc.m * desc.n * SIZES[partial] if partial else 0
     sides = tile.rows, tile.cols
     for a, a_order, a_cost in _ring_ways(desc, desc.a, 0):

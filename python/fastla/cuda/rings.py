@@ -161,8 +161,8 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
         for s in range(ahead):
             if s < count:
                 stage, steps_left = uint32(ring + s * stage_bytes), int32(min(k - s * depth, depth))
-                fetch_both(stage, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left, b_j,
-                           b_s, steps_left)
+                fetch_both(stage, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left,
+                           b_j, b_s, steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
             cp_async_commit()
@@ -173,8 +173,8 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
             cuda.syncthreads()
             if s + ahead < count:
                 steps_left = int32(min(k - (s + ahead) * depth, depth))
-                fetch_both(written, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left, b_j,
-                           b_s, steps_left)
+                fetch_both(written, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left,
+                           b_j, b_s, steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
             cp_async_commit()
@@ -201,8 +201,8 @@ def integers(
 ) -> tuple[int, ...]:
     """Of a kernel's arguments the INTEGERS between the addresses and the epilogue.
 
-    `orders`: VECTORS or STEPS, of A and B. `shape` is (m, n, k). Strides in bytes, of a row and a column each; `stack`: from a product to the next,
-    of A and B.
+    `orders`: VECTORS or STEPS, of A and B. `shape` is (m, n, k). Strides in bytes, of a row and a column
+    each; `stack`: from a product to the next, of A and B.
     """
 
     def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int, int]:
