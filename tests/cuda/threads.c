@@ -3,6 +3,7 @@
  * emulator: what is outside of an array, or not aligned, is an error; what is being copied is NaNs as yet. */
 #include <math.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,7 +36,7 @@ static Thread *threads[MOST_THREADS];
 static Thread *self;
 static uint32_t thread_count, block_index[3], shared_bytes, range_count;
 static uint8_t *shared_memory;
-static const Range *ranges;
+static const Range *ranges, *last_range, nowhere = {1, 0};
 static const uint64_t *args;
 static jmp_buf scheduler;
 static char message[200];
@@ -48,40 +49,53 @@ static uint32_t draw(void) {
   return (uint32_t)(drawn >> 32);
 }
 
-#define FAIL(...) (snprintf(message, sizeof message, __VA_ARGS__), _longjmp(scheduler, 1))
+static __attribute__((noinline, noreturn, format(printf, 1, 2))) void fail(const char *format, ...) {
+  va_list values;
+  va_start(values, format);
+  vsnprintf(message, sizeof message, format, values);
+  va_end(values);
+  _longjmp(scheduler, 1);
+}
 
 /* --- Memory ------------------------------------------------------------------------------------- */
 
-static void *shared_at(uint32_t address, uint32_t size) {
+#define INLINE static inline __attribute__((always_inline)) /* where sizes are literals */
+
+INLINE void *shared_at(uint32_t address, uint32_t size) {
   uint32_t at = address - SHARED;
   if (at % size || at > shared_bytes - size)
-    FAIL("%u bytes of shared memory at %u, which begins at %u", size, address, SHARED);
+    fail("%u bytes of shared memory at %u, which begins at %u", size, address, SHARED);
   return shared_memory + at;
 }
 
-static void *global_at(uint64_t address, uint64_t size, uint64_t alignment) {
-  static uint32_t last;
-  if (address % alignment) FAIL("%d bytes of global memory at %#lx, not aligned", (int)size, (long)address);
-  if (last < range_count && ranges[last].begin <= address && address + size <= ranges[last].end)
-    return (void *)address;
-  for (last = 0; last < range_count; ++last)
-    if (ranges[last].begin <= address && address + size <= ranges[last].end) return (void *)address;
-  FAIL("%u bytes of global memory at %#lx are in no array", (unsigned)size, (long)address);
-  return NULL;
+static __attribute__((noinline)) const Range *range_of(uint64_t address, uint64_t size) {
+  for (const Range *range = ranges; range < ranges + range_count; ++range)
+    if (range->begin <= address && address + size <= range->end) return range;
+  fail("%d bytes of global memory at %#lx are in no array", (int)size, (long)address);
 }
 
-static void copy_later(uint32_t to, uint64_t start, uint32_t size, uint32_t count) {
+INLINE void *global_at(uint64_t address, uint64_t size, uint64_t alignment) {
+  if (address % alignment) fail("%d bytes of global memory at %#lx, not aligned", (int)size, (long)address);
+  if (address < last_range->begin || address + size > last_range->end) last_range = range_of(address, size);
+  return (void *)address;
+}
+
+INLINE void copy_later(uint32_t to, uint64_t start, uint32_t size, uint32_t count) {
   Copy *copy = &self->copies[self->last++ % COPIES];
-  if (count > size || self->last - self->first > COPIES) FAIL("a copy of %u of %u bytes", count, size);
-  if (start % size) FAIL("%u bytes are copied from %#lx, not aligned", size, (long)start);
+  if (count > size || self->last - self->first > COPIES) fail("a copy of %u of %u bytes", count, size);
+  if (start % size) fail("%u bytes are copied from %#lx, not aligned", size, (long)start);
   copy->to = to, copy->size = size;
-  memset(copy->data, 0, size);
-  if (count) memcpy(copy->data, global_at(start, count, 1), count);
+  if (count == size) {
+    memcpy(copy->data, global_at(start, size, 1), size);
+  } else {
+    memset(copy->data, 0, size);
+    if (count) memcpy(copy->data, global_at(start, count, 1), count);
+  }
   memset(shared_at(to, size), 0xFF, size);
 }
 
 static void commit(void) {
-  if (self->groups == GROUPS) FAIL("%u groups of copies are under way", GROUPS);
+  if (self->groups == GROUPS) fail("%u groups of copies are under way", GROUPS);
   self->ends[self->groups++] = self->last;
 }
 
@@ -90,7 +104,10 @@ static void wait_for_copies(uint32_t groups) {
   if (!done) return;
   for (; self->first != self->ends[done - 1]; ++self->first) {
     Copy *copy = &self->copies[self->first % COPIES];
-    memcpy(shared_at(copy->to, copy->size), copy->data, copy->size);
+    uint8_t *to = shared_memory + (copy->to - SHARED);
+    if (copy->size == 4) memcpy(to, copy->data, 4);
+    if (copy->size == 8) memcpy(to, copy->data, 8);
+    if (copy->size == 16) memcpy(to, copy->data, 16);
   }
   self->groups -= done;
   memmove(self->ends, self->ends + done, self->groups * sizeof *self->ends);
@@ -167,7 +184,7 @@ const char *launch(const uint32_t *blocks, uint32_t count, uint32_t bytes, const
   if (!room) room = malloc(1 << 18);
   *message = 0;
   shared_memory = room, shared_bytes = bytes, thread_count = count;
-  args = arguments, ranges = memory, range_count = arrays;
+  args = arguments, ranges = memory, last_range = &nowhere, range_count = arrays;
   for (uint32_t i = 0; i < count; ++i)
     if (!threads[i]) threads[i] = calloc(1, sizeof(Thread));
   for (block_index[2] = 0; block_index[2] < blocks[2]; ++block_index[2])
