@@ -168,7 +168,8 @@ def cycles(
     """
     rows, cols = tile
     blocks = grid(desc.m, desc.n, desc.count, rows, cols)[0]
-    waves = -(-blocks // (device.multiprocessors // together * at_once))
+    of_each = -(-blocks // (device.multiprocessors // together))
+    waves, at_once = -(-of_each // at_once), min(at_once, of_each)
     fetched = (rows + cols) * SIZES[desc.kind]
     step = max(rows * cols / multiply_adds / together, l1, fetched / _L2_BYTES / together)
     product = waves * at_once * max(desc.k, 1) * step
