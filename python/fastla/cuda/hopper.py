@@ -209,11 +209,12 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     slot = int32(slot + 1)
                     if slot == stages:
                         slot, parity = int32(0), int32(1 - parity)
-                take_sums(sums, cols)
-                release(last, lane, here > 0)
                 if short:
                     for i in range(held_count):
                         sums[i] = held[i]
+                else:
+                    take_sums(sums, cols)
+                release(last, lane, here > 0)
                 slice_at = uint32(ring + slices_begin + warp * 16 * PITCH)
                 own_at = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)
                 row += warp * 16
