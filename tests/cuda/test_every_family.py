@@ -22,6 +22,7 @@ from shapes import assert_same_bits, random_matrix  # noqa: E402
 from test_epilogue import ACTIVATIONS, steps_for  # noqa: E402
 
 from fastla.cuda import families, hopper_plans  # noqa: E402
+from fastla.cuda.float8 import FLOAT8  # noqa: E402
 
 # Of sums: dtypes of results and operands.
 DTYPES = {"float32": ["float32", "float16", ml_dtypes.bfloat16], "float64": ["float64", "float32", "float16"]}
@@ -169,6 +170,8 @@ def bounded(family, a, b, unit, alpha, beta, c, activation, gate, residual, **ve
     relative = of_sums.get(family.name if "tf32" in family.name else family.first, k * 2.0**-23)
     if family.precision == "high":
         relative = 2.0**-20 + 3 * k * 2.0**-23
+    if family.kind in FLOAT8:
+        relative = min(k + k / 32, 132) * 2.0**-13 + k * 2.0**-30
     alpha, beta = family.wide.type(alpha), family.wide.type(beta)
     y, off = a @ b, relative * (abs(a) @ abs(b))
 

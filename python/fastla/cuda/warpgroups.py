@@ -121,6 +121,12 @@ def begin_products(context: Any) -> Any:
     return types.void(), generate
 
 
+def _short(x: Any) -> Any:
+    """Cut to 14 bits."""
+    fraction, exponent = np.frexp(x)
+    return np.ldexp(np.trunc(fraction * 2**14), exponent - 14)
+
+
 def _multiply_model(
     lanes: Any, sums: Any, cols: int, a: int, b: int, a_follow: int, b_follow: int, kind: int
 ) -> None:
@@ -137,7 +143,8 @@ def _multiply_model(
             own = made[row : row + 9 : 8].reshape(2, cols // 8, 8)[:, :, col : col + 2]
             own = own.transpose(1, 0, 2).reshape(-1)
             with np.errstate(over="ignore", invalid="ignore"):
-                totals[lane][:] = (totals[lane] + own).astype(totals[lane].dtype)
+                total = totals[lane] + own
+                totals[lane][:] = (_short(total) if KINDS[kind].short else total).astype(totals[lane].dtype)
 
     lanes[0].start_product(product, add, sums)
 
