@@ -11,7 +11,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
     pytest.importorskip(needed, reason="needs fastla[cuda] and greenlet")
 
 import emulator  # noqa: E402
-import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
 from fastla.cuda import gemm, rings  # noqa: E402
@@ -101,22 +100,6 @@ def test_special_values(dtype):
         want = fastla.matmul(a, b)
     np.testing.assert_array_equal(c, want)
     assert not np.signbit(c[2]).any()
-
-
-@pytest.mark.parametrize("name", ["syncthreads", "cp_async_wait", "cp_async_commit"])
-def test_the_emulator_sees_what_is_missing(name):
-    """Without a barrier, or without waiting for copies, the product is another one."""
-    rng = np.random.default_rng(2)
-    orders = (VECTORS, VECTORS)
-    tile = gemm.EXACT_TILES["float64"]
-    k = 8 * tile.depth  # the ring goes round twice
-    a = operand(rng, 64, k, "float64", 0, "vectors")
-    b = operand(rng, k, 128, "float64", 1, "vectors")
-    want = fastla.matmul(a, b).tobytes()
-    lacking = mutations.without(rings.ring_kernel, name)(tile, *orders, gemm._chains("float64"))
-    for kernel, same in ((None, True), (lacking, False)):
-        c = product(a, b, np.full((64, 128), np.nan), orders, kernel)
-        assert (c.tobytes() == want) == same
 
 
 def test_the_emulator_sees_what_memory_has_not():

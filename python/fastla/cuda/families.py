@@ -5,12 +5,14 @@ Here are those of any GPU.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
 from . import copies, doubles, gemm, halves, hopper_plans, partial_sums, rings, splits, vector_plans
 from .calls import arguments_of, signature, totals_of
 from .copies import Layout
+from .float8 import FLOAT8
 from .hopper_plans import on_hopper
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
@@ -145,7 +147,9 @@ def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
 
 
 def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
-    """Sums in float32, in the hardware's order."""
+    """Sums in float32, in the hardware's order. float8, where it has no tensor cores, is float16."""
+    if desc.kind in FLOAT8 and not hopper_plans.takes(desc, device):
+        desc = dataclasses.replace(desc, kind="float16")
     if desc.kind not in _KINDS or (desc.precision == "highest" and hopper_plans.takes(desc, device)):
         return  # whose order of sums is another one
     a, b = _halves_way(desc, desc.a, 0), _halves_way(desc, desc.b, 1)
@@ -182,6 +186,7 @@ WRITTEN = {
     "bfloat16": _OF_FLOAT32,
     "int8": {"int32"},
     "uint8": {"int32"},
+    **dict.fromkeys(FLOAT8, _OF_FLOAT32),
 }
 
 

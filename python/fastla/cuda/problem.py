@@ -113,7 +113,7 @@ def copied(desc: Desc, layout: Layout, lines_at: int, lines_follow: bool) -> Ope
     size = SIZES[desc.kind]
     lines = (desc.m, desc.n)[lines_at]
     along, over = (lines, desc.k) if lines_follow else (desc.k, lines)
-    pitch = -(-along * size // VECTOR) * VECTOR
+    pitch = -(-max(along, 1) * size // VECTOR) * VECTOR
     row, col = (size, pitch) if lines_follow == (lines_at == 0) else (pitch, size)
     following = pitch * over if layout.strides[2] else 0
     room = max(pitch * over * (desc.count if following else 1), VECTOR)
