@@ -6,16 +6,12 @@ are computed as they are, float16 and bfloat16 as float32 and rounded once; inte
 """
 
 from ._activations import activation, activation_backward
-from ._attention import (
-    AttentionGradients,
-    attention,
-    attention_backward,
-    scaled_dot_product_attention,
-)
+from ._attention import AttentionGradients, attention, attention_backward
 from ._functions import gelu, relu, sigmoid, silu, tanh
 from ._losses import cross_entropy, cross_entropy_backward
 from ._normalised import NormGradients
 from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
+from ._sdpa import scaled_dot_product_attention
 from ._softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 
 __all__ = [
