@@ -139,12 +139,11 @@ def cross_entropy_backward(x, target, scale, smoothing):
     n = x.value.shape[-1]
     wanted = np.full(x.value.shape, np.longdouble(smoothing) / n)
     wanted[np.arange(len(target)), target] += 1 - smoothing
-    scale = Bounded(scale, x.u, 2 * x.u * abs(scale))
-    found = ((x - level(x)).exp() - wanted) * scale[:, None]
-    # What is subtracted is rounded too, in two steps.
-    return found.of(found.value, found.error, 0) + Bounded(
-        0, x.u, 4 * x.u * abs(wanted * scale.value[:, None])
-    )
+    scale = Bounded(scale, x.u, 2 * x.u * abs(scale))[:, None]
+    p = (x - level(x)).exp()
+    # The target's share is subtracted in two steps, from what may cancel.
+    steps = 4 * x.u * (p.value + wanted)
+    return (p - Bounded(wanted, x.u, steps)) * scale
 
 
 class Normal:

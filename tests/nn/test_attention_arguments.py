@@ -3,12 +3,15 @@
 import numpy as np
 import pytest
 from attention_cases import stack
+from row_cases import strides_of_nothing
 from shapes import assert_same_bits
 
 from fastla import nn
 
+EMPTY = [pytest.param(s, marks=strides_of_nothing) for s in ((0, 5, 4), (5, 0, 4), (0, 0, 4))]
 
-@pytest.mark.parametrize("shape", [(0, 5, 4), (5, 0, 4), (0, 0, 4), (3, 5, 0)], ids=str)
+
+@pytest.mark.parametrize("shape", [*EMPTY, (3, 5, 0)], ids=str)
 def test_empty(dtype, threads, shape):
     q, k, v = stack(np.random.default_rng(25), *shape, 3, 4, 2, (2,), dtype)
     out, lse = nn.attention(q, k, v, return_lse=True, num_threads=threads)
@@ -23,6 +26,7 @@ def test_empty(dtype, threads, shape):
     assert [x.shape for x in back] == [x.shape for x in (q, k, v)]
 
 
+@strides_of_nothing
 @pytest.mark.parametrize("lead", [(0,), (2, 0), (0, 3)], ids=str)
 def test_no_heads(dtype, lead):
     q, k, v = (np.ones((*lead, 1, n, 4), dtype) for n in (2, 3, 3))
@@ -131,7 +135,7 @@ def test_the_name_of_pytorch():
     assert_same_bits(f(Q[:, :2], K, K, scale=0.5), nn.attention(Q[:, :2], K, K, scale=0.5))
     for changed, text in (
         ({}, r"heads are \[4, 2, 2\]"),
-        ({"dropout_p": 0.5, "enable_gqa": True}, "dropout_p is 0.5"),
+        ({"dropout_p": 1.5, "enable_gqa": True}, "dropout_p is 1.5"),
         ({"attn_mask": mask, "is_causal": True}, "attn_mask and is_causal"),
     ):
         with pytest.raises(ValueError, match=text):

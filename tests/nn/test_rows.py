@@ -94,13 +94,11 @@ def test_cross_entropy_of_other_shapes(dtype):
     x, target = random_rows(5, dtype)[0].reshape(2, 4, 5, 5), np.arange(40).reshape(2, 4, 5) % 5
     flat = nn.cross_entropy(x.reshape(40, 5), target.reshape(40), reduction="none")
     assert np.array_equal(nn.cross_entropy(x, target, reduction="none"), flat.reshape(2, 4, 5))
-    assert nn.cross_entropy(x[0, 0, 0], 3) == flat[3]
+    assert nn.cross_entropy(x[0, 0, 3], 3) == flat[3]
     assert nn.cross_entropy(x, target.astype(np.uint8)) == nn.cross_entropy(x, target)
     assert np.isnan(nn.cross_entropy(x, np.full_like(target, -100)))
     assert nn.cross_entropy(x, np.full_like(target, -100), reduction="sum") == 0
     assert (nn.cross_entropy_backward(x, np.full_like(target, -100)) == 0).all()
-    assert np.isnan(nn.cross_entropy(np.ones((0, 5)), np.zeros(0, int)))
-    assert nn.cross_entropy_backward(np.ones((0, 5)), np.zeros(0, int)).shape == (0, 5)
     # A class that is ignored by its number.
     twos = nn.cross_entropy(x, target, ignore_index=2, reduction="none")
     assert (twos[target == 2] == 0).all() and np.array_equal(
@@ -126,8 +124,14 @@ def exact_slope(name, x):
         return s * (1 - s) if name == "sigmoid" else s + y * s * (1 - s) * (linear + 3 * cubic * y * y)
 
 
-# What docs/functions.md states, rounded up.
-SLOPE_ERRORS = {"gelu": 3, "gelu_tanh": 12, "silu": 3, "tanh": 4, "sigmoid": 1.5}
+# What docs/functions.md states for float32 and float64.
+SLOPE_ERRORS = {
+    "gelu": (1, 1),
+    "gelu_tanh": (17, 43),
+    "silu": (9, 18),
+    "tanh": (1.3, 1.3),
+    "sigmoid": (0.8, 0.8),
+}
 
 
 @pytest.mark.parametrize("name", SLOPE_ERRORS)
@@ -139,7 +143,7 @@ def test_derivatives(dtype, name):
     got = nn.activation_backward(np.ones_like(x), x, name)
     off = [abs(float(Decimal(float(y)) - exact_slope(name, float(v)))) for v, y in zip(x, got, strict=True)]
     worst = max(off) / np.finfo(dtype).eps
-    assert worst <= SLOPE_ERRORS[name], f"{worst} ulp at {x[np.argmax(off)]!r}"
+    assert worst <= SLOPE_ERRORS[name][dtype is np.float64], f"{worst} ulp at {x[np.argmax(off)]!r}"
 
 
 @pytest.mark.parametrize("name", row_cases.NAMES)
