@@ -48,6 +48,15 @@ def operands(count, columns, dtype):
     return found
 
 
+def special(rng, shape, dtype):
+    """Zeros of both signs, NaN, infinities, and the smallest and largest numbers, each beside any other."""
+    info = np.finfo(dtype)
+    some = [0, 1, info.smallest_subnormal, info.tiny, info.max, np.inf]
+    usual = rng.standard_normal(4 * len(some))
+    values = np.concatenate([np.multiply.outer([1, -1], some).ravel(), [np.nan], usual])
+    return rng.choice(values, shape).astype(dtype)
+
+
 class Operation:
     """call(c, x=, dy=, out=, num_threads=) of what fastla gives; expected(c) of the oracle. `second`: the
     name of the operand beside dy; `in_place`: whether there is out=."""

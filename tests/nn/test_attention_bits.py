@@ -5,8 +5,8 @@ import attention_cases
 import numpy as np
 import pytest
 import shapes
-from attention_cases import OPTIONS, case, stack
-from row_cases import by_name, wide
+from attention_cases import OPTIONS, Stack, case, options, stack
+from row_cases import by_name, special, wide
 from shapes import assert_same_bits
 
 import fastla
@@ -55,6 +55,28 @@ def test_few_queries_and_many_keys(threads, dtype):
     """Cut along the keys, for several threads."""
     for name in ("plain", "mask", "window", "alibi"):
         check(name, 3, 2900, 64, 64, 2, 1, dtype, num_threads=threads)
+
+
+@pytest.mark.parametrize("name", ["plain", "causal", "mask", "bias", "alibi", "softcap"])
+def test_special_values(isa, dtype, name):
+    """A few among usual ones, in each operand: where NaN is, too."""
+    for seed in range(6):
+        rng = np.random.default_rng([30, seed])
+        operands = list(stack(rng, 20, 50, 8, 5, 2, 1, dtype=dtype))
+        given = options(rng, 20, 50, 2)[name]
+        if name == "bias":
+            operands.append(given["bias"].astype(dtype))
+        for i, x in enumerate(operands):
+            some = rng.random(x.shape) < 0.01 * (1 + seed % 3)
+            operands[i] = np.where(some, special(rng, x.shape, dtype), x)
+        q, k, v, *bias = operands
+        if bias:
+            given["bias"] = bias[0]
+        want, want_lse = Stack(q, k, v, **given).attention()
+        with np.errstate(all="raise"):
+            got, lse = nn.attention(q, k, v, **given, return_lse=True)
+        assert_same_bits(got, want, seed)
+        assert_same_bits(lse, want_lse, seed)
 
 
 def test_batch(isa, dtype):

@@ -1,16 +1,20 @@
 """Operations on rows have docs/rows.md's bits: on every instruction set, at every length, for every dtype and
 number of threads, in every layout."""
 
+import functools
+
 import numpy as np
 import pytest
 import row_cases
 import shapes
 from row_cases import OPERATIONS, by_name
 from shapes import assert_same_bits
+from test_functions import arguments
 
 import fastla
 from fastla import nn
 
+OF_ROWS = [name for name in OPERATIONS if name.strip("'") not in row_cases.NAMES]
 LENGTHS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 255, 256, 257, 513)
 
 
@@ -23,7 +27,7 @@ def assert_all_same(got, want, context):
 @pytest.mark.parametrize("name", OPERATIONS)
 @by_name
 def test_lengths(isa, dtype, name):
-    lengths = LENGTHS if name not in row_cases.NAMES else LENGTHS[:12]
+    lengths = LENGTHS if name in OF_ROWS else LENGTHS[:12]
     for columns in lengths:
         got = OPERATIONS[name](row_cases.operands(3, columns, dtype))
         assert_all_same(got, row_cases.expected(name, 3, columns, dtype), f"{columns} columns")
@@ -32,7 +36,7 @@ def test_lengths(isa, dtype, name):
 MANY = (300, 129)  # several tasks, whose last block of 64 rows is not whole
 
 
-@pytest.mark.parametrize("name", [n for n in OPERATIONS if n.strip("'") not in row_cases.NAMES])
+@pytest.mark.parametrize("name", OF_ROWS)
 @by_name
 def test_many_rows(threads, dtype, name):
     c = row_cases.operands(*MANY, dtype)
@@ -49,6 +53,39 @@ def test_activations_on_threads(threads, dtype, name):
         assert_same_bits(nn.activation(given, name, num_threads=threads), want)
         back = nn.activation_backward(given, given, name, num_threads=1)
         assert_same_bits(nn.activation_backward(given, given, name, num_threads=threads), back)
+
+
+@functools.cache
+def slopes(name, dtype):
+    return row_cases.rows.slope(name, arguments(dtype))
+
+
+@pytest.mark.parametrize("name", row_cases.NAMES)
+def test_derivatives(isa, dtype, name):
+    """Of every binade, both signs, the neighbourhoods of all thresholds, and what is special."""
+    x, want = arguments(dtype), slopes(name, dtype)
+    for start in (0, 1, len(x) - 41):
+        got = nn.activation_backward(np.ones_like(x[start:]), x[start:], name)
+        assert_same_bits(got, want[start:], name)
+
+
+@pytest.mark.parametrize("name", OF_ROWS)
+def test_special_values(isa, dtype, name):
+    """One in a row, which is usual else; and rows of nothing else: where NaN is, too."""
+    rng = np.random.default_rng(8)
+    for columns in (1, 2, 17, 40):
+        c = row_cases.operands(70, columns, dtype)
+        for alone in (True, False):
+            changed = dict(vars(c))
+            for what in ("x", "dy", "below"):
+                values = row_cases.special(rng, (70, columns), dtype)
+                values = -abs(values) if what == "below" else values
+                one = np.arange(columns) == rng.integers(0, columns, (70, 1))
+                changed[what] = np.where(one, values, changed[what]) if alone else values
+            given = type(c)(**changed)
+            with np.errstate(all="raise"):
+                got = OPERATIONS[name](given)
+            assert_all_same(got, OPERATIONS[name].expected(given), f"{columns} columns, {alone}")
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
