@@ -1,6 +1,7 @@
 """Attention of whole stacks by the oracle, with fastla.nn.attention's arguments."""
 
 import functools
+import math
 
 import numpy as np
 import oracle_attention
@@ -24,10 +25,36 @@ def seen(queries, keys, causal=False, window=None):
     return found
 
 
+def survivors(dropout_p, seed, shape, dtype):
+    """What dropout makes of weights: splitmix64's numbers."""
+    with np.errstate(over="ignore"):
+        numbers = np.arange(1, math.prod(shape) + 1, dtype=np.uint64)
+        z = np.uint64(seed) + numbers * np.uint64(0x9E3779B97F4A7C15)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            z = (z ^ (z >> np.uint64(shift))) * np.uint64(factor)
+    z = z ^ (z >> np.uint64(31))
+    kept = z.reshape(shape) >= np.uint64(int(dropout_p * 2.0**53) << 11)
+    return np.where(kept, dtype.type(1 / (1 - dropout_p)), dtype.type(0))
+
+
 class Stack:
     """q, k, v of (..., heads, rows, size), and what each head of queries meets."""
 
-    def __init__(self, q, k, v, *, causal=False, window=None, mask=None, bias=None, alibi=None, **numbers):
+    def __init__(
+        self,
+        q,
+        k,
+        v,
+        *,
+        causal=False,
+        window=None,
+        mask=None,
+        bias=None,
+        alibi=None,
+        dropout_p=0,
+        rng=0,
+        **numbers,
+    ):
         self.dtype = np.result_type(q, k, v)
         self.q, self.k, self.v = (wide(x) for x in (q, k, v))
         queries, keys = q.shape[-2], k.shape[-2]
@@ -37,7 +64,9 @@ class Stack:
         if mask is not None:
             self.seen = self.seen & mask
         self.bias = bias if bias is None else np.broadcast_to(wide(bias), self.seen.shape)
-        self.alibi, self.numbers = alibi, numbers
+        self.alibi, self.numbers, self.factors = alibi, numbers, None
+        if dropout_p:
+            self.factors = survivors(dropout_p, rng, self.seen.shape, self.q.dtype)
         self.positions = positions(queries, keys, causal)
 
     def arguments(self, at):
@@ -48,6 +77,7 @@ class Stack:
             "bias": bias,
             "slope": slope,
             "positions": self.positions,
+            "factors": None if self.factors is None else self.factors[at],
         }
 
     def key_head(self, at):
@@ -106,6 +136,7 @@ def options(rng, queries, keys, heads):
         "alibi": {"alibi": alibi},
         "softcap": {"softcap": 2.5},
         "scale": {"scale": 0.3},
+        "dropout": {"dropout_p": 0.3, "rng": 2**60 + 3},
         "all": {
             "causal": True,
             "window": (300, -1),

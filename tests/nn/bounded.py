@@ -67,6 +67,12 @@ class Bounded:
         far = np.exp(np.longdouble(-87 if self.u > 1e-10 else -708))
         return self.of(value, value * np.expm1(self.error) + far, 2)
 
+    def exp2(self):
+        """As exp."""
+        value = np.exp2(self.value)
+        far = np.exp2(np.longdouble(-125 if self.u > 1e-10 else -1021))
+        return self.of(value, value * (np.exp2(self.error) - 1) + far, 2)
+
     def log(self):
         return self.of(np.log(self.value), self.error / (self.value - self.error), 2)
 

@@ -6,36 +6,55 @@ Matrices of float32 or float64. `seen` says which keys a query sees: of shape (q
 import numpy as np
 import oracle
 from oracle import fma
-from oracle_rows import exp_of_negative, largest, log, quiet, row_dot, row_sum
+from oracle_rows import exp2_of_negative, largest, log, quiet, row_dot, row_sum
 
 CHUNK = 256
+LOG2_E, LN_2 = float.fromhex("0x1.71547652b82fep0"), float.fromhex("0x1.62e42fefa39efp-1")
 
 
 class Scores:
-    """Of one head: what q and k give, and which keys are seen."""
+    """Of one head: what q and k give, times log2(e), and which keys are seen; factors of weights."""
 
     @quiet
-    def __init__(self, q, k, seen, *, scale=None, bias=None, slope=None, positions=None, softcap=None):
+    def __init__(
+        self,
+        q,
+        k,
+        seen,
+        *,
+        scale=None,
+        bias=None,
+        slope=None,
+        positions=None,
+        softcap=None,
+        factors=None,
+    ):
         t = q.dtype.type
         if scale is None:
             scale = 1 / np.sqrt(q.shape[1]) if q.shape[1] else 1
         self.t, self.keys, self.scale = t, len(k), t(scale)
-        self.q = q * self.scale
+        self.q = q * t(scale * LOG2_E)
         s = oracle.matmul2(self.q, np.ascontiguousarray(k.T))
         self.cap_slopes = None
         if softcap is not None:
-            s = t(softcap) * oracle.activate("tanh", s / t(softcap))
-            self.cap_slopes = t(1) - (s / t(softcap)) * (s / t(softcap))
+            limit = t(softcap * LOG2_E)
+            s = limit * oracle.activate("tanh", s / limit)
+            self.cap_slopes = t(1) - (s / limit) * (s / limit)
         if bias is not None:
-            s = s + bias
+            s = fma(np.broadcast_to(bias, s.shape), np.full_like(s, LOG2_E), s)
         if slope is not None:
             distances = abs(np.asarray(positions)[:, None] - np.arange(len(k))).astype(q.dtype)
-            s = fma(np.full_like(s, -t(slope)), distances, s)
+            s = fma(np.full_like(s, -t(slope * LOG2_E)), distances, s)
         self.seen = np.ones(s.shape, bool) if seen is None else seen
         self.of = np.where(self.seen, s, t(-np.inf))
+        self.factors = factors
 
     def chunks(self):
         return [slice(j, j + CHUNK) for j in range(0, self.keys, CHUNK)]
+
+    def kept(self, x, keys):
+        """Weights of those keys, or their gradients, after dropout."""
+        return x if self.factors is None else x * self.factors[:, keys]
 
 
 def chain(weights, seen, v):
@@ -57,16 +76,17 @@ def attention(q, k, v, seen=None, **others):
     for keys in scores.chunks():
         s = scores.of[:, keys]
         m = largest(s)
-        weights = exp_of_negative(s - np.where(m == -np.inf, t(0), m)[:, None])
-        of_chunk, o = row_sum(weights), chain(weights, scores.seen[:, keys], v[keys])
-        joined = np.where(m > most, m, most)
-        old, new = (np.where(x == joined, t(1), exp_of_negative(x - joined)) for x in (most, m))
+        weights = exp2_of_negative(s - np.where(m == -np.inf, t(0), m)[:, None])
+        of_chunk, o = row_sum(weights), chain(scores.kept(weights, keys), scores.seen[:, keys], v[keys])
         there = of_chunk != 0
+        m = np.where(there, m, most)
+        joined = np.where(m > most, m, most)
+        old, new = (np.where(x == joined, t(1), exp2_of_negative(x - joined)) for x in (most, m))
+        new = np.where(there, new, t(0))
         merged = fma(o, np.broadcast_to(new[:, None], o.shape), out * old[:, None])
-        out = np.where(there[:, None], merged, out)
-        total = np.where(there, fma(of_chunk, new, total * old), total)
-        most = np.where(there, joined, most)
-    return np.where(total[:, None] == 0, t(0), out / total[:, None]), log(total) + most
+        out = np.where(((new == 0) & (old == 1))[:, None], out, merged)
+        total, most = fma(of_chunk, new, total * old), joined
+    return np.where(total[:, None] == 0, t(0), out / total[:, None]), most * t(LN_2) + log(total)
 
 
 @quiet
@@ -81,8 +101,10 @@ def head_gradients(dout, q, k, v, out, lse, seen=None, **others):
     for keys in scores.chunks():
         s, cap = scores.of[:, keys], scores.cap_slopes
         hidden = s == -np.inf
-        p = np.where(hidden, zero, exp_of_negative(s - lse[:, None]))
-        ds = p * (oracle.matmul2(dout, np.ascontiguousarray(v[keys].T)) - shift[:, None])
+        p = np.where(hidden, zero, exp2_of_negative(s - (lse * scores.t(LOG2_E))[:, None]))
+        dp = scores.kept(oracle.matmul2(dout, np.ascontiguousarray(v[keys].T)), keys)
+        ds = p * (dp - shift[:, None])
+        p = scores.kept(p, keys)
         ds = np.where(hidden, zero, ds if cap is None else ds * cap[:, keys])
         dq = dq + oracle.matmul2(ds, clean[keys])
         parts = [slice(i, i + CHUNK) for i in range(0, len(q), CHUNK)]
@@ -111,4 +133,4 @@ def gradients(dout, q, k, v, out, lse, others):
             for to_v, to_k in parts:
                 dv[g][keys] = dv[g][keys] + to_v
                 dk[g][keys] = dk[g][keys] + to_k
-    return dq, dk, dv
+    return dq, dk * dk.dtype.type(LN_2), dv

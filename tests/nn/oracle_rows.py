@@ -49,6 +49,20 @@ def exp_of_negative(d):
 
 
 @quiet
+def exp2_of_negative(x):
+    """2^x for x <= 0, +0 far below."""
+    a = arithmetic(x.dtype)
+    far, usual = x < (-125 if x.dtype == np.float32 else -1021), np.isfinite(x)
+    safe = np.where(usual & ~far, x, a.type(0))
+    n = np.rint(safe)
+    *rest, p = a.table["exp2"]
+    for c in (*reversed(rest), a.type(1)):
+        p = fma(p, safe - n, c)
+    e = p * np.ldexp(np.ones_like(x), n.astype(int))
+    return np.where(far, a.type(0), np.where(np.isnan(x), x, e))
+
+
+@quiet
 def log(x):
     a = arithmetic(x.dtype)
     return np.array([v if np.isnan(v) else oracle_functions.log(a, v) for v in x], x.dtype)

@@ -80,6 +80,8 @@ WRONG = {
     "softcap": ({"softcap": 0.0}, ValueError, "softcap is 0.0"),
     "softcap below": ({"softcap": -1.0}, ValueError, "softcap is -1.0"),
     "softcap NaN": ({"softcap": np.nan}, ValueError, "softcap is nan"),
+    "dropout": ({"dropout_p": 1.0}, ValueError, "dropout_p is 1.0"),
+    "dropout NaN": ({"dropout_p": np.nan}, ValueError, "dropout_p is nan"),
     "threads": ({"num_threads": 0}, ValueError, "num_threads"),
     "window": ({"window": (1,)}, ValueError, "window"),
     "window of a number": ({"window": 3}, (ValueError, TypeError), "window"),
@@ -124,11 +126,32 @@ def test_wrong_arguments_of_backward(wrong):
         nn.attention_backward(**given)
 
 
+@pytest.mark.parametrize("rng", [None, np.random.default_rng(1)], ids=["None", "Generator"])
+def test_backward_must_be_told_what_was_dropped(rng):
+    with pytest.raises(TypeError, match=f"rng is {type(rng).__name__}"):
+        nn.attention_backward(Q, Q, K, K, Q, Q[..., 0], dropout_p=0.5, rng=rng)
+
+
+def test_dropout_keeps_the_mean(dtype):
+    """Of 10^5 weights, each 1 / 1000; six standard deviations."""
+    zeros, ones, share = np.zeros((100, 4), dtype), np.ones((1000, 1), dtype), 0.3
+    out = nn.attention(zeros, np.zeros((1000, 4), dtype), ones, dropout_p=share, rng=5)
+    assert abs(out.mean() - 1) < 6 * (share / (1 - share) / 1e5) ** 0.5
+    assert len(np.unique(out)) > 20
+    again = nn.attention(zeros, np.zeros((1000, 4), dtype), ones, dropout_p=share, rng=6)
+    assert (again != out).mean() > 0.5
+    same = [np.random.default_rng(2) for _ in range(2)]
+    drawn = [nn.attention(zeros, zeros, zeros + 1, dropout_p=share, rng=g) for g in same]
+    assert_same_bits(*drawn)
+
+
 def test_the_name_of_pytorch():
     """What scaled_dot_product_attention's arguments mean here; its values: test_beside_torch.py."""
     f = nn.scaled_dot_product_attention
     assert_same_bits(f(Q, K, K, enable_gqa=True), nn.attention(Q, K, K))
     assert_same_bits(f(Q, K, K, is_causal=True, enable_gqa=True), nn.attention(Q, K, K, causal="upper_left"))
+    dropped = {"dropout_p": 0.5, "rng": 3}
+    assert_same_bits(f(Q[:, :2], K, K, **dropped), nn.attention(Q[:, :2], K, K, **dropped))
     mask = np.arange(6) < 4
     assert_same_bits(f(Q[:, :2], K, K, mask), nn.attention(Q[:, :2], K, K, mask=mask))
     assert_same_bits(f(Q[:, :2], K, K, mask * 2.0), nn.attention(Q[:, :2], K, K, bias=mask * 2.0))

@@ -1,7 +1,9 @@
 """Operations on rows have docs/rows.md's bits: on every instruction set, at every length, for every dtype and
 number of threads, in every layout."""
 
+import doctest
 import functools
+import pathlib
 
 import numpy as np
 import pytest
@@ -14,6 +16,7 @@ from test_functions import arguments
 import fastla
 from fastla import nn
 
+PAGE = pathlib.Path(__file__).parents[2] / "docs" / "rows.md"
 OF_ROWS = [name for name in OPERATIONS if name.strip("'") not in row_cases.NAMES]
 LENGTHS = (0, 1, 2, 7, 8, 9, 15, 16, 17, 31, 33, 255, 256, 257, 513)
 
@@ -217,3 +220,9 @@ def test_threads_in_force(dtype):
     for threads in (1, 2, 3):
         fastla.set_num_threads(threads)
         assert_all_same(OPERATIONS["softmax"](c), row_cases.expected("softmax", *MANY, dtype), threads)
+
+
+@pytest.mark.skipif(not PAGE.exists(), reason="needs docs/rows.md")
+def test_the_page():
+    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    assert failed == 0 and tried > 10
