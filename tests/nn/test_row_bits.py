@@ -91,6 +91,18 @@ def test_special_values(isa, dtype, name):
             assert_all_same(got, OPERATIONS[name].expected(given), f"{columns} columns, {alone}")
 
 
+@pytest.mark.parametrize("columns", [1001, 1024])
+@pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.in_place])
+def test_large_results(isa, name, columns):
+    """Of some MiB, which need not go through the caches: the same as by few rows."""
+    c = row_cases.operands(1100, columns, np.float32)
+    (whole,) = OPERATIONS[name](c)
+    for i in range(0, 1100, 275):
+        part = {k: v if k in ("weight", "bias") else v[i : i + 275] for k, v in vars(c).items()}
+        (few,) = OPERATIONS[name](type(c)(**part))
+        assert_same_bits(whole[i : i + 275], few, f"rows {i}")
+
+
 @pytest.mark.parametrize("name", OPERATIONS)
 def test_a_row_alone(isa, dtype, name):
     """What a row gives does not depend on the others; sums of columns are those of the rows given."""
