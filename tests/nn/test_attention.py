@@ -178,6 +178,20 @@ def test_what_lies_ahead_may_be_anything(isa, dtype, bad):
     assert_same_bits(got[~sees], whole[~sees])
 
 
+@pytest.mark.parametrize("queries", [1, 5, 40])
+def test_a_chunk_that_bias_hides_is_left_out(isa, dtype, threads, queries):
+    """The first one, or another: then its values may be anything, on any number of threads."""
+    q, k, v = stack(np.random.default_rng(27), queries, 3000, 64, 64, dtype=dtype)
+    for first in (0, 256):
+        hidden = slice(first, first + 256)
+        bias = np.zeros(3000, dtype)
+        bias[hidden] = -np.inf
+        want = nn.attention(q, k, v, bias=bias)
+        with_nan = v.copy()
+        with_nan[:, hidden] = np.nan
+        assert_same_bits(nn.attention(q, k, with_nan, bias=bias, num_threads=threads), want, first)
+
+
 def test_rows_that_see_nothing(isa, dtype, threads):
     rng = np.random.default_rng(24)
     q, k, v = stack(rng, 50, 270, 16, dtype=dtype)
