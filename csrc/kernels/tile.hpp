@@ -207,7 +207,8 @@ template <class T, int MR, int vectors, bool half = false> struct Tile {
   }
 
   FASTLA_INLINE void finish_buffered(const Block &block, int64_t i0, int64_t j0, int64_t n) {
-    T buffer[MR * vectors * lanes];
+    // Loads that straddle cache lines are not forwarded from stores: half of the time of gelu.
+    alignas(FASTLA_VECTOR_BYTES) T buffer[MR * vectors * lanes];
 #pragma GCC unroll 16
     for (int i = 0; i < MR; ++i)
 #pragma GCC unroll 16
