@@ -179,7 +179,7 @@ def test_what_lies_ahead_may_be_anything(isa, dtype, bad):
 
 
 first_chunk = pytest.mark.xfail(
-    strict=True, reason="on one thread the first chunk's sums become the row's own, even where it has no weight"
+    strict=True, reason="on one thread a first chunk's sums become the row's own, even if it has no weight"
 )
 
 
