@@ -178,12 +178,7 @@ def test_what_lies_ahead_may_be_anything(isa, dtype, bad):
     assert_same_bits(got[~sees], whole[~sees])
 
 
-first_chunk = pytest.mark.xfail(
-    strict=True, reason="on one thread a first chunk's sums become the row's own, even if it has no weight"
-)
-
-
-@pytest.mark.parametrize("num_threads", [pytest.param(1, marks=first_chunk), 2, 8])
+@pytest.mark.parametrize("num_threads", [1, 2, 8])
 @pytest.mark.parametrize("queries", [5, 40])
 def test_a_first_chunk_that_bias_hides_is_left_out(isa, dtype, num_threads, queries):
     """Then its values may be anything, on any number of threads."""
