@@ -127,5 +127,7 @@ class EarlyStopping:
     def load_state_dict(self, state: Mapping[str, NDArray[Any]]) -> None:
         self.best, self.best_epoch = float(state["value"]), int(state["epoch"])
         self._parameters = {
-            key.removeprefix("best."): np.array(x) for key, x in state.items() if key.startswith("best.")
+            key.removeprefix("best."): np.array(x)
+            for key, x in state.items()
+            if key.startswith("best.")
         }

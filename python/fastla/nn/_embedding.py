@@ -10,7 +10,7 @@ from .. import _core
 from ._initial import Random
 from ._layers import Gradients, Layer, as_input
 from ._linear import flat, linear, linear_backward
-from ._mixed import floats, widened
+from ._rows import floats, widened
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
@@ -24,7 +24,9 @@ def _numbers(name: str, tokens: ArrayLike, num: int) -> NDArray[Any]:
         raise TypeError(f"{name}: tokens are {array.dtype}; they must be of integers")
     if array.size and not (0 <= array.min() and array.max() < num):
         wrong = array[(array < 0) | (array >= num)].flat[0]
-        raise ValueError(f"{name}: tokens {array.shape} have {wrong}; they must be from 0 to {num - 1}")
+        raise ValueError(
+            f"{name}: tokens {array.shape} have {wrong}; they must be from 0 to {num - 1}"
+        )
     return array
 
 

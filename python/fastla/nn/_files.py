@@ -34,7 +34,9 @@ def write(name: str, path: Any, arrays: Mapping[str, NDArray[Any]], text: str = 
     """Through a temporary file beside it, so that an older file is there until the new one is."""
     for what, x in arrays.items():
         if x.dtype.kind not in "biufc":
-            raise TypeError(f"{name}: {what} is {x.dtype}, {x.shape}; it must be of NumPy's numbers")
+            raise TypeError(
+                f"{name}: {what} is {x.dtype}, {x.shape}; it must be of NumPy's numbers"
+            )
     if kind_of(name, path) == ".npz":
         held = io.BytesIO()
         np.savez(held, **arrays, **{_TEXT: np.array(text)})  # type: ignore[arg-type]
@@ -66,7 +68,9 @@ def read(name: str, path: Any) -> tuple[dict[str, NDArray[Any]], str]:
         return arrays, (file.metadata() or {}).get(_TEXT, "")
 
 
-def fill(name: str, parameters: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]]) -> None:
+def fill(
+    name: str, parameters: Mapping[str, NDArray[Any]], arrays: Mapping[str, NDArray[Any]]
+) -> None:
     """Copies arrays into parameters of the same names and shapes, all or none."""
     missing, unknown = sorted(parameters.keys() - arrays), sorted(arrays.keys() - parameters)
     if missing or unknown:

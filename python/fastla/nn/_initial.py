@@ -26,7 +26,9 @@ def _fans(name: str, shape: tuple[int, ...]) -> tuple[int, int]:
     return shape[0], shape[1]
 
 
-def he_normal(shape: tuple[int, int], *, rng: Random = None, dtype: DTypeLike = np.float32) -> NDArray[Any]:
+def he_normal(
+    shape: tuple[int, int], *, rng: Random = None, dtype: DTypeLike = np.float32
+) -> NDArray[Any]:
     """Normal numbers of variance 2 / in, which keep the scale of a signal through relu.
 
     Parameters

@@ -55,6 +55,8 @@ class Layer:
 
 def as_input(x: ArrayLike, dtype: np.dtype[Any]) -> NDArray[Any]:
     """In a layer's dtype; 16 bits stay what they are."""
+    if type(x) is np.ndarray and x.dtype == dtype:
+        return x
     array = np.asarray(x)
     half = array.dtype.kind in "fV" and array.dtype.itemsize == 2
     return array if half else array.astype(dtype, copy=False)
@@ -117,7 +119,9 @@ class Linear(Layer):
         return self._linear(as_input(x, self.parameters["weight"].dtype), self.activation)
 
     def _linear(self, x: NDArray[Any], activation: str | None) -> NDArray[Any]:
-        return linear(x, self.parameters["weight"], self.parameters.get("bias"), activation=activation)
+        return linear(
+            x, self.parameters["weight"], self.parameters.get("bias"), activation=activation
+        )
 
     def forward(self, x: Any) -> tuple[NDArray[Any], Any]:
         x = as_input(x, self.parameters["weight"].dtype)
@@ -133,7 +137,13 @@ class Linear(Layer):
         x, z = saved
         bias = "bias" in self.parameters
         found = linear_backward(
-            dy, x, self.parameters["weight"], z=z, activation=self.activation, inputs=inputs, bias=bias
+            dy,
+            x,
+            self.parameters["weight"],
+            z=z,
+            activation=self.activation,
+            inputs=inputs,
+            bias=bias,
         )
         gradients = {"weight": found.weight, "bias": found.bias}
         return found.x, {name: g for name, g in gradients.items() if g is not None}

@@ -10,7 +10,7 @@ from .. import _core
 from . import _rows
 from ._activations import activation_backward
 from ._lora import LowRank
-from ._mixed import floats, rounded, widened
+from ._rows import rounded, widened
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -103,8 +103,24 @@ def linear(
     >>> nn.linear(x, w, [0.5, 0.5], activation="relu", lora=([[1.0, 0.0]], [[1.0], [4.0]], 1.0))
     array([[2.5, 1.5]])
     """
-    array = floats("linear", x)
-    weights = w if isinstance(w, _core.PackedMatrix) else floats("linear", w, "w")
+    if (
+        lora is None
+        and type(x) is np.ndarray
+        and type(w) is np.ndarray
+        and x.dtype == w.dtype in _rows.WIDE
+    ):
+        return _core.linear(  # as a rule
+            x,
+            w,
+            b,
+            activation=activation,
+            gate=gate,
+            residual=residual,
+            out=out,
+            num_threads=num_threads,
+        )
+    array = _rows.floats("linear", x)
+    weights = w if isinstance(w, _core.PackedMatrix) else _rows.floats("linear", w, "w")
     options: dict[str, Any] = {"activation": activation, "num_threads": num_threads}
     wide = array if lora is None and array.dtype == weights.dtype else widened(array)
     if lora is None and wide is array:
@@ -195,16 +211,18 @@ def linear_backward(
            [40., 50.]]), array([[12., 13.]]), array([11.]))
     """
     name = "linear_backward"
-    array = floats(name, x)
-    weights = w if isinstance(w, _core.PackedMatrix) else floats(name, w, "w")
+    array = _rows.floats(name, x)
+    weights = w if isinstance(w, _core.PackedMatrix) else _rows.floats(name, w, "w")
     _check(name, array, weights)
     shape = (*array.shape[:-1], weights.shape[0])
-    gradient = floats(name, dy, "dy")
+    gradient = _rows.floats(name, dy, "dy")
     if gradient.shape != shape:
         raise ValueError(f"{name}: dy is {gradient.shape}; it must be {shape}")
     if activation is not None:
         if z is None:
-            raise ValueError(f"{name}: the activation {activation!r} needs z, its argument, {shape}")
+            raise ValueError(
+                f"{name}: the activation {activation!r} needs z, its argument, {shape}"
+            )
         gradient = activation_backward(gradient, z, activation, num_threads=num_threads)
     rows, dz = flat(widened(array)), flat(widened(gradient))
     weights = widened(weights)

@@ -128,7 +128,9 @@ class Loop:
 
     def _keepers(self) -> dict[str, Any]:
         """Who has a state of its own, by a prefix of the names."""
-        kept = {f"callback{i}.": c for i, c in enumerate(self.callbacks) if hasattr(c, "state_dict")}
+        kept = {
+            f"callback{i}.": c for i, c in enumerate(self.callbacks) if hasattr(c, "state_dict")
+        }
         return {"optimizer.": self.optimizer, **kept}
 
     def save(self) -> None:
@@ -139,7 +141,10 @@ class Loop:
         for prefix, keeper in self._keepers().items():
             arrays.update({prefix + name: x for name, x in keeper.state_dict().items()})
         now = self.rng.bit_generator.state
-        at = {name: getattr(self, name) for name in ("epoch", "position", "total", "begun", "batch_size")}
+        at = {
+            name: getattr(self, name)
+            for name in ("epoch", "position", "total", "begun", "batch_size")
+        }
         at |= {"samples": len(self.x), "rng": now, "history": asdict(self.history)}
         text = json.dumps(at, default=lambda x: np.asarray(x).tolist())
         _files.write("fit", self.checkpoint, arrays, text)
@@ -164,7 +169,9 @@ class Loop:
         keepers = self._keepers()
         missing = [prefix for prefix in keepers if prefix not in parts]
         if missing or parts.keys() - keepers != {"parameters."}:
-            raise ValueError(f"fit: the checkpoint has {sorted(parts)}, this training {sorted(keepers)}")
+            raise ValueError(
+                f"fit: the checkpoint has {sorted(parts)}, this training {sorted(keepers)}"
+            )
         _files.fill("fit", self.model.parameters, parts["parameters."])
         for prefix, keeper in keepers.items():
             keeper.load_state_dict(parts[prefix])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _core
-from ._mixed import floats, widened
+from ._rows import floats, widened
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -23,8 +23,15 @@ class LowRank(NamedTuple):
         """As an argument has it, for weights of this shape."""
         if len(lora) != 3:
             raise ValueError(f"{name}: lora has {len(lora)} entries; it must be (A, B, scale)")
-        a, b = (widened(floats(name, x, f"lora's {what}")) for x, what in zip(lora, "AB", strict=False))
-        if a.ndim != 2 or b.ndim != 2 or a.shape[0] != b.shape[1] or (b.shape[0], a.shape[1]) != shape:
+        a, b = (
+            widened(floats(name, x, f"lora's {what}")) for x, what in zip(lora, "AB", strict=False)
+        )
+        if (
+            a.ndim != 2
+            or b.ndim != 2
+            or a.shape[0] != b.shape[1]
+            or (b.shape[0], a.shape[1]) != shape
+        ):
             raise ValueError(
                 f"{name}: lora's A is {a.shape}, B is {b.shape}; for w {shape} they must be "
                 f"(r, {shape[1]}) and ({shape[0]}, r)"
@@ -33,7 +40,9 @@ class LowRank(NamedTuple):
 
     def product(self, rows: NDArray[Any], threads: int | None) -> NDArray[Any]:
         """scale (x A^T) B^T."""
-        return _core.gemm(self.narrow(rows, threads), self.b.T, alpha=self.scale, num_threads=threads)
+        return _core.gemm(
+            self.narrow(rows, threads), self.b.T, alpha=self.scale, num_threads=threads
+        )
 
     def narrow(self, rows: NDArray[Any], threads: int | None) -> NDArray[Any]:
         """x A^T."""

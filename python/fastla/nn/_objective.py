@@ -25,10 +25,14 @@ class Objective:
 
     def __init__(self, loss: str | Callable[[Any, Any, Any], tuple[Any, Any]]):
         if not callable(loss) and loss not in _LOSSES:
-            raise ValueError(f"fit: loss is {loss!r}; it must be one of {tuple(_LOSSES)}, or a function")
+            raise ValueError(
+                f"fit: loss is {loss!r}; it must be one of {tuple(_LOSSES)}, or a function"
+            )
         self.loss: Any = loss
 
-    def gradients(self, model: Any, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, dict[str, Any]]:
+    def gradients(
+        self, model: Any, x: NDArray[Any], y: NDArray[Any]
+    ) -> tuple[float, dict[str, Any]]:
         if callable(self.loss):
             value, gradients = self.loss(model, x, y)
             return float(value), gradients
@@ -47,5 +51,7 @@ class Objective:
             return total / len(x), None
         for part, z in outputs(model, x):
             total += float(_LOSSES[self.loss][0](z, y[part])) * len(z)
-            right += int(np.sum(z.argmax(axis=-1) == y[part])) if self.loss == "cross_entropy" else 0
+            right += (
+                int(np.sum(z.argmax(axis=-1) == y[part])) if self.loss == "cross_entropy" else 0
+            )
         return total / len(x), right / y.size if self.loss == "cross_entropy" else None

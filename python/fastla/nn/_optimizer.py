@@ -57,7 +57,9 @@ class Optimizer:
 
     def __init__(self, learning_rate: Any, weight_decay: float):
         if not callable(learning_rate) and not learning_rate >= 0:
-            raise ValueError(f"{self._name}: learning_rate is {learning_rate}; it must be 0 or more")
+            raise ValueError(
+                f"{self._name}: learning_rate is {learning_rate}; it must be 0 or more"
+            )
         if not weight_decay >= 0:
             raise ValueError(f"{self._name}: weight_decay is {weight_decay}; it must be 0 or more")
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
@@ -132,8 +134,12 @@ class Optimizer:
                 raise ValueError(f"{self._name}: it has no state {key!r}, {x.shape}")
         for name, xs in found.items():
             if len(xs) != len(self._STATES):
-                raise ValueError(f"{self._name}: of {name} there are {sorted(xs)}; it needs {self._STATES}")
-        self._states = {name: tuple(xs[what] for what in self._STATES) for name, xs in found.items()}
+                raise ValueError(
+                    f"{self._name}: of {name} there are {sorted(xs)}; it needs {self._STATES}"
+                )
+        self._states = {
+            name: tuple(xs[what] for what in self._STATES) for name, xs in found.items()
+        }
         self.steps = int(state["steps"])
 
 

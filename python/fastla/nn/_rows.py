@@ -12,11 +12,14 @@ from .._runtime import _count
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+WIDE = (np.dtype(np.float32), np.dtype(np.float64))
 _HALVES = ("float16", "bfloat16")
 
 
 def floats(name: str, x: ArrayLike, what: str = "x") -> NDArray[Any]:
     """An array of a dtype that operations have, native and aligned."""
+    if type(x) is np.ndarray and x.dtype in WIDE and x.flags.aligned:
+        return x  # as a rule; a dtype's name takes microseconds
     array = np.asarray(x)
     if array.dtype.kind in "biu":
         array = array.astype(np.float64)
@@ -30,7 +33,17 @@ def floats(name: str, x: ArrayLike, what: str = "x") -> NDArray[Any]:
 
 def wide(dtype: np.dtype[Any]) -> np.dtype[Any]:
     """The dtype that elements of it are computed in."""
-    return np.dtype(np.float32) if dtype.name in _HALVES else dtype
+    return dtype if dtype in WIDE else WIDE[0]
+
+
+def widened(x: Any) -> Any:
+    """An array in the dtype that it is computed in; a packed matrix has it."""
+    return x if x.dtype in WIDE else x.astype(wide(x.dtype))
+
+
+def rounded(y: NDArray[Any], x: NDArray[Any]) -> NDArray[Any]:
+    """A result in the dtype of x, where that has 16 bits."""
+    return y if x.dtype in WIDE else y.astype(x.dtype, copy=False)
 
 
 def like(name: str, what: str, x: ArrayLike, other: NDArray[Any]) -> NDArray[Any]:

@@ -149,7 +149,9 @@ def _warmed(
 ) -> Schedule:
     """`curve` goes from 1 to 0 while its argument goes from 0 to 1."""
     if not 0 <= warmup < steps:
-        raise ValueError(f"{name}: warmup is {warmup}, steps are {steps}; it must be less, and not negative")
+        raise ValueError(
+            f"{name}: warmup is {warmup}, steps are {steps}; it must be less, and not negative"
+        )
 
     def schedule(step: int) -> float:
         if step < warmup:

@@ -43,7 +43,9 @@ class Sequential(Layer):
         self._names: list[dict[str, str]] = []
         known: dict[int, str] = {}
         for i, layer in enumerate(layers):
-            names = {name: known.setdefault(id(x), f"{i}.{name}") for name, x in layer.parameters.items()}
+            names = {
+                name: known.setdefault(id(x), f"{i}.{name}") for name, x in layer.parameters.items()
+            }
             self.parameters.update((names[name], x) for name, x in layer.parameters.items())
             self._names.append(names)
 
@@ -131,9 +133,15 @@ class MLP(Sequential):
         between = len(sizes) - 2
         if between < 0:
             raise ValueError(f"MLP: sizes is {tuple(sizes)}; it must have two entries at least")
-        given = [activation] * between if activation is None or isinstance(activation, str) else activation
+        given = (
+            [activation] * between
+            if activation is None or isinstance(activation, str)
+            else activation
+        )
         if len(given) != between:
-            raise ValueError(f"MLP: activation is {tuple(given)}; sizes {tuple(sizes)} need {between}")
+            raise ValueError(
+                f"MLP: activation is {tuple(given)}; sizes {tuple(sizes)} need {between}"
+            )
         rng = np.random.default_rng(rng)
         pairs = zip(sizes[:-1], sizes[1:], (*given, output), strict=True)
         layers = (Linear(m, n, activation=a, bias=bias, rng=rng, dtype=dtype) for m, n, a in pairs)

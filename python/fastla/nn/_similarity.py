@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from .._vectors import vecdot
 from ._linear import flat
-from ._mixed import floats, widened
+from ._rows import floats, widened
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -104,7 +104,9 @@ def most_similar(query: ArrayLike, table: ArrayLike, k: int) -> tuple[NDArray[An
     """
     rows, count = np.asarray(table), operator.index(k)
     if rows.ndim != 2 or not 1 <= count <= len(rows):
-        raise ValueError(f"most_similar: table is {rows.shape}, k is {k}; k must be from 1 to its rows")
+        raise ValueError(
+            f"most_similar: table is {rows.shape}, k is {k}; k must be from 1 to its rows"
+        )
     found = cosine_similarity(query, rows)
     order = np.argsort(-found, axis=-1, kind="stable")[..., :count]
     return order, np.take_along_axis(found, order, axis=-1)

@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from .._vectors import vecdot
 from . import _rows
-from ._mixed import floats, rounded, widened
+from ._rows import floats, rounded, widened
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-def _difference(name: str, prediction: ArrayLike, target: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
+def _difference(
+    name: str, prediction: ArrayLike, target: ArrayLike
+) -> tuple[NDArray[Any], NDArray[Any]]:
     array = floats(name, prediction, "prediction")
     wide = widened(array)
     return array, wide - _rows.like(name, "target", target, wide)
