@@ -39,10 +39,10 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"
 ifeq ($(strip $(ARGS)),)
-	@$(py) -m pytest tests/cuda >$(stamps)/cuda.log 2>&1 & other=$$!; \
-	  $(py) -m pytest --ignore=tests/cuda; failed=$$?; \
-	  echo "== Those of kernels for GPUs, which have no threads, were running beside them"; \
-	  wait $$other || failed=$$?; cat $(stamps)/cuda.log; exit $$failed
+	@$(py) -m pytest tests/cuda tests/nn >$(stamps)/beside.log 2>&1 & other=$$!; \
+	  $(py) -m pytest --ignore=tests/cuda --ignore=tests/nn; failed=$$?; \
+	  echo "== Those of kernels for GPUs and of networks were running beside them"; \
+	  wait $$other || failed=$$?; cat $(stamps)/beside.log; exit $$failed
 else
 	@$(py) -m pytest $(ARGS)
 endif
