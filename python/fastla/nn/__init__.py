@@ -12,15 +12,33 @@ from ._attention import (
     attention_backward,
     scaled_dot_product_attention,
 )
+from ._block import TransformerBlock
+from ._cache import KVCache
 from ._functions import gelu, relu, sigmoid, silu, tanh
 from ._losses import cross_entropy, cross_entropy_backward
+from ._multi_head import MultiHeadAttention
 from ._normalised import NormGradients
 from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
+from ._paged_cache import PagedKVCache
+from ._rotary import rotary, rotary_backward, rotary_frequencies
 from ._softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from ._tokenizer import Tokenizer
+from .models import GPT2, Bert, BertConfig, GPT2Config, Llama, LlamaConfig
 
 __all__ = [
+    "GPT2",
     "AttentionGradients",
+    "Bert",
+    "BertConfig",
+    "GPT2Config",
+    "KVCache",
+    "Llama",
+    "LlamaConfig",
+    "MultiHeadAttention",
     "NormGradients",
+    "PagedKVCache",
+    "Tokenizer",
+    "TransformerBlock",
     "activation",
     "activation_backward",
     "attention",
@@ -35,6 +53,9 @@ __all__ = [
     "relu",
     "rms_norm",
     "rms_norm_backward",
+    "rotary",
+    "rotary_backward",
+    "rotary_frequencies",
     "scaled_dot_product_attention",
     "sigmoid",
     "silu",

@@ -1,0 +1,26 @@
+"""Gradients compared with central differences, in float64."""
+
+import numpy as np
+
+STEP = 1e-5
+
+
+def check(loss, arrays, gradients, rng, tolerance=2e-8):
+    """d loss along a random direction of each array; the loss is a function of what the arrays hold."""
+    assert gradients.keys() == arrays.keys()
+    for name, array in arrays.items():
+        assert gradients[name].shape == array.shape, name
+        assert gradients[name].dtype == array.dtype == np.float64, name
+        direction, before, found = rng.standard_normal(array.shape), array.copy(), []
+        for sign in (1, -1):
+            array[...] = before + sign * STEP * direction
+            found.append(loss())
+        array[...] = before
+        slope, given = (found[0] - found[1]) / (2 * STEP), float((gradients[name] * direction).sum())
+        assert abs(slope - given) <= tolerance * max(1.0, abs(slope)), (name, slope, given)
+
+
+def spread(parameters, rng, scale=0.4):
+    """Parameters far from where gradients vanish."""
+    for array in parameters.values():
+        array[...] = rng.standard_normal(array.shape) * scale + (array.mean() if array.ndim == 1 else 0)
