@@ -7,12 +7,8 @@ it is installed. A star: less than was asked for.
 
 from __future__ import annotations
 
-import argparse
 import os
-import statistics
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -21,9 +17,7 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
 import numpy as np  # noqa: E402
 
 import fastla  # noqa: E402
-from benchmarks.stats import speed_ratio  # noqa: E402
-from benchmarks.timer import Sample, batch_size, interleave, time_batch  # noqa: E402
-from fastla import _core  # noqa: E402
+from benchmarks.lines import Call, Line, options_of, report  # noqa: E402
 
 try:
     import torch  # type: ignore[import-not-found]
@@ -31,20 +25,6 @@ try:
     torch.set_num_threads(1)
 except ImportError:
     torch = None
-
-Call = Callable[[], Any]
-
-
-@dataclass(frozen=True)
-class Line:
-    """One thing to measure. `target` is the least ratio to the fastest rival, or share of `roof`'s roof."""
-
-    name: str
-    ours: Call
-    rivals: dict[str, Call]
-    target: float
-    roof: str = ""
-    flops: float = 0.0
 
 
 def _draw(dtype: str, *shape: int) -> Any:
@@ -145,47 +125,10 @@ def grams() -> Iterator[Line]:
 GROUPS = (integers, floats, bools, stacks, grams)
 
 
-def measure(line: Line, seconds: float) -> tuple[float, str]:
-    """The ratio or share, and the times behind it: medians over rounds."""
-
-    def sampler(name: str, call: Call) -> Callable[[], Sample]:
-        start = time.perf_counter()
-        call()
-        count = batch_size(call, time.perf_counter() - start)
-
-        def sample() -> Sample:
-            roof = None
-            if name == "fastla" and line.roof:
-                roof = _core.roof_fma(line.roof, 1, 0.05, 3)
-            return Sample(time_batch(call, count), roof)
-
-        return sample
-
-    calls = {"fastla": line.ours, **line.rivals}
-    samplers = {name: sampler(name, call) for name, call in calls.items()}
-    rounds = interleave(samplers, seconds=seconds, min_rounds=3)
-    medians = {name: statistics.median(seen) for name, seen in rounds.seconds.items()}
-    told = ", ".join(f"{name} {1e3 * value:.4g} ms" for name, value in medians.items())
-    ours = rounds.seconds["fastla"]
-    if line.roof:
-        shares = [line.flops / t / roof for t, roof in zip(ours, rounds.roof, strict=True)]
-        return statistics.median(shares), told
-    return min(speed_ratio(ours, rounds.seconds[name]).median for name in line.rivals), told
-
-
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.dtypes", description=__doc__)
-    parser.add_argument("--only", default="", metavar="SUBSTR", help='e.g. "gram", "int64", "of 4x4"')
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each line; 3 rounds at least")
-    options = parser.parse_args()
+    options = options_of("python -m benchmarks.dtypes", __doc__).parse_args()
     fastla.set_num_threads(1)
-    print(f"{'what':<44}{'asked':>7}{'seen':>8}")
-    for group in GROUPS:
-        for line in group():
-            if options.only in line.name:
-                seen, told = measure(line, options.seconds)
-                mark = " " if seen >= line.target else "*"
-                print(f"{line.name:<44}{line.target:>7.3g}{seen:>8.3g}{mark} {told}", flush=True)
+    report(GROUPS, options.only, options.seconds)
 
 
 if __name__ == "__main__":

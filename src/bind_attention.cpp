@@ -59,6 +59,8 @@ class Attention {
     d.left = numbers[2].cast<int64_t>();
     d.right = numbers[3].cast<int64_t>();
     d.offset = numbers[4].cast<int64_t>();
+    d.dropout = numbers[5].cast<double>();
+    d.seed = numbers[6].cast<uint64_t>();
     d.num_threads = threads;
   }
   template <class Run> void run(Run &&call) const {

@@ -12,9 +12,9 @@ CODE = {".py", ".pyi", ".pyx", ".pxd", ".c", ".cpp", ".hpp", ".h", ".cmake"}
 if not (ROOT / "csrc").is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)
 
-# A layer includes itself and what stands after it here.
-LAYERS = {"gemm": {"gemm", "kernels", "runtime", "fastla"}, "kernels": {"kernels", "runtime", "fastla"},
-          "runtime": {"runtime", "fastla"}, "include": {"fastla"}}
+# A layer includes itself and what stands after it here, or nothing but the C ABI.
+ORDER = ("nn", "gemm", "kernels", "runtime", "fastla")
+LAYERS = {layer: set(ORDER[i:]) for i, layer in enumerate(ORDER[:-1])} | {"include": {"fastla"}}
 C_HEADERS = {"stddef.h", "stdint.h", "stdlib.h", "string.h", "math.h", "limits.h", "float.h"}
 PRODUCTS = {"matmul", "dot", "vdot", "inner", "outer", "tensordot", "einsum", "multi_dot", "matvec", "vecmat"}
 

@@ -41,6 +41,20 @@ template <class T> void hide(char *s, int64_t n, const char *mask, int64_t step)
     if (!*mask) store_scalar<T>(s, -infinity<T>());
 }
 
+// What becomes of a weight: 0, or a factor that keeps the mean. The numbers are splitmix64's (Steele, Lea, Flood, 2014).
+FASTLA_INLINE uint64_t random_bits(uint64_t seed, uint64_t number) {
+  uint64_t z = seed + (number + 1) * 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+template <class T> void survival(const AttendArgs &a, int64_t i, T *factors) {
+  const uint64_t least = uint64_t(a.dropout * 0x1p53) << 11;
+  const T factor = T(1 / (1 - a.dropout));
+  for (int64_t j = a.begin; j < a.end; ++j)
+    factors[j] = random_bits(a.seed, uint64_t(a.number[i] + j)) >= least ? factor : T(0);
+}
+
 // Row i of the scores: what is asked for done to the keys that it sees, and -Inf elsewhere. `slopes`, if any: those of the
 // cap, for each column.
 template <class T> FASTLA_INLINE void settle(const AttendArgs &a, int64_t i, T *slopes) {
@@ -73,15 +87,21 @@ template <class T> void attend(const AttendArgs &a) {
     const T from = most == -infinity<T>() ? T(0) : most;
     reinterpret_cast<T *>(a.most)[i] = most;
     reinterpret_cast<T *>(a.sum)[i] = exponentials<T>(first, first, a.end - a.begin, from);
+    if (a.dropout == 0) continue;
+    T factors[fastla::kKeys + 16];
+    survival<T>(a, i, factors);
+    T *const weights = reinterpret_cast<T *>(a.scores + i * a.stride);
+    for (int64_t j = a.begin; j < a.end; ++j) weights[j] *= factors[j];
   }
 }
 
 // Scores become the weights that they had, p = exp(score - lse), and the weights' gradients dp those of the products,
 // p (dp - shift), times the cap's slopes; both 0 where a key was hidden.
 template <class T> void attend_backward(const AttendArgs &a, const fastla::AttendGradients &g) {
-  T slopes[fastla::kKeys + 16];
+  T slopes[fastla::kKeys + 16], factors[fastla::kKeys + 16];
   for (int64_t i = 0; i < a.rows; ++i) {
     settle<T>(a, i, slopes);
+    if (a.dropout != 0) survival<T>(a, i, factors);
     char *const s = a.scores + i * a.stride, *const d = g.gradients + i * a.stride;
     const T lse = reinterpret_cast<const T *>(g.lse)[i],
             shift = reinterpret_cast<const T *>(g.shift)[i];
@@ -91,9 +111,15 @@ template <class T> void attend_backward(const AttendArgs &a, const fastla::Atten
       const Vec<T> score = part.load(s + at, none);
       const IVec<T> hidden = bits<T>(score) == bits<T>(none);
       const Vec<T> p = select<T>(hidden, Vec<T>{}, exp_of_negative<T>(score - lse));
-      Vec<T> ds = p * (part.load(d + at, Vec<T>{}) - shift);
+      Vec<T> dp = part.load(d + at, Vec<T>{}), kept = p;
+      if (a.dropout != 0) {
+        const Vec<T> factor = load<T>(reinterpret_cast<const char *>(factors) + at);
+        dp *= factor;
+        kept *= factor;
+      }
+      Vec<T> ds = p * (dp - shift);
       if (a.softcap != 0) ds *= load<T>(reinterpret_cast<const char *>(slopes) + at);
-      part.store(s + at, p);
+      part.store(s + at, kept);
       part.store(d + at, select<T>(hidden, Vec<T>{}, ds));
     });
   }

@@ -38,8 +38,11 @@ struct AttendArgs {
   int64_t bias_step, mask_step;
   const double *slope;  // of each row, from whose position the scores fall off; nullptr: none
   const int64_t *position;
-  double softcap;    // 0: none
-  char *most, *sum;  // of each row, of the weights that the scores become
+  double softcap;  // 0: none
+  double dropout;  // the share of weights that become 0; the others grow
+  uint64_t seed;
+  const int64_t *number;  // of each row's first weight, among all
+  char *most, *sum;       // of each row, of the weights that the scores become
 };
 // What goes back through weights; rows as of the scores. shift: of each row, the sum of its result times its gradient.
 struct AttendGradients {

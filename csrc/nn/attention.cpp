@@ -33,7 +33,7 @@ bool valid(const AttentionDesc &d) {
   }
   if (all > 9e18 || d.num_threads < 0) return false;
   if (d.kv_heads == 0 ? d.heads != 0 : d.heads % d.kv_heads != 0) return false;
-  return d.softcap >= 0;
+  return d.softcap >= 0 && d.dropout >= 0 && d.dropout < 1;
 }
 
 struct Grid {

@@ -86,21 +86,22 @@ inline int64_t end_seen(const AttentionDesc &d, int64_t i) {
 }
 
 // What the kernels need of each row of scores, in so many bytes for each.
-constexpr int64_t kRowPlaces = 6 * 8;
+constexpr int64_t kRowPlaces = 7 * 8;
 
 // Rows of scores against some keys, but for where the scores are. Row i is of query(i) of head(i).
 template <class Query, class Head>
 AttendArgs score_rows(const AttentionDesc &d, int64_t batch, int64_t first_key, int64_t keys,
                       int64_t rows, char *places, Query query, Head head) {
   int64_t *const low = reinterpret_cast<int64_t *>(places), *const high = low + rows,
-                 *const position = high + rows;
-  double *const slope = reinterpret_cast<double *>(position + rows);
+                 *const position = high + rows, *const number = position + rows;
+  double *const slope = reinterpret_cast<double *>(number + rows);
   const char **const bias = reinterpret_cast<const char **>(slope + rows),
                      **const mask = bias + rows;
   for (int64_t i = 0; i < rows; ++i) {
     low[i] = larger_of(0, first_seen(d, query(i)) - first_key);
     high[i] = smaller_of(keys, end_seen(d, query(i)) - first_key);
     position[i] = query(i) + d.offset - first_key;
+    number[i] = ((batch * d.heads + head(i)) * d.queries + query(i)) * d.keys + first_key;
     if (d.slopes) slope[i] = d.slopes[head(i)];
     if (d.bias.data)
       bias[i] = row_at(d.bias, batch, head(i), query(i)) + first_key * d.bias.strides[3];
@@ -118,6 +119,9 @@ AttendArgs score_rows(const AttentionDesc &d, int64_t batch, int64_t first_key, 
   a.bias_step = d.bias.strides[3];
   a.mask_step = d.mask.strides[3];
   a.softcap = d.softcap;
+  a.dropout = d.dropout;
+  a.seed = d.seed;
+  a.number = number;
   return a;
 }
 

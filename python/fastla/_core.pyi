@@ -133,7 +133,7 @@ def attention(
     mask: NDArray[np.bool_] | None,
     slopes: NDArray[np.float64] | None,
     lse: NDArray[Any] | None,
-    numbers: tuple[float, float, int, int, int],
+    numbers: tuple[float, float, int, int, int, float, int],
     threads: int,
 ) -> None: ...
 def attention_backward(
@@ -146,6 +146,6 @@ def attention_backward(
     mask: NDArray[np.bool_] | None,
     slopes: NDArray[np.float64] | None,
     lse: NDArray[Any],
-    numbers: tuple[float, float, int, int, int],
+    numbers: tuple[float, float, int, int, int, float, int],
     threads: int,
 ) -> None: ...

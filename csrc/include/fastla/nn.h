@@ -80,6 +80,9 @@ typedef struct fastla_attention_desc {
   const double *slopes;  /* of each head, or NULL */
   void *lse;             /* batch x heads x queries logarithms of sums of exponentials, or NULL */
   double scale, softcap; /* softcap 0: none */
+  double
+      dropout; /* in [0, 1): weights are 0 with this probability, and otherwise divided by 1 - dropout */
+  uint64_t seed; /* of which weights */
   int64_t left, right, offset;
   int32_t num_threads;
 } fastla_attention_desc;

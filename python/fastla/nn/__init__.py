@@ -6,12 +6,7 @@ are computed as they are, float16 and bfloat16 as float32 and rounded once; inte
 """
 
 from ._activations import activation, activation_backward
-from ._attention import (
-    AttentionGradients,
-    attention,
-    attention_backward,
-    scaled_dot_product_attention,
-)
+from ._attention import AttentionGradients, attention, attention_backward
 from ._block import TransformerBlock
 from ._cache import KVCache
 from ._functions import gelu, relu, sigmoid, silu, tanh
@@ -21,6 +16,7 @@ from ._normalised import NormGradients
 from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from ._paged_cache import PagedKVCache
 from ._rotary import rotary, rotary_backward, rotary_frequencies
+from ._sdpa import scaled_dot_product_attention
 from ._softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from ._tokenizer import Tokenizer
 from .models import GPT2, Bert, BertConfig, GPT2Config, Llama, LlamaConfig

@@ -48,6 +48,8 @@ def attention(
     window: tuple[int, int] | None = None,
     softcap: float | None = None,
     alibi: ArrayLike | None = None,
+    dropout_p: float = 0.0,
+    rng: int | np.random.Generator | None = None,
     out: NDArray[Any] | None = None,
     return_lse: bool = False,
     num_threads: int | None = None,
@@ -78,6 +80,10 @@ def attention(
         Scores become softcap tanh(score / softcap), before bias and mask.
     alibi : array_like, optional
         (heads,); slopes m: -m |position - key| is added to the scores.
+    dropout_p : float, default 0
+        The share of weights that are made 0; the others are divided by 1 - dropout_p.
+    rng : int or Generator, optional
+        Which weights: an integer says it (so that `attention_backward` can be told), a generator draws it.
     out : ndarray, optional
         Of the result's shape and dtype.
     return_lse : bool, default False
@@ -126,7 +132,7 @@ def attention(
            [2.]])
     """
     o = Operands("attention", q, k, v)
-    others = o.others(mask, bias, causal, scale, window, softcap, alibi)
+    others = o.others(mask, bias, causal, scale, window, softcap, alibi, dropout_p, rng)
     to, copied = o.output(out)
     lse = np.empty(o.scores[:-1], o.wide) if return_lse else None
     threads = _rows.threads_of("attention", num_threads)
@@ -152,6 +158,8 @@ def attention_backward(
     window: tuple[int, int] | None = None,
     softcap: float | None = None,
     alibi: ArrayLike | None = None,
+    dropout_p: float = 0.0,
+    rng: int | None = None,
     num_threads: int | None = None,
 ) -> AttentionGradients:
     """The gradients of `attention` for q, k and v.
@@ -164,8 +172,10 @@ def attention_backward(
         As of `attention`; their leading dimensions must be the same.
     out, lse : array_like
         What `attention` gave, with `return_lse`.
-    mask, bias, causal, scale, window, softcap, alibi
+    mask, bias, causal, scale, window, softcap, alibi, dropout_p
         As of `attention`.
+    rng : int, optional
+        With `dropout_p` the integer that `attention` was given.
     num_threads : int, optional
         Threads to use at most, instead of `get_num_threads()`: one for each head of keys.
 
@@ -197,10 +207,14 @@ def attention_backward(
            [0.5]])
     """
     name = "attention_backward"
+    if dropout_p and not isinstance(rng, int | np.integer):
+        raise TypeError(
+            f"{name}: rng is {type(rng).__name__}; with dropout_p it must be attention's integer"
+        )
     o = Operands(name, q, k, v)
     if any(x[:-3] != o.stack for x in o.shapes):
         raise o.error("their leading dimensions must be the same")
-    others = o.others(mask, bias, causal, scale, window, softcap, alibi)
+    others = o.others(mask, bias, causal, scale, window, softcap, alibi, dropout_p, rng)
     given = np.broadcast_to(np.empty((), o.dtype), o.shape)
     result, gradient = (
         o.result(_rows.like(name, what, x, given)) for what, x in (("out", out), ("dout", dout))
@@ -214,74 +228,3 @@ def attention_backward(
         (gradient, dq, dk, dv), o.q, o.k, o.v, result, *others[:3], sums, others[3], threads
     )
     return AttentionGradients(*(x.reshape(s) for x, s in zip((dq, dk, dv), o.shapes, strict=True)))
-
-
-def scaled_dot_product_attention(
-    query: ArrayLike,
-    key: ArrayLike,
-    value: ArrayLike,
-    attn_mask: ArrayLike | None = None,
-    dropout_p: float = 0.0,
-    is_causal: bool = False,
-    scale: float | None = None,
-    enable_gqa: bool = False,
-) -> NDArray[Any]:
-    """Attention with the signature and meaning of PyTorch's function of that name.
-
-    Parameters
-    ----------
-    query, key, value : array_like
-        (..., heads, queries, size), (..., heads, keys, size), (..., heads, keys, value size).
-    attn_mask : array_like, optional
-        Of bool: True where a query sees a key. Of floating point: is added to the scores.
-    dropout_p : float, default 0
-        Must be 0 here.
-    is_causal : bool, default False
-        A query sees keys up to its own number, counted from the first (`attention`'s 'upper_left').
-    scale : float, optional
-        1 / sqrt(size) by default.
-    enable_gqa : bool, default False
-        Whether heads of queries may share those of keys and values.
-
-    Returns
-    -------
-    ndarray
-        (..., heads, queries, value size).
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not fit, or both `attn_mask` and `is_causal` are given.
-
-    See Also
-    --------
-    attention
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastla import nn
-    >>> nn.scaled_dot_product_attention(np.zeros((1, 1)), np.zeros((2, 1)), np.array([[1.0], [3.0]]))
-    array([[2.]])
-    """
-    name = "scaled_dot_product_attention"
-    if is_causal and attn_mask is not None:
-        raise ValueError(f"{name}: attn_mask and is_causal cannot both be given")
-    if dropout_p != 0:
-        raise ValueError(f"{name}: dropout_p is {dropout_p}; it must be 0")
-    if not enable_gqa:
-        heads = [np.shape(x)[-3] for x in (query, key, value) if np.ndim(x) > 2]
-        if len(set(heads)) > 1:
-            raise ValueError(f"{name}: heads are {heads}; enable_gqa lets them differ")
-    mask = None if attn_mask is None else np.asarray(attn_mask)
-    keep = mask is not None and mask.dtype == bool
-    result: NDArray[Any] = attention(
-        query,
-        key,
-        value,
-        mask=mask if keep else None,
-        bias=None if keep else mask,
-        causal="upper_left" if is_causal else False,
-        scale=scale,
-    )
-    return result

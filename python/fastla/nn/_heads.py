@@ -78,8 +78,17 @@ class Operands:
         return full.reshape(self.q.shape[0], *full.shape[-3:])
 
     def others(
-        self, mask: Any, bias: Any, causal: Any, scale: Any, window: Any, softcap: Any, alibi: Any
-    ) -> tuple[Any, Any, Any, tuple[float, float, int, int, int]]:
+        self,
+        mask: Any,
+        bias: Any,
+        causal: Any,
+        scale: Any,
+        window: Any,
+        softcap: Any,
+        alibi: Any,
+        dropout_p: float,
+        rng: Any,
+    ) -> tuple[Any, Any, Any, tuple[float, float, int, int, int, float, int]]:
         """bias, mask, slopes and numbers as the core takes them."""
         if mask is not None:
             mask = np.asarray(mask)
@@ -101,8 +110,14 @@ class Operands:
             raise ValueError(f"{self.name}: softcap is {softcap}; it must be positive")
         if scale is None:
             scale = 1 / math.sqrt(self.q.shape[3]) if self.q.shape[3] else 1.0
+        if not 0 <= dropout_p < 1:
+            raise ValueError(
+                f"{self.name}: dropout_p is {dropout_p}; it must be at least 0 and below 1"
+            )
+        seed = _seed(rng) if dropout_p else 0
         places = _range(self.name, causal, window, self)
-        return bias, mask, alibi, (float(scale), float(softcap or 0), *places)
+        numbers = (float(scale), float(softcap or 0), *places, float(dropout_p), seed)
+        return bias, mask, alibi, numbers
 
     def result(self, x: NDArray[Any]) -> NDArray[Any]:
         """An array like the result, as (batch, heads, queries, size), rows contiguous."""
@@ -125,6 +140,13 @@ class Operands:
         if fits and not any(np.may_share_memory(view, x) for x in (self.q, self.k, self.v)):
             return view, None
         return np.empty(four, self.dtype), out
+
+
+def _seed(rng: Any) -> int:
+    """An integer as it is; one drawn from a generator, or from a new one."""
+    if isinstance(rng, int | np.integer):
+        return int(rng) % 2**64
+    return int(np.random.default_rng(rng).integers(2**63))
 
 
 def _range(

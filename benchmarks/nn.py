@@ -1,0 +1,133 @@
+"""Networks' operations beside PyTorch's: ``python -m benchmarks.nn [--threads 2]``, in one process, in turns.
+
+Each line says what was asked for and what was seen: a ratio to PyTorch (above 1: fastla is faster), or a
+share of memory's bandwidth, measured in the same rounds. A star: less than was asked for.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+_threads = sys.argv[sys.argv.index("--threads") + 1] if "--threads" in sys.argv else "1"
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ[_name] = _threads  # before they are loaded
+
+import ml_dtypes  # noqa: E402
+import numpy as np  # noqa: E402
+
+import fastla  # noqa: E402
+from benchmarks.lines import Call, Line, options_of, report  # noqa: E402
+from fastla import nn  # noqa: E402
+
+try:
+    import torch  # type: ignore[import-not-found]
+    import torch.nn.functional as functional  # type: ignore[import-not-found]
+except ImportError:
+    raise SystemExit("python -m benchmarks.nn needs PyTorch: pip install torch") from None
+
+
+def _draw(*shape: int) -> Any:
+    return np.random.default_rng(0).standard_normal(shape, np.float32)
+
+
+def _both(x: Any, bfloat16: bool = False) -> tuple[Any, Any]:
+    """An array and PyTorch's tensor of the same numbers."""
+    tensor = torch.from_numpy(x)
+    return (x.astype(ml_dtypes.bfloat16), tensor.bfloat16()) if bfloat16 else (x, tensor)
+
+
+def _copied(x: Any) -> Call:
+    to = np.empty_like(x)
+    return lambda: np.copyto(to, x)
+
+
+def rows() -> Iterator[Line]:
+    x, t = _both(_draw(16384, 1024))
+    out = np.empty_like(x)
+    weight, bias = np.ones(1024, np.float32), np.zeros(1024, np.float32)
+    w, b = torch.from_numpy(weight), torch.from_numpy(bias)
+    softmax = lambda: nn.softmax(x, out=out)  # noqa: E731
+    yield Line("softmax 16384x1024", softmax, {"PyTorch": lambda: torch.softmax(t, -1)}, 5.0)
+    yield Line("softmax 16384x1024, beside a copy", softmax, {"copy": _copied(x)}, 0.65)
+    norm = lambda: nn.layer_norm(x, weight, bias, out=out)  # noqa: E731
+    theirs = {"PyTorch": lambda: functional.layer_norm(t, (1024,), w, b)}
+    yield Line("layer_norm 16384x1024", norm, theirs, 1.5)
+    yield Line("layer_norm 16384x1024, beside a copy", norm, {"copy": _copied(x)}, 0.7)
+
+
+def _attention(
+    shape: tuple[int, ...], causal: bool, bfloat16: bool, backward: bool, target: float
+) -> Line:
+    (q, tq), (k, tk), (v, tv), (d, td) = (_both(x, bfloat16) for x in _draw(4, *shape))
+    name = f"attention {'x'.join(map(str, shape))}{' causal' if causal else ''}"
+    sdpa = functional.scaled_dot_product_attention
+    if not backward:
+        name += " bfloat16" if bfloat16 else ""
+        theirs = {"PyTorch": lambda: sdpa(tq, tk, tv, is_causal=causal)}
+        return Line(name, lambda: nn.attention(q, k, v, causal=causal), theirs, target)
+    out, lse = nn.attention(q, k, v, causal=causal, return_lse=True)
+    inputs = tuple(x.requires_grad_() for x in (tq, tk, tv))
+    made = sdpa(*inputs, is_causal=causal)
+    return Line(
+        f"{name} backward",
+        lambda: nn.attention_backward(d, q, k, v, out, lse, causal=causal),
+        {"PyTorch": lambda: torch.autograd.grad(made, inputs, td, retain_graph=True)},
+        target,
+    )
+
+
+def attention() -> Iterator[Line]:
+    small, long, many = (1, 12, 1024, 64), (1, 16, 4096, 64), (8, 12, 128, 64)
+    for causal in (False, True):
+        for shape in (small, long):
+            yield _attention(shape, causal, False, False, 1.2)
+        yield _attention(many, causal, False, False, 1.5)
+    for shape in (small, long):
+        yield _attention(shape, False, True, False, 1.8)
+    for causal in (False, True):
+        for shape in (small, long, many):
+            yield _attention(shape, causal, False, True, 1.2)
+
+
+def decoding() -> Iterator[Line]:
+    (q, tq), (k, tk), (v, tv) = (
+        _both(_draw(1, h, n, 128)) for h, n in ((32, 1), (8, 8192), (8, 8192))
+    )
+    ours = lambda: nn.attention(q, k, v)  # noqa: E731
+    sdpa = functional.scaled_dot_product_attention
+    theirs = {"PyTorch": lambda: sdpa(tq, tk, tv, enable_gqa=True)}
+    yield Line("one token, 32/8 heads, 8192 x 128", ours, theirs, 5.0)
+    yield Line("one token, share of memory's bandwidth", ours, {}, 0.8, "read", k.nbytes + v.nbytes)
+
+
+def linear() -> Iterator[Line]:
+    for bfloat16, target in ((False, 1.12), (True, 1.1)):
+        (x, tx), (w, tw), (b, tb) = (
+            _both(_draw(*s), bfloat16) for s in ((1024, 768), (3072, 768), (3072,))
+        )
+        theirs = {
+            "PyTorch": lambda tx=tx, tw=tw, tb=tb: functional.gelu(functional.linear(tx, tw, tb))
+        }
+        ours = lambda x=x, w=w, b=b: fastla.linear(x, w, b, activation="gelu")  # noqa: E731
+        yield Line(
+            f"linear gelu 1024x768x3072{' bfloat16' if bfloat16 else ''}", ours, theirs, target
+        )
+
+
+GROUPS = (rows, linear, attention, decoding)
+
+
+def main() -> None:
+    parser = options_of("python -m benchmarks.nn", __doc__)
+    parser.add_argument("--threads", type=int, default=1)
+    options = parser.parse_args()
+    fastla.set_num_threads(options.threads)
+    torch.set_num_threads(options.threads)
+    report(GROUPS, options.only, options.seconds)
+
+
+if __name__ == "__main__":
+    main()
