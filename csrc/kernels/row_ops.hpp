@@ -152,13 +152,14 @@ template <class T, bool centred> void norm(const RowArgs &a) {
       s = fma(v, v, s);
     });
     const T factor = inverse_root<T>(squares.sum(), a);
+    if (a.stat[0]) stat<T>(a.stat[0], i) = mean;
+    if (a.stat[1]) stat<T>(a.stat[1], i) = factor;
+    if (!row.y) continue;
     each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
       Vec<T> v = part.load(row.x + at, Vec<T>{});
       if (centred) v -= mean;
       part.store(row.y + at, scale(v * factor, at, part));
     });
-    if (a.stat[0]) stat<T>(a.stat[0], i) = mean;
-    if (a.stat[1]) stat<T>(a.stat[1], i) = factor;
   }
 }
 

@@ -20,16 +20,37 @@ constexpr int64_t kTaskElements = 1 << 14;
 
 int64_t wide_size(int dtype) { return dtype == FASTLA_F64 ? 8 : 4; }
 
-// What has the one operand that is not NULL has the others.
+// Whether an operation reads a second matrix, and what else must be there.
+struct Needs {
+  bool other, out, stats, target;
+};
+constexpr Needs kNeeds[] = {
+    {false, true, false, false},   // softmax
+    {false, true, false, false},   // log_softmax
+    {true, true, false, false},    // softmax_backward
+    {true, true, false, false},    // log_softmax_backward
+    {false, false, true, true},    // cross_entropy
+    {false, true, true, true},     // cross_entropy_backward
+    {false, false, false, false},  // layer_norm
+    {false, false, false, false},  // rms_norm
+    {true, false, true, false},    // layer_norm_backward
+    {true, false, true, false},    // rms_norm_backward
+    {false, true, false, false},   // activation
+    {true, true, false, false},    // activation_backward
+};
+static_assert(sizeof(kNeeds) / sizeof(kNeeds[0]) == FASTLA_ROW_OPS);
+
 bool valid(const RowOpDesc &d) {
   if (d.struct_size < sizeof(RowOpDesc) || d.op < 0 || d.op >= FASTLA_ROW_OPS) return false;
   if (d.dtype != FASTLA_F32 && d.dtype != FASTLA_F64 && !is_half_type(d.dtype)) return false;
   if (d.rows < 0 || d.cols < 0 || d.num_threads < 0) return false;
   if (d.activation < 0 || d.activation >= FASTLA_ACTIVATIONS) return false;
-  const bool classes = d.op == FASTLA_CROSS_ENTROPY || d.op == FASTLA_CROSS_ENTROPY_BACKWARD;
-  if (classes && d.rows && !(d.target && d.stat[0] && d.stat[1])) return false;
   int64_t size = 0;
-  return !__builtin_mul_overflow(d.rows, d.cols, &size) && size <= INT64_MAX / 32;
+  if (__builtin_mul_overflow(d.rows, d.cols, &size) || size > INT64_MAX / 32) return false;
+  const Needs &needs = kNeeds[d.op];
+  return size == 0 ||
+         (d.in[0].data && (!needs.other || d.in[1].data) && (!needs.out || d.out.data) &&
+          (!needs.stats || (d.stat[0] && d.stat[1])) && (!needs.target || d.target));
 }
 
 class Task {
