@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from fastla import nn
 
 Letters = NDArray[np.int64]
+WINDOW = 128  # letters that the transformer sees
 
 
 def load() -> tuple[Letters, Letters, list[str]]:
@@ -84,34 +85,26 @@ def ngram_bits(train: Letters, held_out: Letters, words: int, most: int = 5) -> 
     return float(-np.log2(p).mean())
 
 
-def model_bits(model: nn.GPT2, letters: Letters) -> float:
+def model_bits(model: nn.Llama, letters: Letters) -> float:
     """Bits per letter; each is predicted from at least half a window, but for the first ones."""
-    size = model.config.n_positions
-    half, nats = size // 2, 0.0
-    for start in range(0, len(letters) - 1, half * 16):
-        piece = letters[start : start + half * 17 + 1]
-        starts = [s for s in range(0, half * 16, half) if s + (half if start + s else 0) < len(piece) - 1]
-        rows = np.full((len(starts), size + 1), -100, np.int64)
-        for row, s in zip(rows, starts, strict=True):
-            row[: len(piece[s : s + size + 1])] = piece[s : s + size + 1]
-        targets = rows[:, 1:].copy()
-        for row, s in zip(targets, starts, strict=True):
-            if start + s:
-                row[:half] = -100
-        logits = model(rows[:, :-1].clip(min=0))
-        nats += float(nn.cross_entropy(logits, targets, reduction="sum"))
+    half, nats = WINDOW // 2, 0.0
+    for start in range(0, max(len(letters) - 1 - half, 1), half):
+        window = letters[start : start + WINDOW + 1]
+        targets = window[1:].copy()
+        targets[: half if start else 0] = -100  # predicted in the window before
+        nats += float(nn.cross_entropy(model(window[:-1]), targets, reduction="sum"))
     return nats / np.log(2) / (len(letters) - 1)
 
 
-def train(model: nn.GPT2, letters: Letters, *, steps: int, batch: int, rate: float,
+def train(model: nn.Llama, letters: Letters, *, steps: int, batch: int, rate: float,
           rng: np.random.Generator) -> None:
     """AdamW on random windows; the rate rises for 100 steps and falls along half a cosine."""
-    size, begun, losses = model.config.n_positions, time.perf_counter(), []
+    begun, losses = time.perf_counter(), []
     schedule = nn.cosine_schedule(rate, steps, warmup=min(100, steps // 2))
     optimizer = nn.AdamW(schedule, betas=(0.9, 0.99), weight_decay=0.1)
     for step in range(1, steps + 1):
-        starts = rng.integers(0, len(letters) - size, batch)
-        windows = letters[starts[:, None] + np.arange(size + 1)]
+        starts = rng.integers(0, len(letters) - WINDOW, batch)
+        windows = letters[starts[:, None] + np.arange(WINDOW + 1)]
         loss, gradients = model.loss_and_gradients(windows[:, :-1], windows[:, 1:])
         nn.clip_by_global_norm(gradients, 1.0)
         optimizer.step(model.parameters, gradients)
@@ -119,15 +112,15 @@ def train(model: nn.GPT2, letters: Letters, *, steps: int, batch: int, rate: flo
         if step % 10 == 0:
             seconds = (time.perf_counter() - begun) / step
             print(f"\r  step {step:5} of {steps}, {np.mean(losses[-50:]):.3f} bits per letter, "
-                  f"{batch * size / seconds:,.0f} letters/s, {seconds * (steps - step):4.0f} s left ",
+                  f"{batch * WINDOW / seconds:,.0f} letters/s, {seconds * (steps - step):4.0f} s left ",
                   end="", file=sys.stderr, flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
-    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--batch", type=int, default=16, help="windows of a step")
-    parser.add_argument("--size", type=int, default=192, help="of a letter's vector")
+    parser.add_argument("--size", type=int, default=128, help="of a letter's vector")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     letters, held_out, alphabet = load()
@@ -136,20 +129,23 @@ def main() -> None:
     for most in (3, 4, 5, 6):
         bits = ngram_bits(letters, held_out, len(alphabet), most)
         print(f"  interpolated {most}-grams: {bits:.3f} bits per letter")
-    config = nn.GPT2Config(vocab_size=len(alphabet), n_positions=128, n_embd=options.size, n_layer=2,
-                           n_head=options.size // 32)
-    model = nn.GPT2(config, rng=options.seed)
+    model = nn.Llama(
+        nn.LlamaConfig(vocab_size=len(alphabet), hidden_size=options.size,
+                       intermediate_size=8 * options.size // 3, num_hidden_layers=2,
+                       num_attention_heads=options.size // 32, max_position_embeddings=WINDOW,
+                       tie_word_embeddings=True),
+        rng=options.seed)
     count = sum(array.size for array in model.parameters.values())
     print(f"a transformer of 2 layers, {count:,} parameters")
     rng = np.random.default_rng([options.seed, 1])
     try:
-        train(model, letters, steps=options.steps, batch=options.batch, rate=2e-3, rng=rng)
+        train(model, letters, steps=options.steps, batch=options.batch, rate=4e-3, rng=rng)
     except KeyboardInterrupt:
         print("\n  interrupted", end="", file=sys.stderr)
     print(file=sys.stderr)
     print(f"  transformer: {model_bits(model, held_out):.3f} bits per letter")
     start = [alphabet.index(letter) for letter in "The "]
-    made = model.generate(start, model.config.n_positions - len(start), temperature=0.7, rng=options.seed)
+    made = model.generate(start, 400, temperature=0.6, rng=options.seed)
     print("".join(alphabet[i] for i in made))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import fastla
 
-MODULES = {"": fastla, "flops.": fastla.flops}
+MODULES = {"": fastla, "flops.": fastla.flops, "nn.": fastla.nn}
 OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
            for name in module.__all__ if callable(getattr(module, name))}
 FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("threads", "use_isa")]

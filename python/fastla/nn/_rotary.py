@@ -221,7 +221,10 @@ def rotary_backward(
     ----------
     dy : array_like
         The gradient for y, of its shape.
-    positions, base, interleaved, frequencies
+    positions : array_like
+    base : float, default 10000
+    interleaved : bool, default False
+    frequencies : array_like, optional
         As of `rotary`.
 
     Returns
