@@ -56,12 +56,13 @@ def test_parameters_are_described(name):
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_result_is_described(name):
     silent = {"set_num_threads", "release_workspace", "threads", "use_isa", "patch_numpy", "patched",
-              "unpatch_numpy"}
+              "unpatch_numpy", "nn.load_parameters", "nn.save_parameters"}
     assert ("Returns" in sections(OBJECTS[name].__doc__)) == (name not in silent)
 
 
 @pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "flops.Cost", "flops.Roof",
-                                  "flops.Time", "flops.Transformer"])
+                                  "flops.Time", "flops.Transformer", "nn.SGD", "nn.Adam", "nn.AdamW",
+                                  "nn.EarlyStopping", "nn.History", "nn.Layer"])
 def test_attributes_are_described(name):
     found = sections(OBJECTS[name].__doc__)
     listed = found["Attributes"] + found.get("Methods", "")
