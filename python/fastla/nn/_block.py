@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._feed_forward import FeedForward, Norm
+from ._feed_forward import FeedForward
+from ._feed_forward import norm as norm_of
+from ._layers import Gradients, Layer
 from ._multi_head import MultiHeadAttention
-from ._parameters import Parameters, drawing, named
+from ._parameters import drawing, named
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 
-class TransformerBlock:
+class TransformerBlock(Layer):
     """Attention and an MLP with norms and residuals, as in GPT-2, BERT or Llama.
 
     Parameters
@@ -102,8 +104,8 @@ class TransformerBlock:
             rng=draw,
         )
         self.mlp = FeedForward(size, 4 * size if hidden is None else hidden, activation, bias, draw)
-        self.norm1, self.norm2 = Norm(norm, size, eps, draw), Norm(norm, size, eps, draw)
-        self.parameters: Parameters = {}
+        self.norm1, self.norm2 = norm_of(norm, size, eps, draw), norm_of(norm, size, eps, draw)
+        self.parameters: Gradients = {}
         for name in ("attention", "mlp", "norm1", "norm2"):
             self.parameters |= named(name, getattr(self, name).parameters)
 
@@ -139,7 +141,9 @@ class TransformerBlock:
         y = after if self.norm_first else self.norm2(after)
         return y, (x, between, after, a, m) if keep else None
 
-    def backward(self, dy: NDArray[Any], saved: Any) -> tuple[NDArray[Any], Parameters]:
+    def backward(
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[NDArray[Any] | None, Gradients]:
         """The gradients of x and of the parameters.
 
         Parameters
@@ -148,16 +152,18 @@ class TransformerBlock:
             The gradient for the result, of its shape.
         saved
             What `forward` gave, without a cache.
+        inputs : bool, default True
+            Whether the gradient for x is wanted.
 
         Returns
         -------
-        dx : ndarray
+        dx : ndarray or None
         gradients : dict of str to ndarray
         """
         if saved is None:
             raise ValueError("TransformerBlock: no gradients of a pass with keep=False")
         x, between, after, a, m = saved
-        grads: Parameters = {}
+        grads: Gradients = {}
 
         def through(part: str, d: NDArray[Any], of: Any) -> NDArray[Any]:
             dx, found = getattr(self, part).backward(d, of)
@@ -166,7 +172,9 @@ class TransformerBlock:
 
         if self.norm_first:
             d = dy + through("norm2", through("mlp", dy, m), between)
-            return d + through("norm1", through("attention", d, a), x), grads
-        d = through("norm2", dy, after)
-        d = through("norm1", d + through("mlp", d, m), between)
-        return d + through("attention", d, a), grads
+            d += through("norm1", through("attention", d, a), x)
+        else:
+            d = through("norm2", dy, after)
+            d = through("norm1", d + through("mlp", d, m), between)
+            d += through("attention", d, a)
+        return d if inputs else None, grads

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _core
 from ._activations import activation, activation_backward
-from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
-from ._parameters import Draw, Parameters, linear_gradients
+from ._layers import Gradients, LayerNorm, RMSNorm
+from ._parameters import Draw, linear_gradients
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -15,29 +15,13 @@ if TYPE_CHECKING:
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
 
 
-class Norm:
+def norm(kind: str, size: int, eps: float, draw: Draw) -> LayerNorm | RMSNorm:
     """Layer or RMS norm of the last axis."""
-
-    def __init__(self, kind: str, size: int, eps: float, draw: Draw):
-        if kind not in ("layer", "rms"):
-            raise ValueError(f"norm is {kind!r}; it must be 'layer' or 'rms'")
-        self.kind, self.eps = kind, eps
-        names = ("weight", "bias") if kind == "layer" else ("weight",)
-        self.parameters: Parameters = {name: draw(name, (size,)) for name in names}
-
-    def __call__(self, x: NDArray[Any]) -> NDArray[Any]:
-        p = self.parameters
-        if self.kind == "rms":
-            return rms_norm(x, p["weight"], eps=self.eps)
-        return layer_norm(x, p["weight"], p["bias"], eps=self.eps)
-
-    def backward(self, dy: NDArray[Any], x: NDArray[Any]) -> tuple[NDArray[Any], Parameters]:
-        weight = self.parameters["weight"]
-        if self.kind == "rms":
-            g = rms_norm_backward(dy, x, weight, eps=self.eps)
-        else:
-            g = layer_norm_backward(dy, x, weight, bias=True, eps=self.eps)
-        return g.x, {name: getattr(g, name) for name in self.parameters}
+    if kind not in ("layer", "rms"):
+        raise ValueError(f"norm is {kind!r}; it must be 'layer' or 'rms'")
+    made = LayerNorm(size, eps=eps) if kind == "layer" else RMSNorm(size, eps=eps)
+    made.parameters = {name: draw(name, (size,)) for name in made.parameters}
+    return made
 
 
 class _Saved(NamedTuple):
@@ -59,7 +43,7 @@ class FeedForward:
             )
         self.gated = kind == "swiglu"
         self.activation = "silu" if self.gated else kind
-        self.parameters: Parameters = {}
+        self.parameters: Gradients = {}
         for name, shape in (
             ("gate", (hidden, size)),
             ("up", (hidden, size)),
@@ -91,7 +75,7 @@ class FeedForward:
             hidden = self._linear(inner, x, activation=self.activation, gate=up)
         return self._linear("down", hidden, residual=residual), saved
 
-    def backward(self, dy: NDArray[Any], saved: Any) -> tuple[NDArray[Any], Parameters]:
+    def backward(self, dy: NDArray[Any], saved: Any) -> tuple[NDArray[Any], Gradients]:
         s: _Saved = saved
         dh, grads = linear_gradients(dy, s.hidden, self.parameters, "down")
         if s.up is None:

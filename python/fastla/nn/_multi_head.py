@@ -8,7 +8,8 @@ import numpy as np
 
 from .. import _core
 from ._attention import attention, attention_backward
-from ._parameters import Parameters, drawing, linear_gradients
+from ._layers import Gradients, Layer
+from ._parameters import drawing, linear_gradients
 from ._rotary import Turns, turn, turns
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ class _Saved(NamedTuple):
     by: Turns | None
 
 
-class MultiHeadAttention:
+class MultiHeadAttention(Layer):
     """Attention of tokens to each other: ``concat(heads) @ Wo.T``, heads of x @ Wq.T, x @ Wk.T, x @ Wv.T.
 
     Parameters
@@ -125,7 +126,7 @@ class MultiHeadAttention:
         ):
             shapes |= {f"{name}.weight": shape, **({f"{name}.bias": shape[:1]} if has else {})}
         draw = drawing(rng, dtype)
-        self.parameters: Parameters = {name: draw(name, shape) for name, shape in shapes.items()}
+        self.parameters = {name: draw(name, shape) for name, shape in shapes.items()}
 
     def __call__(self, x: NDArray[Any], **kwargs: Any) -> NDArray[Any]:
         """The result alone."""
@@ -193,7 +194,9 @@ class MultiHeadAttention:
         y = _core.linear(joined, p["out.weight"], p.get("out.bias"), residual=residual)
         return y, _Saved(x, heads, joined, lse, mask, tables) if keep and cache is None else None
 
-    def backward(self, dy: NDArray[Any], saved: Any) -> tuple[NDArray[Any], Parameters]:
+    def backward(
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[NDArray[Any] | None, Gradients]:
         """The gradients of x and of the parameters.
 
         Parameters
@@ -202,10 +205,12 @@ class MultiHeadAttention:
             The gradient for the result, of its shape.
         saved
             What `forward` gave, without a cache.
+        inputs : bool, default True
+            Whether the gradient for x is wanted.
 
         Returns
         -------
-        dx : ndarray
+        dx : ndarray or None
         gradients : dict of str to ndarray
         """
         if saved is None:
@@ -229,7 +234,8 @@ class MultiHeadAttention:
         if s.by is not None:
             both = dqkv[:, :, : self.heads + self.kv_heads]
             turn(both, Turns(s.by.cos, -s.by.sin), self.interleaved, out=both)
-        dx, more = linear_gradients(dqkv.reshape(batch, tokens, -1), s.x, self.parameters, "qkv")
+        dqkv = dqkv.reshape(batch, tokens, -1)
+        dx, more = linear_gradients(dqkv, s.x, self.parameters, "qkv", inputs=inputs)
         return dx, gradients | more
 
     def tables(self, starts: NDArray[Any], tokens: int) -> Turns:

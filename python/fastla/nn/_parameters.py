@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from .. import _core
+from ._linear import linear_backward
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from numpy.typing import NDArray
 
-Parameters: TypeAlias = dict[str, "NDArray[Any]"]
+    from ._layers import Gradients
+
 Draw: TypeAlias = "Callable[[str, tuple[int, ...]], NDArray[Any]]"
 
 
@@ -39,32 +40,16 @@ def drawing(rng: Any, dtype: Any, layers: int = 0) -> Draw:
     return draw
 
 
-def named(prefix: str, parts: Mapping[str, NDArray[Any]]) -> Parameters:
+def named(prefix: str, parts: Mapping[str, NDArray[Any]]) -> Gradients:
     """The parameters of a part under its name in the whole."""
     return {f"{prefix}.{name}": array for name, array in parts.items()}
 
 
 def linear_gradients(
-    dy: NDArray[Any], x: NDArray[Any], parameters: Parameters, name: str
-) -> tuple[NDArray[Any], Parameters]:
+    dy: NDArray[Any], x: NDArray[Any], parameters: Gradients, name: str, *, inputs: bool = True
+) -> tuple[Any, Gradients]:
     """Of x, and of the weight and bias of that name, for the layer's result."""
-    weight, rows = parameters[f"{name}.weight"], dy.reshape(-1, dy.shape[-1])
-    grads = {f"{name}.weight": _core.matmul(rows.T, x.reshape(-1, x.shape[-1]))}
-    if f"{name}.bias" in parameters:
-        grads[f"{name}.bias"] = column_sums(rows)
-    return _core.matmul(dy, weight), grads
-
-
-def column_sums(rows: NDArray[Any]) -> NDArray[Any]:
-    """By a product, so that the order of sums is the contract's."""
-    ones = np.ones((1, len(rows)), rows.dtype)
-    sums: NDArray[Any] = _core.matmul(ones, rows)[0]
-    return sums
-
-
-def add_rows(to: NDArray[Any], places: NDArray[Any], rows: NDArray[Any]) -> None:
-    """Adds to the rows of `to` at each place: a place's rows first to each other, in increasing order."""
-    if places.size:
-        order = np.argsort(places, axis=None, kind="stable")
-        found, starts = np.unique(places.reshape(-1)[order], return_index=True)
-        to[found] += np.add.reduceat(rows.reshape(-1, rows.shape[-1])[order], starts, axis=0)
+    bias = f"{name}.bias" in parameters
+    g = linear_backward(dy, x, parameters[f"{name}.weight"], inputs=inputs, bias=bias)
+    found = {f"{name}.weight": g.weight, f"{name}.bias": g.bias}
+    return g.x, {n: array for n, array in found.items() if array is not None}

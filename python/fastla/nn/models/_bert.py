@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ... import _core
-from .._activations import activation, activation_backward
 from .._block import TransformerBlock
-from .._feed_forward import Norm
+from .._feed_forward import norm as norm_of
 from .._losses import cross_entropy, cross_entropy_backward
-from .._parameters import Parameters, column_sums, drawing, linear_gradients, named
+from .._parameters import drawing, named
 from ._bert_config import BertConfig, canonical, places
+from ._head import Head
 from ._model import Model, demand
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .._layers import Gradients
     from ._files import Place
 
 _ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu", "silu": "silu"}
@@ -85,21 +86,20 @@ class Bert(Model):
                 f"Bert: hidden_act is {c.hidden_act!r}; it must be one of {tuple(_ACTIVATIONS)}"
             )
         draw, size = drawing(rng, dtype), c.hidden_size
-        self.activation = _ACTIVATIONS[c.hidden_act]
+        activation = _ACTIVATIONS[c.hidden_act]
         self.blocks = [
             TransformerBlock(
                 size,
                 c.num_attention_heads,
                 hidden=c.intermediate_size,
                 norm_first=False,
-                activation=self.activation,
+                activation=activation,
                 eps=c.layer_norm_eps,
                 rng=draw,
             )
             for _ in range(c.num_hidden_layers)
         ]
-        self.norm = Norm("layer", size, c.layer_norm_eps, draw)
-        self.head_norm = Norm("layer", size, c.layer_norm_eps, draw) if c.head else None
+        self.norm = norm_of("layer", size, c.layer_norm_eps, draw)
         tables = (
             ("embedding", c.vocab_size),
             ("positions", c.max_position_embeddings),
@@ -107,13 +107,13 @@ class Bert(Model):
         )
         self.parameters = {f"{n}.weight": draw(f"{n}.weight", (rows, size)) for n, rows in tables}
         self.parameters |= named("norm", self.norm.parameters) | self._named_blocks()
-        for name, has in (("pooler", c.pooler), ("head.transform", c.head)):
-            if has:
-                self.parameters[f"{name}.weight"] = draw(f"{name}.weight", (size, size))
-                self.parameters[f"{name}.bias"] = draw(f"{name}.bias", (size,))
-        if self.head_norm is not None:
-            self.parameters |= named("head.norm", self.head_norm.parameters)
-            self.parameters["head.bias"] = draw("head.bias", (c.vocab_size,))
+        if c.pooler:
+            self.parameters["pooler.weight"] = draw("pooler.weight", (size, size))
+            self.parameters["pooler.bias"] = draw("pooler.bias", (size,))
+        self.head: Head | None = None
+        if c.head:
+            self.head = Head(size, c.vocab_size, activation, c.layer_norm_eps, draw)
+            self.parameters |= named("head", self.head.parameters)
 
     def forward(
         self,
@@ -161,26 +161,29 @@ class Bert(Model):
         hidden, blocks = self._through(self.norm(total), keep, mask=seen)
         return hidden, (places, total, blocks)
 
-    def backward(self, d: NDArray[Any], saved: Any) -> tuple[None, Parameters]:
+    def backward(
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[None, Gradients]:
         """The gradients of the encoder's parameters.
 
         Parameters
         ----------
-        d : ndarray
+        dy : ndarray
             The gradient for `hidden`.
         saved
             What `forward` gave.
+        inputs : bool, default True
+            As of other layers; tokens have no gradient.
 
         Returns
         -------
         None
-            Tokens have no gradient.
         gradients : dict of str to ndarray
         """
         places, total, blocks = saved
-        grads: Parameters = {}
-        d, norm = self.norm.backward(self._back(d, blocks, grads), total)
-        self._embedded_backward(d, places, grads)
+        grads: Gradients = {}
+        dx, norm = self.norm.backward(self._back(dy, blocks, grads), total)
+        self._embedded_backward(dx, places, grads)
         return None, grads | named("norm", norm)
 
     def encode(
@@ -206,20 +209,17 @@ class Bert(Model):
         first = hidden[:, 0]
         return hidden, _core.linear(first, p["pooler.weight"], p["pooler.bias"], activation="tanh")
 
-    def _scores(self, hidden: NDArray[Any]) -> tuple[NDArray[Any], tuple[NDArray[Any], ...]]:
-        if self.head_norm is None:
+    def _head(self) -> Head:
+        if self.head is None:
             raise ValueError("Bert: this model has no head; encode() gives the tokens' vectors")
-        p = self.parameters
-        z = _core.linear(hidden, p["head.transform.weight"], p["head.transform.bias"])
-        a = activation(z, self.activation)
-        h = self.head_norm(a)
-        return _core.linear(h, p["embedding.weight"], p["head.bias"]), (hidden, z, a, h)
+        return self.head
 
     def __call__(
         self, tokens: ArrayLike, types: ArrayLike | None = None, mask: ArrayLike | None = None
     ) -> NDArray[Any]:
         """The logits of all words, (batch, tokens, words)."""
-        logits = self._scores(self.forward(tokens, types, mask, keep=False)[0])[0]
+        head, hidden = self._head(), self.forward(tokens, types, mask, keep=False)[0]
+        logits = head.forward(hidden, self.parameters["embedding.weight"])[0]
         return logits[0] if np.ndim(tokens) == 1 else logits
 
     def loss_and_gradients(
@@ -230,7 +230,7 @@ class Bert(Model):
         mask: ArrayLike | None = None,
         *,
         ignore_index: int = -100,
-    ) -> tuple[float, Parameters]:
+    ) -> tuple[float, Gradients]:
         """The mean cross entropy of masked words, and its gradients for all parameters but the pooler's.
 
         Parameters
@@ -248,20 +248,15 @@ class Bert(Model):
             By the names of `parameters`.
         """
         targets = np.atleast_2d(np.asarray(targets))
-        encoded, saved = self.forward(tokens, types, mask)
-        logits, (hidden, z, a, h) = self._scores(encoded)
+        head, table = self._head(), self.parameters["embedding.weight"]
+        hidden, saved = self.forward(tokens, types, mask)
+        logits, of = head.forward(hidden, table)
         loss = float(cross_entropy(logits, targets, ignore_index=ignore_index))
         d = cross_entropy_backward(logits, targets, ignore_index=ignore_index, out=logits)
-        head_bias = column_sums(d.reshape(-1, d.shape[-1]))
-        d, grads = linear_gradients(d, h, self.parameters, "embedding")
-        assert self.head_norm is not None
-        d, norm = self.head_norm.backward(d, a)
-        d = activation_backward(d, z, self.activation)
-        d, transform = linear_gradients(d, hidden, self.parameters, "head.transform")
-        tied = grads.pop("embedding.weight")
+        d, own, tied = head.backward(d, of, table)
         grads = self.backward(d, saved)[1]
         grads["embedding.weight"] += tied
-        return loss, grads | transform | named("head.norm", norm) | {"head.bias": head_bias}
+        return loss, grads | named("head", own)
 
     @classmethod
     def _config(cls, given: dict[str, Any]) -> Any:

@@ -9,10 +9,10 @@ import numpy as np
 from ... import _core
 from .._block import TransformerBlock
 from .._cache import KVCache
-from .._feed_forward import Norm
+from .._feed_forward import norm as norm_of
 from .._losses import cross_entropy, cross_entropy_backward
 from .._paged_cache import PagedKVCache
-from .._parameters import Parameters, drawing, linear_gradients, named
+from .._parameters import drawing, linear_gradients, named
 from ._generate import generate
 from ._model import Model
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
+
+    from .._layers import Gradients
 
 
 class _Saved(NamedTuple):
@@ -57,7 +59,7 @@ class Decoder(Model):
             TransformerBlock(size, causal=True, norm=norm, eps=eps, rng=draw, **block)
             for _ in range(layers)
         ]
-        self.norm = Norm(norm, size, eps, draw)
+        self.norm = norm_of(norm, size, eps, draw)
         self.parameters |= self._named_blocks() | named("norm", self.norm.parameters)
         if not tied:
             self.parameters["output.weight"] = draw("output.weight", (words, size))
@@ -144,7 +146,7 @@ class Decoder(Model):
         scores: NDArray[Any] = _core.linear(h, self.parameters[f"{self.output}.weight"])
         return scores
 
-    def __call__(
+    def __call__(  # type: ignore[override]
         self, tokens: ArrayLike, cache: Sequence[Any] | None = None, **kwargs: Any
     ) -> NDArray[Any]:
         """The logits; kwargs as of `hidden`."""
@@ -169,13 +171,13 @@ class Decoder(Model):
         return self.logits(h), saved
 
     def backward(
-        self, dlogits: NDArray[Any], saved: Any, *, inputs: bool = True
-    ) -> tuple[None, Parameters]:
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[None, Gradients]:
         """The gradients of the parameters.
 
         Parameters
         ----------
-        dlogits : ndarray
+        dy : ndarray
             The gradient for the logits.
         saved
             What `forward` gave.
@@ -188,7 +190,7 @@ class Decoder(Model):
         gradients : dict of str to ndarray
         """
         s: _Saved = saved
-        d, grads = linear_gradients(dlogits, s.h, self.parameters, self.output)
+        d, grads = linear_gradients(dy, s.h, self.parameters, self.output)
         d, norm = self.norm.backward(d, s.x)
         d = self._back(d, s.blocks, grads)
         self._embedded_backward(d, s.places, grads)
@@ -196,7 +198,7 @@ class Decoder(Model):
 
     def loss_and_gradients(
         self, tokens: ArrayLike, targets: ArrayLike, *, ignore_index: int = -100
-    ) -> tuple[float, Parameters]:
+    ) -> tuple[float, Gradients]:
         """The mean cross entropy of the targets, and its gradients for all parameters.
 
         Parameters

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
-from .._parameters import Parameters, add_rows, named
+from .._embedding import embedding_backward
+from .._layers import Gradients, Layer
+from .._parameters import named
 from . import _files
 
 if TYPE_CHECKING:
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
     from .._block import TransformerBlock
 
 
-class Model:
+class Model(Layer):
     """A stack of blocks on sums of rows of tables."""
 
     config_class: ClassVar[Any]
@@ -28,13 +30,12 @@ class Model:
     spare: ClassVar[tuple[str, ...]] = ()  # tensors that some files have and no parameter needs
     config: Any
     blocks: list[TransformerBlock]
-    parameters: Parameters
 
     def __init__(self, config: Any, *, rng: Any = None, dtype: Any = np.float32):
         raise NotImplementedError  # of each model
 
-    def _named_blocks(self) -> Parameters:
-        found: Parameters = {}
+    def _named_blocks(self) -> Gradients:
+        found: Gradients = {}
         for i, block in enumerate(self.blocks):
             found |= named(f"blocks.{i}", block.parameters)
         return found
@@ -64,13 +65,14 @@ class Model:
         return x
 
     def _embedded_backward(
-        self, d: NDArray[Any], places: Mapping[str, NDArray[Any]], grads: Parameters
+        self, d: Any, places: Mapping[str, NDArray[Any]], grads: Gradients
     ) -> None:
         """Adds the tables' gradients to those that are there."""
         for table, rows in places.items():
             name = f"{table}.weight"
-            to = grads.setdefault(name, np.zeros_like(self.parameters[name]))
-            add_rows(to, np.broadcast_to(rows, d.shape[:-1]), d)
+            rows = np.broadcast_to(rows, d.shape[:-1])
+            found = embedding_backward(d, rows, len(self.parameters[name]))
+            grads[name] = grads[name] + found if name in grads else found
 
     def _through(
         self, x: NDArray[Any], keep: bool, caches: Sequence[Any] | None = None, **kwargs: Any
@@ -82,7 +84,7 @@ class Model:
             saved.append(of)
         return x, saved
 
-    def _back(self, d: NDArray[Any], saved: list[Any], grads: Parameters) -> NDArray[Any]:
+    def _back(self, d: Any, saved: list[Any], grads: Gradients) -> Any:
         for i in reversed(range(len(self.blocks))):
             d, found = self.blocks[i].backward(d, saved[i])
             grads.update(named(f"blocks.{i}", found))
