@@ -1,5 +1,8 @@
 """Words drawn one after the other."""
 
+import doctest
+import pathlib
+
 import numpy as np
 import pytest
 import small_models
@@ -98,6 +101,10 @@ def test_shares_of_words(options, expected):
     assert (np.abs(found - expected) <= 5 * np.sqrt(expected * (1 - expected) / 4000)).all()
 
 
+def test_hardly_any_temperature():
+    assert shares(Sampler(1e-320, None, None), 10).tolist() == [0, 1, 0, 0, 0]
+
+
 def test_top_k_of_a_model(model):
     """Every word drawn is one of the two likeliest."""
     tokens = model.generate([1], 30, temperature=5.0, top_k=2, rng=0)
@@ -137,3 +144,10 @@ def test_tokens_as_a_matrix(model):
 
 def test_pages_are_used(model):
     assert all(isinstance(c, nn.PagedKVCache) for c in model.cache(2, page_size=4))
+
+
+def test_the_page_runs():
+    page = pathlib.Path(__file__).parents[2] / "docs" / "transformers.md"
+    failed, tried = doctest.testfile(str(page), module_relative=False)
+    assert failed == 0 and tried > 15
+    assert len(page.read_text().splitlines()) <= 100

@@ -260,8 +260,8 @@ class MultiHeadAttention(Layer):
         self, mask: NDArray[Any] | None, starts: NDArray[Any], tokens: int, keys: int
     ) -> tuple[NDArray[Any] | None, bool]:
         """The mask and `causal`: sequences of unlike lengths each have a diagonal of their own."""
-        if mask is not None and mask.ndim == 2:
-            mask = mask[:, np.newaxis, np.newaxis]
+        if mask is not None and np.ndim(mask) == 2:
+            mask = np.asarray(mask)[:, np.newaxis, np.newaxis]
         if (starts == starts[:1]).all():
             return mask, self.causal
         places = starts[:, np.newaxis] + np.arange(tokens)

@@ -29,8 +29,10 @@ class Sampler:
         self.temperature, self.top_k, self.top_p = temperature, top_k, top_p
 
     def kept(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """The words that may be drawn, likeliest first, and their probabilities before they are cut."""
-        scores = logits.astype(np.float64) / self.temperature
+        """The words that may be drawn, and their probabilities before the rarest are cut."""
+        scores = (logits.astype(np.float64) - logits.max()) / self.temperature
+        if self.top_k is None and self.top_p is None:
+            return np.arange(len(scores)), softmax(scores)
         words = np.argsort(-scores, kind="stable")[: self.top_k]
         probabilities = softmax(scores[words])
         if self.top_p is not None:
