@@ -113,7 +113,13 @@ class Decoder(Model):
         saved
         """
         words = self._tokens(tokens)
-        starts = np.zeros(1, np.int64) if cache is None or not cache else cache[0].lengths
+        held = [len(words)] * len(self.blocks)
+        if cache is not None and [len(c.lengths) for c in cache] != held:
+            raise ValueError(
+                f"{type(self).__name__}: cache is for {[len(c.lengths) for c in cache]} sequences; "
+                f"tokens is {words.shape}, there are {len(held)} blocks"
+            )
+        starts = np.zeros(1, np.int64) if not cache else cache[0].lengths
         places = {"embedding": words}
         if self.positions:
             where = starts[:, np.newaxis] + np.arange(words.shape[1])

@@ -30,7 +30,8 @@ class Sampler:
 
     def kept(self, logits: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
         """The words that may be drawn, and their probabilities before the rarest are cut."""
-        scores = (logits.astype(np.float64) - logits.max()) / self.temperature
+        with np.errstate(over="ignore"):  # to -Inf, of which softmax makes 0
+            scores = (logits.astype(np.float64) - logits.max()) / self.temperature
         if self.top_k is None and self.top_p is None:
             return np.arange(len(scores)), softmax(scores)
         words = np.argsort(-scores, kind="stable")[: self.top_k]
