@@ -229,7 +229,7 @@ def test_without_the_package(monkeypatch, tmp_path):
     (lambda m: m(np.zeros((1, 2, 3), int)), r"tokens is \(1, 2, 3\)"),
     (lambda m: m(np.zeros((2, 321), int)), r"tokens is \(2, 321\), after 0; there are 320 positions"),
     (lambda m: m.loss_and_gradients([[1, 2]], [[1]]), r"target is \(1, 1\)"),
-    (lambda m: m([[1, 2]], m.cache()[:1]), r"cache is for \[1\] sequences; tokens is \(1, 2\), there are 2 blocks"),
+    (lambda m: m([[1, 2]], m.cache()[:1]), r"cache is for \[1\] sequences; tokens is .* are 2 blocks"),
     (lambda m: m([[1, 2]], m.cache(2)), r"cache is for \[2, 2\] sequences"),
     (lambda m: m([[1, 2]], m.cache(capacity=1)), "lengths would be up to 2; the capacity is 1"),
 ])
