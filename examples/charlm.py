@@ -144,9 +144,9 @@ def main() -> None:
         print("\n  interrupted", end="", file=sys.stderr)
     print(file=sys.stderr)
     print(f"  transformer: {model_bits(model, held_out):.3f} bits per letter")
-    start = [alphabet.index(letter) for letter in "The "]
-    made = model.generate(start, 400, temperature=0.6, rng=options.seed)
-    print("".join(alphabet[i] for i in made))
+    starts = [[alphabet.index(letter) for letter in start] for start in ("The ", "If a class ", "An object")]
+    for made in model.generate(starts, WINDOW - 16, temperature=0.6, rng=options.seed):
+        print("---\n" + "".join(alphabet[i] for i in made))
 
 
 if __name__ == "__main__":
