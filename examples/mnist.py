@@ -3,8 +3,8 @@
     python examples/mnist.py FOLDER    # with train-images-idx3-ubyte and its three companions, .gz or not
     python examples/mnist.py           # without a folder: 1797 images that come with scikit-learn
 
-Every product, forward and backward, is fastla's: for a seed the weights have the same bits on every CPU and
-for every number of threads.
+Every product, forward and backward, is fastla's: for a seed the weights have the same bits for every number
+of threads.
 """
 
 from __future__ import annotations

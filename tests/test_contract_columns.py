@@ -8,6 +8,7 @@ from shapes import Guarded, assert_same_bits, random_matrix
 import fastla
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("apart", [1000, 1024, 2048, 4096], ids=lambda b: f"{b} bytes")
 def test_matrix_times_vector(isa, dtype, apart):
     """A x, also where A's rows begin in few sets of L1: taken some lines apart, if they are long enough."""
@@ -44,6 +45,7 @@ def test_matrix_times_vector(isa, dtype, apart):
                 assert_same_bits(got, product[:rows], f"{m}x{depth}, {rows} rows")
 
 
+@pytest.mark.portable
 def test_matrix_times_vector_a_line_at_a_time(isa, dtype):
     """Rows a page apart, wherever in a line they begin and end."""
     kb, line = oracle.kb(dtype), 64 // np.dtype(dtype).itemsize
@@ -60,6 +62,7 @@ def test_matrix_times_vector_a_line_at_a_time(isa, dtype):
                 out.check(f"{m}x{k} from {start}")
 
 
+@pytest.mark.portable
 @pytest.mark.parametrize("m", [20, 43])
 def test_few_rows_times_a_long_vector(isa, dtype, m):
     """Threads share the blocks of K, whose chains wait for each other."""

@@ -83,6 +83,11 @@ def exp_tail(r: mpf) -> mpf:
     return (mp.expm1(r) - r) / r**2
 
 
+def exp2_slope(r: mpf) -> mpf:
+    """(2^r - 1) / r"""
+    return mp.expm1(r * mp.log(2)) / r
+
+
 def log_tail(z: mpf) -> mpf:
     """(log((1 + s) / (1 - s)) - 2s) / (s z) with z = s^2"""
     s = mp.sqrt(z)
@@ -114,6 +119,7 @@ def polynomials(dtype: str) -> dict[str, tuple[list[float], mpf]]:
     edge = (limit - MILLS_CENTRE) / (limit + MILLS_CENTRE)
     jobs = {
         "exp": (exp_tail, lambda r: r**2 / mp.expm1(r), -half, half, 5 if single else 10),
+        "exp2": (exp2_slope, lambda r: r / mpf(2) ** r, -mpf(1) / 2, mpf(1) / 2, 5 if single else 10),
         "log": (log_tail, lambda z: z / 2, mpf(0), s * s, 3 if single else 6),
         "erf": (erf_slope, erf_weight, mpf(0), ERF_SPLIT**2, 5 if single else 11),
         "mills": (mills, lambda v: 1 / mills(v), mpf(-1), edge, 9 if single else 22),

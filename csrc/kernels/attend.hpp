@@ -1,7 +1,7 @@
 // Attention on one chunk of keys: scores become weights, with their maximum and sum; and how chunks' states meet.
 //
-// docs/contract.md, "Attention". Rows are of scores, which the tiles of a product have left; column 0 is the chunk's
-// first key, so that virtual lanes are those of the keys' positions.
+// docs/rows.md, "Attention". Rows are of scores, which the tiles of a product have left, times log2(e): powers are of 2.
+// Column 0 is the chunk's first key, so that virtual lanes are those of the keys' positions.
 #pragma once
 #include "kernels/exponentials.hpp"
 #include "kernels/ops.hpp"
@@ -16,18 +16,23 @@ template <class T> void set_columns(char *s, int64_t from, int64_t to, T value) 
 }
 
 // Columns [0, n) of a row, or of a matrix that is added to it; masks are bytes.
+constexpr double kLog2e = 0x1.71547652b82fep0;
 template <class T> void cap(char *s, int64_t n, T limit) {
   each_vector<T>(n, [&](int64_t at, auto part) FASTLA_LAMBDA {
     part.store(s + at, limit * tanh<T>(part.load(s + at, Vec<T>{}) / limit));
   });
 }
 template <class T> void add_bias(char *s, int64_t n, const char *bias, int64_t step) {
+  const Vec<T> factor = splat(T(kLog2e));
   if (step == sizeof(T))
     return each_vector<T>(n, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      part.store(s + at, part.load(s + at, Vec<T>{}) + part.load(bias + at, Vec<T>{}));
+      const Vec<T> b = part.load(bias + at, Vec<T>{});
+      part.store(s + at, fma(b, factor, part.load(s + at, Vec<T>{})));
     });
-  for (int64_t j = 0; j < n; ++j, s += sizeof(T))
-    store_scalar<T>(s, load_scalar<T>(s) + load_scalar<T>(bias + j * step));
+  for (int64_t j = 0; j < n; ++j, s += sizeof(T)) {
+    const Vec<T> b = splat(load_scalar<T>(bias + j * step));
+    store_scalar<T>(s, fma(b, factor, splat(load_scalar<T>(s)))[0]);
+  }
 }
 // s - slope |position - j|
 template <class T> void add_slope(char *s, int64_t from, int64_t n, T slope, int64_t position) {
@@ -65,28 +70,35 @@ template <class T> FASTLA_INLINE void settle(const AttendArgs &a, int64_t i, T *
   if (n <= 0) return set_columns<T>(s, a.begin, a.end, -infinity<T>());
   char *const kept = s + low * size;
   if (a.softcap != 0) {
-    cap<T>(kept, n, T(a.softcap));
+    const T limit = T(a.softcap * kLog2e);
+    cap<T>(kept, n, limit);
     for (int64_t j = 0; slopes && j < n; ++j) {
-      const T t = load_scalar<T>(kept + j * size) / T(a.softcap);
+      const T t = load_scalar<T>(kept + j * size) / limit;
       slopes[low + j] = T(1) - t * t;
     }
   }
   if (a.bias) add_bias<T>(kept, n, a.bias[i] + low * a.bias_step, a.bias_step);
-  if (a.slope) add_slope<T>(kept, low, n, T(a.slope[i]), a.position[i]);
+  if (a.slope) add_slope<T>(kept, low, n, T(a.slope[i] * kLog2e), a.position[i]);
   if (a.mask) hide<T>(kept, n, a.mask[i] + low * a.mask_step, a.mask_step);
   set_columns<T>(s, a.begin, low, -infinity<T>());
   set_columns<T>(s, high, a.end, -infinity<T>());
 }
 
+// All maxima, then all exponentials: so no row waits for its own.
 template <class T> void attend(const AttendArgs &a) {
+  T *const most = reinterpret_cast<T *>(a.most), *const sum = reinterpret_cast<T *>(a.sum);
+  const auto first = [&](int64_t i) {
+    return a.scores + i * a.stride + a.begin * int64_t(sizeof(T));
+  };
+  const int64_t cols = a.end - a.begin;
   for (int64_t i = 0; i < a.rows; ++i) {
     settle<T>(a, i, nullptr);
-    char *const first = a.scores + i * a.stride + a.begin * int64_t(sizeof(T));
-    const T most = largest<T>(first, a.end - a.begin);
+    most[i] = largest<T>(first(i), cols);
+  }
+  for (int64_t i = 0; i < a.rows; ++i) {
     // With nothing kept all weights are 0, and NaN where a score is.
-    const T from = most == -infinity<T>() ? T(0) : most;
-    reinterpret_cast<T *>(a.most)[i] = most;
-    reinterpret_cast<T *>(a.sum)[i] = exponentials<T>(first, first, a.end - a.begin, from);
+    const T from = most[i] == -infinity<T>() ? T(0) : most[i];
+    sum[i] = exponentials<T, true>(first(i), first(i), cols, from);
     if (a.dropout == 0) continue;
     T factors[fastla::kKeys + 16];
     survival<T>(a, i, factors);
@@ -95,7 +107,7 @@ template <class T> void attend(const AttendArgs &a) {
   }
 }
 
-// Scores become the weights that they had, p = exp(score - lse), and the weights' gradients dp those of the products,
+// Scores become the weights that they had, p = 2^(score - lse log2(e)), and the weights' gradients dp those of the products,
 // p (dp - shift), times the cap's slopes; both 0 where a key was hidden.
 template <class T> void attend_backward(const AttendArgs &a, const fastla::AttendGradients &g) {
   T slopes[fastla::kKeys + 16], factors[fastla::kKeys + 16];
@@ -103,14 +115,14 @@ template <class T> void attend_backward(const AttendArgs &a, const fastla::Atten
     settle<T>(a, i, slopes);
     if (a.dropout != 0) survival<T>(a, i, factors);
     char *const s = a.scores + i * a.stride, *const d = g.gradients + i * a.stride;
-    const T lse = reinterpret_cast<const T *>(g.lse)[i],
+    const T lse = reinterpret_cast<const T *>(g.lse)[i] * T(kLog2e),
             shift = reinterpret_cast<const T *>(g.shift)[i];
     const Vec<T> none = splat(-infinity<T>());
     each_vector<T>(a.end - a.begin, [&](int64_t offset, auto part) FASTLA_LAMBDA {
       const int64_t at = offset + a.begin * int64_t(sizeof(T));
       const Vec<T> score = part.load(s + at, none);
       const IVec<T> hidden = bits<T>(score) == bits<T>(none);
-      const Vec<T> p = select<T>(hidden, Vec<T>{}, exp_of_negative<T>(score - lse));
+      const Vec<T> p = select<T>(hidden, Vec<T>{}, exp2_of_negative<T>(score - lse));
       Vec<T> dp = part.load(d + at, Vec<T>{}), kept = p;
       if (a.dropout != 0) {
         const Vec<T> factor = load<T>(reinterpret_cast<const char *>(factors) + at);
@@ -125,26 +137,41 @@ template <class T> void attend_backward(const AttendArgs &a, const fastla::Atten
   }
 }
 
-// exp(x) for x <= 0, of one number.
-template <class T> FASTLA_INLINE T weight_of(T x) { return exp_of_negative<T>(splat(x))[0]; }
+// The factors of so many rows' own sums, and of the chunk's: 0 where it has none.
+template <class T> struct Joined {
+  static constexpr int64_t rows = 16;
+  T old[rows], fresh[rows];
+
+  Joined(char *most, char *sum, const char *chunk_most, const char *chunk_sum, int64_t count) {
+    each_vector<T>(count, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> m = part.load(most + at, Vec<T>{}), l = part.load(chunk_sum + at, Vec<T>{});
+      const Vec<T> other = l == 0 ? m : part.load(chunk_most + at, Vec<T>{});
+      const Vec<T> top = larger<T>(other, m), one = splat<T>(1);
+      const Vec<T> keep = m == top ? one : exp2_of_negative<T>(m - top);
+      const Vec<T> add = l == 0 ? Vec<T>{} : other == top ? one : exp2_of_negative<T>(other - top);
+      part.store(reinterpret_cast<char *>(old) + at, keep);
+      part.store(reinterpret_cast<char *>(fresh) + at, add);
+      part.store(sum + at, fma(l, add, part.load(sum + at, Vec<T>{}) * keep));
+      part.store(most + at, top);
+    });
+  }
+};
 
 template <class T> void merge(const MergeArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    T &most = reinterpret_cast<T *>(a.most)[i], &sum = reinterpret_cast<T *>(a.sum)[i];
-    const T m = reinterpret_cast<const T *>(a.chunk_most)[i],
-            l = reinterpret_cast<const T *>(a.chunk_sum)[i];
-    if (l == 0) continue;
-    char *const o = a.out + i * a.out_stride;
-    const char *const chunk = a.chunk_out + i * a.chunk_stride;
-    const T larger = m > most ? m : most;
-    const T old = most == larger ? T(1) : weight_of<T>(most - larger);
-    const T fresh = m == larger ? T(1) : weight_of<T>(m - larger);
-    each_vector<T>(a.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      const Vec<T> sums = part.load(o + at, Vec<T>{}) * old;
-      part.store(o + at, fma(part.load(chunk + at, Vec<T>{}), splat(fresh), sums));
-    });
-    sum = fma(splat(l), splat(fresh), splat(sum * old))[0];
-    most = larger;
+  constexpr int64_t size = sizeof(T), some = Joined<T>::rows;
+  for (int64_t first = 0; first < a.rows; first += some) {
+    const int64_t count = a.rows - first < some ? a.rows - first : some, at = first * size;
+    const Joined<T> factors(a.most + at, a.sum + at, a.chunk_most + at, a.chunk_sum + at, count);
+    for (int64_t i = 0; i < count; ++i) {
+      const Vec<T> old = splat(factors.old[i]), fresh = splat(factors.fresh[i]);
+      if (factors.fresh[i] == 0 && factors.old[i] == 1) continue;
+      char *const o = a.out + (first + i) * a.out_stride;
+      const char *const chunk = a.chunk_out + (first + i) * a.chunk_stride;
+      each_vector<T>(a.cols, [&](int64_t j, auto part) FASTLA_LAMBDA {
+        const Vec<T> sums = part.load(o + j, Vec<T>{}) * old;
+        part.store(o + j, fma(part.load(chunk + j, Vec<T>{}), fresh, sums));
+      });
+    }
   }
 }
 

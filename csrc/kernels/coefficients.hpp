@@ -19,6 +19,10 @@ template <> struct Coefficients<float> {
   static constexpr float exp[] = {
       0x1p-1f, 0x1.555554p-3f, 0x1.5554fp-5f, 0x1.111308p-7f, 0x1.6d436ap-10f, 0x1.9e065ep-13f,
   };
+  static constexpr float exp2[] = {
+      0x1.62e43p-1f, 0x1.ebfbd8p-3f, 0x1.c6af78p-5f, 0x1.3b30bp-7f, 0x1.5f0a66p-10f,
+      0x1.3f9138p-13f,
+  };
   static constexpr float log[] = {
       0x1.555554p-1f, 0x1.999bd4p-2f, 0x1.23f1ap-2f, 0x1.ec1e44p-3f,
   };
@@ -45,6 +49,11 @@ template <> struct Coefficients<double> {
       0x1p-1, 0x1.5555555555559p-3, 0x1.555555555554cp-5, 0x1.111111110f659p-7,
       0x1.6c16c16c1b324p-10, 0x1.a01a01b0007a8p-13, 0x1.a01a018b43f54p-16, 0x1.71ddf819a5574p-19,
       0x1.27e5198750aadp-22, 0x1.af5f16982257ep-26, 0x1.1f10265ff6234p-29,
+  };
+  static constexpr double exp2[] = {
+      0x1.62e42fefa39efp-1, 0x1.ebfbdff82c5a5p-3, 0x1.c6b08d704a122p-5, 0x1.3b2ab6fb9ffb3p-7,
+      0x1.5d87fe78a1121p-10, 0x1.4309130f137dp-13, 0x1.ffcbfc5959341p-17, 0x1.62bfc71effb6ep-20,
+      0x1.b5253f676f523p-24, 0x1.e61c0fbb20c62p-28, 0x1.e9470fae783f9p-32,
   };
   static constexpr double log[] = {
       0x1.5555555555594p-1, 0x1.999999997f73fp-2, 0x1.249249423ac79p-2, 0x1.c71c51d6d7e76p-3,

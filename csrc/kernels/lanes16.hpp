@@ -36,21 +36,31 @@ template <class T> class Lanes16 {
     each_group(cols, [&](int n, int64_t at, auto part)
                          FASTLA_LAMBDA { body(v_[n], other.v_[n], at, part); });
   }
-  // Lane l with l + 8, then + 4, + 2, + 1.
+  // Lane l with l + 8, then + 4, + 2, + 1. join is for vectors of any length and for numbers.
   template <class Join> FASTLA_INLINE T fold(Join join) const {
     T x[16];
 #pragma GCC unroll 8
     for (int n = 0; n < vectors; ++n) store<T>(x + n * lanes, v_[n]);
-    for (int half = 8; half > 0; half /= 2)
-      for (int l = 0; l < half; ++l) x[l] = join(x[l], x[l + half]);
-    return x[0];
+    join_halves<8>(x, join);
+    join_halves<4>(x, join);
+    join_halves<2>(x, join);
+    return join(x[0], x[1]);
   }
   FASTLA_INLINE T sum() const {
-    return fold([](T a, T b) { return a + b; });
+    return fold([](auto a, auto b) FASTLA_LAMBDA { return a + b; });
   }
 
  private:
   static constexpr int lanes = Simd<T>::lanes, vectors = 16 / lanes;
+  template <int half, class Join> static FASTLA_INLINE void join_halves(T *x, Join join) {
+    constexpr int width = half * int(sizeof(T)) < FASTLA_VECTOR_BYTES ? half : lanes;
+    typedef T V __attribute__((vector_size(width * sizeof(T)), aligned(1), may_alias));
+#pragma GCC unroll 8
+    for (int l = 0; l < half; l += width) {
+      V *const to = reinterpret_cast<V *>(x + l);
+      *to = join(*to, *reinterpret_cast<const V *>(x + l + half));
+    }
+  }
   template <class Body> static FASTLA_INLINE void each_group(int64_t cols, Body body) {
     constexpr int64_t bytes = FASTLA_VECTOR_BYTES;
     int64_t j = 0;

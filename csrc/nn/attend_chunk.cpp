@@ -75,9 +75,8 @@ void AttendTile::scores(const Chunk &chunk, int64_t first, int64_t rows, int64_t
 
 void AttendTile::weigh(const Chunk &chunk, int64_t first, int64_t rows, int64_t begin, int64_t end,
                        const State &to) const {
-  AttendArgs a = score_rows(
-      d_, batch_, chunk.first, chunk.keys, rows, scratch_ + s_.places,
-      [&](int64_t i) { return query(first + i); }, [&](int64_t i) { return head(first + i); });
+  AttendArgs a = fastla::score_rows(d_, batch_, chunk.first, chunk.keys, rows, &row(first),
+                                    scratch_ + s_.places);
   a.begin = begin;
   a.end = end;
   a.scores = scratch_ + s_.scores;
@@ -127,7 +126,7 @@ void AttendTile::mend(const Chunk &chunk, int64_t first, int64_t rows, int64_t b
       const int64_t r = first + i, position = chunk.first + key;
       if (position < low(r) || position >= high(r)) continue;
       if (d_.mask.data &&
-          !*(row_at(d_.mask, batch_, head(r), query(r)) + position * d_.mask.strides[3]))
+          !*(row_at(d_.mask, batch_, row(r).head, row(r).query) + position * d_.mask.strides[3]))
         continue;
       const char *const weights = scratch_ + s_.scores + i * s_.score_pitch;
       char *const out = to.out + i * s_.value_pitch;

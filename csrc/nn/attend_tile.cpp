@@ -8,8 +8,8 @@
 namespace fastla {
 namespace {
 
-constexpr int64_t kPad =
-    64;  // bytes beyond a row, so that rows do not fall into one set of the cache
+// Bytes beyond a row, so that rows do not fall into one set of the cache.
+constexpr int64_t kPad = 64;
 // Ahead of and behind what tiles read of packed panels.
 constexpr int64_t kMargin = 256;
 
@@ -34,7 +34,7 @@ AttendShape::AttendShape(const AttentionDesc &d, int64_t tile_rows) : wide_rows(
     total += whole_lines(bytes) + kMargin;
     return start;
   };
-  q = take(rows * pitch);
+  q = take(row->mr * pitch);
   packed_q = take(rows * size * element);
   wide =
       wide_rows.half ? take(2 * kKeys * larger_of(pitch, value_pitch)) : take(kKeys * value_pitch);
@@ -48,6 +48,7 @@ AttendShape::AttendShape(const AttentionDesc &d, int64_t tile_rows) : wide_rows(
   chunk_most = take(row->mr * element);
   chunk_sum = take(row->mr * element);
   places = take(row->mr * kRowPlaces);
+  score_rows = take(rows * int64_t(sizeof(ScoreRow)));
 }
 
 AttendTile::AttendTile(const AttentionDesc &d, const AttendShape &shape, char *scratch,
@@ -62,8 +63,8 @@ AttendTile::AttendTile(const AttentionDesc &d, const AttendShape &shape, char *s
       rows_(rows) {}
 
 // The keys that a row sees.
-int64_t AttendTile::low(int64_t r) const { return first_seen(d_, query(r)); }
-int64_t AttendTile::high(int64_t r) const { return end_seen(d_, query(r)); }
+int64_t AttendTile::low(int64_t r) const { return first_seen(d_, row(r).query); }
+int64_t AttendTile::high(int64_t r) const { return end_seen(d_, row(r).query); }
 
 bool AttendTile::find(int64_t chunk, Chunk *found) const {
   const int64_t begin = chunk * kKeys, end = smaller_of(begin + kKeys, d_.keys);
@@ -80,23 +81,30 @@ AttendTile::State AttendTile::state_at(char *states, int64_t chunk) const {
   return {start, most, most + s_.rows * s_.element};
 }
 
+// Queries, scaled and packed, a panel at a time.
 void AttendTile::begin() const noexcept {
   const int64_t size = d_.size, element = s_.element;
-  for (int64_t r = 0; r < rows_; ++r) {
-    char *const to = scratch_ + s_.q + r * s_.pitch;
-    const char *from = row_at(d_.q, batch_, head(r), query(r));
-    s_.wide_rows.load(from, to, size);
-    scale_row(to, size, element, d_.scale);
-    set_number(scratch_ + s_.most + r * element, element, -INFINITY);
+  ScoreRow *const rows = reinterpret_cast<ScoreRow *>(scratch_ + s_.score_rows);
+  const int64_t panels = panel_count(rows_, s_.row->mr);
+  const Panels panel(rows_, panels);
+  for (int64_t p = 0; p < panels; ++p) {
+    const int64_t first = panel.start(p), count = panel.start(p + 1) - first;
+    for (int64_t i = 0; i < count; ++i) {
+      const int64_t r = first_ + first + i, query = r / group_, head = kv_ * group_ + r % group_;
+      rows[first + i] = {query, head};
+      char *const to = scratch_ + s_.q + i * s_.pitch;
+      s_.wide_rows.load(row_at(d_.q, batch_, head, query), to, size);
+      scale_row(to, size, element, score_scale(d_));
+      set_number(scratch_ + s_.most + (first + i) * element, element, -INFINITY);
+    }
+    for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
+      const int64_t depth = smaller_of(kBlockLength, size - k0);
+      s_.row->pack_a({scratch_ + s_.q + k0 * element, s_.pitch, element, false}, count, 1, depth,
+                     scratch_ + s_.packed_q + (k0 * rows_ + first * depth) * element);
+    }
   }
   memset(scratch_ + s_.sum, 0, size_t(rows_ * element));
   memset(scratch_ + s_.out, 0, size_t(rows_ * s_.value_pitch));
-  const int64_t panels = panel_count(rows_, s_.row->mr);
-  for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
-    const Source a{scratch_ + s_.q + k0 * element, s_.pitch, element, false};
-    s_.row->pack_a(a, rows_, panels, smaller_of(kBlockLength, size - k0),
-                   scratch_ + s_.packed_q + k0 * rows_ * element);
-  }
 }
 
 void AttendTile::take(int64_t first_chunk, int64_t end_chunk) const noexcept {
@@ -149,7 +157,7 @@ void AttendTile::join(int64_t first_chunk, int64_t end_chunk, char *states) cons
 void AttendTile::finish() const noexcept {
   const int64_t element = s_.element;
   for (int64_t r = 0; r < rows_; ++r) {
-    char *const to = const_cast<char *>(row_at(d_.out, batch_, head(r), query(r)));
+    char *const to = const_cast<char *>(row_at(d_.out, batch_, row(r).head, row(r).query));
     char *const own = scratch_ + s_.out + r * s_.value_pitch;
     const char *const most = scratch_ + s_.most + r * element, *const sum =
                                                                    scratch_ + s_.sum + r * element;
@@ -158,10 +166,12 @@ void AttendTile::finish() const noexcept {
     s_.ops->divide(own, l, half ? own : to, d_.value_size);
     if (half) s_.wide_rows.store(own, to, d_.value_size);
     if (!d_.lse) continue;
-    const int64_t place = (batch_ * d_.heads + head(r)) * d_.queries + query(r);
+    const int64_t place = (batch_ * d_.heads + row(r).head) * d_.queries + row(r).query;
     with_element(element, [&](auto type) {
       using T = decltype(type);
-      static_cast<T *>(d_.lse)[place] = T(s_.ops->log_of(l)) + *reinterpret_cast<const T *>(most);
+      constexpr T ln2 = T(0x1.62e42fefa39efp-1);
+      static_cast<T *>(d_.lse)[place] =
+          *reinterpret_cast<const T *>(most) * ln2 + T(s_.ops->log_of(l));
     });
   }
 }

@@ -21,7 +21,7 @@ struct AttendShape {
   int64_t panels;
   int64_t pitch, value_pitch, score_pitch;  // bytes of rows: of queries, of sums, of scores
   int64_t q, packed_q, wide, k, v, scores, chunk, out, most, sum, chunk_most, chunk_sum, places,
-      total;
+      score_rows, total;
 };
 
 class AttendTile {
@@ -46,8 +46,9 @@ class AttendTile {
   struct State {
     char *out, *most, *sum;
   };
-  int64_t query(int64_t r) const { return (first_ + r) / group_; }
-  int64_t head(int64_t r) const { return kv_ * group_ + (first_ + r) % group_; }
+  const ScoreRow &row(int64_t r) const {
+    return reinterpret_cast<const ScoreRow *>(scratch_ + s_.score_rows)[r];
+  }
   int64_t low(int64_t r) const;
   int64_t high(int64_t r) const;
   bool find(int64_t chunk, Chunk *found) const;

@@ -16,7 +16,7 @@ namespace fastla {
 namespace {
 
 // Rows of a task: they share what is packed of K and V, and their state stays in L2.
-constexpr int64_t kTaskRows = 448, kLeastRows = 112;
+constexpr int64_t kTaskRows = 1024, kLeastRows = 112;
 // Tasks for each thread, at least, if they can be had.
 constexpr int64_t kTasks = 4;
 

@@ -38,6 +38,7 @@ struct Places {
     lse = take(kQueries * wide.size);
     shift = take(kQueries * wide.size);
     places = take(kQueries * kRowPlaces);
+    rows = take(kQueries * int64_t(sizeof(ScoreRow)));
   }
   int64_t take(int64_t bytes) {
     const int64_t start = total;
@@ -47,7 +48,7 @@ struct Places {
   Wide wide;
   int64_t total = 0;
   int64_t pitch, value_pitch, scores, gradients, q, out, row, k, clean_k, v, dk, dv, dq, lse, shift,
-      places;
+      places, rows;
 };
 
 class Task {
@@ -75,6 +76,8 @@ class Task {
           if (end_seen(d_, i + queries_ - 1) <= key || first_seen(d_, i) >= key + keys_) continue;
           block(kv_ * group_ + g, i, s_ + at_.dq + (g * d_.queries + i) * at_.pitch);
         }
+      for (int64_t j = 0; j < keys_; ++j)  // queries were times log2(e)
+        scale_row(s_ + at_.dk + j * at_.pitch, d_.size, size_, 0x1.62e42fefa39efp-1);
       store(g_.k, kv_, key, keys_, at_.dk, at_.pitch, d_.size);
       store(g_.v, kv_, key, keys_, at_.dv, at_.value_pitch, d_.value_size);
     }
@@ -141,7 +144,7 @@ class Task {
     for (int64_t i = 0; i < queries_; ++i) {
       char *const q = s_ + at_.q + i * at_.pitch, *const out = s_ + at_.out + i * at_.value_pitch;
       at_.wide.load(row_at(d_.q, batch_, head, first + i), q, d_.size);
-      scale_row(q, d_.size, size_, d_.scale);
+      scale_row(q, d_.size, size_, score_scale(d_));
       at_.wide.load(row_at(g_.out, batch_, head, first + i), out, d_.value_size);
       char *const row = s_ + at_.row;
       at_.wide.load(row_at(d_.out, batch_, head, first + i), row, d_.value_size);
@@ -154,9 +157,9 @@ class Task {
   }
 
   void weigh(int64_t head, int64_t first) const {
-    AttendArgs a = score_rows(
-        d_, batch_, first_key_, keys_, queries_, s_ + at_.places,
-        [=](int64_t i) { return first + i; }, [=](int64_t) { return head; });
+    ScoreRow *const rows = reinterpret_cast<ScoreRow *>(s_ + at_.rows);
+    for (int64_t i = 0; i < queries_; ++i) rows[i] = {first + i, head};
+    AttendArgs a = score_rows(d_, batch_, first_key_, keys_, queries_, rows, s_ + at_.places);
     a.end = (keys_ + 15) & -16;
     a.scores = s_ + at_.scores;
     a.stride = kScorePitch * size_;

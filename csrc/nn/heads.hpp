@@ -20,6 +20,8 @@ inline const char *row_at(const fastla_heads &x, int64_t batch, int64_t head, in
 template <class Body> auto with_element(int64_t size, Body &&body) {
   return size == 8 ? body(double()) : body(float());
 }
+// Scores are times log2(e), so that their weights are powers of 2.
+inline double score_scale(const AttentionDesc &d) { return d.scale * 0x1.71547652b82fep0; }
 inline void scale_row(char *x, int64_t count, int64_t size, double scale) {
   with_element(size, [=](auto type) {
     auto *const values = reinterpret_cast<decltype(type) *>(x);
@@ -88,25 +90,30 @@ inline int64_t end_seen(const AttentionDesc &d, int64_t i) {
 // What the kernels need of each row of scores, in so many bytes for each.
 constexpr int64_t kRowPlaces = 7 * 8;
 
-// Rows of scores against some keys, but for where the scores are. Row i is of query(i) of head(i).
-template <class Query, class Head>
-AttendArgs score_rows(const AttentionDesc &d, int64_t batch, int64_t first_key, int64_t keys,
-                      int64_t rows, char *places, Query query, Head head) {
+// Where a row of scores belongs.
+struct ScoreRow {
+  int64_t query, head;
+};
+// Rows of scores against some keys, but for where the scores are.
+inline AttendArgs score_rows(const AttentionDesc &d, int64_t batch, int64_t first_key, int64_t keys,
+                             int64_t rows, const ScoreRow *row, char *places) {
   int64_t *const low = reinterpret_cast<int64_t *>(places), *const high = low + rows,
                  *const position = high + rows, *const number = position + rows;
   double *const slope = reinterpret_cast<double *>(number + rows);
   const char **const bias = reinterpret_cast<const char **>(slope + rows),
                      **const mask = bias + rows;
   for (int64_t i = 0; i < rows; ++i) {
-    low[i] = larger_of(0, first_seen(d, query(i)) - first_key);
-    high[i] = smaller_of(keys, end_seen(d, query(i)) - first_key);
-    position[i] = query(i) + d.offset - first_key;
-    number[i] = ((batch * d.heads + head(i)) * d.queries + query(i)) * d.keys + first_key;
-    if (d.slopes) slope[i] = d.slopes[head(i)];
-    if (d.bias.data)
-      bias[i] = row_at(d.bias, batch, head(i), query(i)) + first_key * d.bias.strides[3];
-    if (d.mask.data)
-      mask[i] = row_at(d.mask, batch, head(i), query(i)) + first_key * d.mask.strides[3];
+    const auto [query, head] = row[i];
+    low[i] = larger_of(0, first_seen(d, query) - first_key);
+    high[i] = smaller_of(keys, end_seen(d, query) - first_key);
+    if (d.slopes) {
+      slope[i] = d.slopes[head];
+      position[i] = query + d.offset - first_key;
+    }
+    if (d.dropout != 0)
+      number[i] = ((batch * d.heads + head) * d.queries + query) * d.keys + first_key;
+    if (d.bias.data) bias[i] = row_at(d.bias, batch, head, query) + first_key * d.bias.strides[3];
+    if (d.mask.data) mask[i] = row_at(d.mask, batch, head, query) + first_key * d.mask.strides[3];
   }
   AttendArgs a{};
   a.rows = rows;

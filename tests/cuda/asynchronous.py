@@ -9,11 +9,12 @@ from blocks import SHARED, Misuse
 
 
 class Counter:
-    """A barrier in shared memory."""
+    """A barrier in shared memory, which others than its maker may only use after a fence."""
 
-    def __init__(self, count):
+    def __init__(self, count, maker):
         self.count = self.left = count
         self.bytes, self.ended = 0, 0
+        self.maker, self.shown = maker, False
 
     def settle(self):
         """Whether the phase has ended by this."""
@@ -35,7 +36,17 @@ class Products:
 def counter_of(block, address):
     if address not in block.counters:
         raise Misuse(f"there is no barrier at {address}")
+    if not block.counters[address].shown:
+        raise Misuse(f"the barrier at {address} is used, but not shown")
     return block.counters[address]
+
+
+def reached(thread, rank):
+    """A block of the cluster; another one than the thread's must be there until the end."""
+    block = thread.block.cluster.blocks[rank]
+    if block is not thread.block and block.ended:
+        raise Misuse(f"block {rank} is reached into by another, and {block.ended} of its threads have ended")
+    return block
 
 
 def settle(block, address):
@@ -77,12 +88,16 @@ class Asynchronous:
         self.block.shared_bytes(address, 8)
         if address in self.block.counters:
             raise Misuse(f"the barrier at {address} is made twice")
-        self.block.counters[address] = Counter(count)
+        self.block.counters[address] = Counter(count, self)
         self.let_others()
+
+    def show_barriers(self):
+        for counter in self.block.counters.values():
+            counter.shown = counter.shown or counter.maker is self
 
     def arrive(self, address, expected=0, rank=None):
         """At a barrier of this block, or of another one of the cluster."""
-        block = self.block if rank is None else self.block.cluster.blocks[rank]
+        block = self.block if rank is None else reached(self, rank)
         counter = counter_of(block, address)
         counter.bytes += expected
         counter.left -= 1
@@ -109,7 +124,8 @@ class Asynchronous:
         """To the block's own shared memory, or to that of all blocks whose bits are set."""
         for block in self.block.cluster.blocks:
             if block is self.block if mask is None else mask >> block.rank & 1:
-                self.block.cluster.copies.append(started(block, to, tensor, barrier, place))
+                to_block = reached(self, block.rank)
+                self.block.cluster.copies.append(started(to_block, to, tensor, barrier, place))
         self.let_others()
 
     def shared_elements(self, at, size):

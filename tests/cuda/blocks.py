@@ -22,6 +22,7 @@ class Block:
         self.shared = np.full(shared_bytes, 0xFF, np.uint8)
         self.current, self.threads, self.cluster = None, [], None
         self.lanes, self.counters, self.products = {}, {}, {}
+        self.ended = 0  # threads
 
     def shared_bytes(self, address, size):
         at = address - SHARED
@@ -39,6 +40,7 @@ class Cluster:
     def __init__(self, machine, blocks):
         self.machine, self.blocks = machine, blocks
         self.copies, self.woken, self.there = [], [], collections.Counter()
+        self.arriving = machine.random.choice((0.1, 0.001))  # how likely a copy is to arrive at any time
         for block in blocks:
             block.cluster = self
 
@@ -66,7 +68,7 @@ class Cluster:
 
     def copy_some(self, anyway):
         """One of the copies under way may arrive."""
-        if self.copies and (anyway or self.machine.random.random() < 0.1):
+        if self.copies and (anyway or self.machine.random.random() < self.arriving):
             self.copies.pop(self.machine.random.randrange(len(self.copies)))()
 
     def awake(self, asleep):
@@ -90,7 +92,9 @@ class Cluster:
             ready += self.awake(asleep)  # before it sleeps itself, perhaps where the others did
             if state == "ready":
                 ready.append((thread, code))
-            elif not code.dead:
+            elif code.dead:
+                thread.block.ended += 1
+            else:
                 asleep.setdefault(state, []).append((thread, code))
             self.copy_some(anyway=False)
             ready += self.awake(asleep)

@@ -48,6 +48,17 @@ def test_every_pair_of_dtypes(source, target):
     assert (np.signbit(got) == np.signbit(want))[~np.isnan(want)].all()
 
 
+@pytest.mark.parametrize("target", DTYPES)
+@pytest.mark.parametrize("source", ["float8_e4m3fn", "float8_e5m2"])
+def test_all_floats_of_8_bits(source, target):
+    """No dtype has less: nothing is lost."""
+    x = np.arange(256, dtype=np.uint8).view(getattr(ml_dtypes, source))
+    got = np.full(256, 7, DTYPES[target])
+    copied(x, got)
+    np.testing.assert_array_equal(got.astype(float), x.astype(float))
+    assert (np.signbit(got) == np.signbit(x))[~np.isnan(x)].all()
+
+
 @pytest.mark.parametrize("code", ["i1", "u1", "i4", "f2", "f8"])
 def test_bits_stay_as_they_are(code):
     x = np.random.default_rng(5).integers(0, 256, 8 * 60, np.uint8).view(code)

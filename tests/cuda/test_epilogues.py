@@ -1,6 +1,5 @@
 """Epilogues of CUDA kernels: in the emulator, the bits of the CPU's for every step and every kind of out."""
 
-import itertools
 
 import numpy as np
 import pytest
@@ -13,14 +12,12 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 import machine_code  # noqa: E402
 import ml_dtypes  # noqa: E402
 from numba.cuda import types  # noqa: E402
-from shapes import Guarded, assert_same_bits, poisoned, random_matrix  # noqa: E402
-from test_epilogue import ACTIVATIONS, steps_for, subsets  # noqa: E402
+from shapes import Guarded, assert_same_bits, random_matrix  # noqa: E402
+from test_epilogue import ACTIVATIONS  # noqa: E402
 from test_exact import product  # noqa: E402
 from test_functions import arguments as numbers_for  # noqa: E402
-from test_tensor_cores import KINDS  # noqa: E402
-from test_tensor_cores import product as product_of_halves  # noqa: E402
 
-from fastla.cuda import gemm, halves, numbers, rings  # noqa: E402
+from fastla.cuda import numbers, rings  # noqa: E402
 from fastla.cuda.epilogue import Epilogue, Operand  # noqa: E402
 
 DTYPES = (np.float32, np.float64)
@@ -43,43 +40,15 @@ def same(got, a, b, context="", **steps):
         assert_same_bits(got, want.astype(got.dtype), context)
 
 
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_every_step_alone_and_together(dtype):
-    rng = np.random.default_rng(1)
-    m, n = 5, 9
-    steps = steps_for(rng, m, n, dtype)
-    a, b = operands(rng, m, n, 4, dtype)
-    for chosen in itertools.islice(subsets(steps), 0, None, 1 if dtype == np.float32 else 3):
-        out = Guarded((m, n), dtype)
-        same(exact(a, b, out.out, **chosen), a, b, f"{sorted(chosen)}", **chosen)
-        out.check(f"{sorted(chosen)}")
-
-
-@pytest.mark.parametrize("dtype, layout, k", [
-    (np.float64, "C", 0), (np.float32, "F", 5), (np.float32, "strided", 3), (np.float32, "reversed", 516)])
-def test_in_place(dtype, layout, k):
+def test_in_place():
     """c, gate and residual are out, where totals of blocks of K may not wait then."""
     rng = np.random.default_rng(2)
-    a, b = operands(rng, 3, 7, k, dtype)
-    before = random_matrix(rng, (3, 7), dtype)
-    for names in (("c",), ("gate",), ("residual",), ("c", "gate", "residual"))[0 if k < 9 else -1:]:
-        steps = {"bias": before[1], "alpha": 0.7} | ({"beta": 0.5} if "c" in names else {})
-        out = Guarded((3, 7), dtype, layout, before)
-        got = exact(a, b, out.out, **steps, **dict.fromkeys(names, out.out))
-        same(got, a, b, f"{names}", **steps, **dict.fromkeys(names, before))
-        out.check(f"{names}")
-
-
-@pytest.mark.parametrize("dtype, layout", [(np.float32, "C"), (np.float64, "F")])
-def test_tiles_with_every_step(dtype, layout):
-    """Two tiles in each direction, both cut."""
-    tile = gemm.EXACT_TILES[np.dtype(dtype).name]
-    rng = np.random.default_rng(3)
-    m, n = tile.rows + 3, tile.cols + 2
-    a, b = operands(rng, m, n, 3, dtype)
-    steps = steps_for(rng, m, n, dtype) | {"activation": "relu"}
-    out = Guarded((m, n), dtype, layout)
-    same(exact(a, b, out.out, **steps), a, b, **steps)
+    a, b = operands(rng, 3, 7, 516, np.float32)
+    before = random_matrix(rng, (3, 7), np.float32)
+    names, steps = ("c", "gate", "residual"), {"bias": before[1], "alpha": 0.7, "beta": 0.5}
+    out = Guarded((3, 7), np.float32, "reversed", before)
+    got = exact(a, b, out.out, **steps, **dict.fromkeys(names, out.out))
+    same(got, a, b, **steps, **dict.fromkeys(names, before))
     out.check()
 
 
@@ -89,22 +58,6 @@ def test_blocks_of_k():
     a, b = operands(rng, 4, 8, 514, np.float32)
     steps = {"alpha": 1 / 3, "row_bias": random_matrix(rng, 4, np.float32), "activation": "tanh"}
     same(exact(a, b, np.empty((4, 8), np.float32), **steps), a, b, **steps)
-
-
-@pytest.mark.parametrize("dtype", DTYPES)
-def test_stacks(dtype):
-    """Operands of each product, of all of them, and numbers; out is contiguous, but not its products."""
-    rng = np.random.default_rng(5)
-    a, b = random_matrix(rng, (3, 4, 5), dtype), random_matrix(rng, (3, 5, 8), dtype)
-    gate, bias = random_matrix(rng, (3, 4, 8), dtype)[::-1], random_matrix(rng, (3, 8), dtype)
-    residual, scale = poisoned(random_matrix(rng, (4, 8), dtype)), random_matrix(rng, (4,), dtype)
-    out = np.full((6, 4, 8), np.nan, dtype)
-    exact(a, b, out[::2], gate=gate, bias=bias, residual=residual, row_scale=scale,
-          col_scale=np.broadcast_to(dtype(3), 8))
-    for i in range(3):
-        same(out[2 * i], a[i], b[i], gate=gate[i], bias=bias[i], residual=residual, row_scale=scale,
-             col_scale=np.full(8, 3, dtype))
-    assert np.isnan(out[1::2]).all()
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -164,26 +117,6 @@ def test_what_cannot_be_asked_for():
         Epilogue(Operand(64), activation="mish").arguments()
     with pytest.raises(TypeError, match="an operand of an epilogue is int32"):
         Epilogue(Operand(64), bias=Operand(64, dtype="int32")).arguments()
-
-
-@pytest.mark.parametrize("kind, whole", list(zip(KINDS, [True, False], strict=True)))
-def test_tensor_cores(kind, whole):
-    """Sums of small integers are exact in any order: the bits of the CPU, for all steps and each left out."""
-    dtype = KINDS[kind]
-    rng = np.random.default_rng(9)
-    m, n, k = halves.ROWS + 2, 24, 50
-    a = rng.integers(-4, 5, (m, 56)).astype(dtype)[:, :k]
-    b = rng.integers(-4, 5, (n, 56)).astype(dtype)[:, :k]
-    steps = steps_for(rng, m, n, np.float32)
-    small = {name: x.astype(dtype) if isinstance(x, np.ndarray) else x for name, x in steps.items()}
-    wide = {name: x.astype(np.float32) if isinstance(x, np.ndarray) else x for name, x in small.items()}
-    for chosen in ({}, {"bias": None}, {"c": None, "residual": None, "beta": None}, steps):
-        out = Guarded((m, n), np.float32 if whole else dtype)
-        got = product_of_halves(a, b, out.out, kind, (False, False),
-                                        **{name: small[name] for name in chosen})
-        same(got, a.astype(np.float32), b.T.astype(np.float32), f"{sorted(chosen)}",
-             **{name: wide[name] for name in chosen})
-        out.check(f"{sorted(chosen)}")
 
 
 @pytest.mark.parametrize("kind, letter", [(types.float32, "F"), (types.float64, "D")], ids=str)

@@ -10,7 +10,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 
 import emulator  # noqa: E402
 import ml_dtypes  # noqa: E402
-import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
 from fastla.cuda import vectors  # noqa: E402
@@ -90,15 +89,6 @@ def test_stacks_and_strides():
     assert np.array_equal(product(a, x[0], np.empty((3, 20), np.float32), ELEMENTS), expected(a, x[:1]))
 
 
-def test_epilogue():
-    """Lines are the epilogue's columns: a bias for each line."""
-    rng = np.random.default_rng(2)
-    a, x, bias = (rng.standard_normal(shape).astype(np.float32) for shape in ((50, 30), 30, 50))
-    want = fastla.linear(x, a, bias, activation="gelu")
-    got = product(a, x, np.empty(50, np.float32), ELEMENTS, bias=bias, activation="gelu")
-    assert got.tobytes() == want.tobytes()
-
-
 def test_special_values():
     a = np.array([[np.inf, 0, -0.0], [1, np.nan, 2], [-0.0, -0.0, -0.0]])
     for x in ([0.0, 1, 1], [1.0, 1, 1], [-0.0, -0.0, -0.0]):
@@ -106,17 +96,3 @@ def test_special_values():
         with np.errstate(invalid="ignore"):
             np.testing.assert_array_equal(c, fastla.matvec(a, np.array(x)))
         assert not np.signbit(c[2])
-
-
-@pytest.mark.parametrize("name", ["syncthreads", "cp_async_wait", "cp_async_commit", "sync_warp"])
-def test_the_emulator_sees_what_is_missing(name):
-    rng = np.random.default_rng(3)
-    a, x = matrix(rng, (40, 1500), DTYPES[2], STEPS), rng.standard_normal(1500).astype(np.float32)
-    want = expected(a, x).tobytes()
-    lacking = mutations.without(vectors.vector_kernel, name)
-    for make, right in ((vectors.vector_kernel, True), (lacking, False)):
-        try:
-            seen = product(a, x, np.full(40, np.nan, np.float32), STEPS, make=make).tobytes() == want
-        except emulator.Misuse:
-            seen = False
-        assert seen == right

@@ -10,7 +10,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 
 import emulator  # noqa: E402
 import ml_dtypes  # noqa: E402
-import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
 from fastla.cuda import hopper, partial_sums, warpgroups  # noqa: E402
@@ -78,40 +77,6 @@ def test_every_layout_of_ragged_operands(kind, layouts, cols):
     assert within_bounds(product(a, b, np.full((m, n), np.nan, np.float32), tile), a, b)
 
 
-@pytest.mark.parametrize("kind", [TFLOAT32, E4M3, E5M2])
-def test_other_kinds(kind):
-    """Their steps of K are contiguous."""
-    tile = hopper.HopperTile(kind, 64, False, False)
-    rng = np.random.default_rng(kind)
-    m, n, k = hopper.ROWS - 1, 69, 2 * warpgroups.KINDS[kind].box + 3
-    a, b = operand(rng, (m, k), kind, False), operand(rng, (n, k), kind, False)
-    assert within_bounds(product(a, b, np.full((m, n), np.nan, np.float32), tile), a, b)
-
-
-@pytest.mark.parametrize("kind", [INT8, UINT8])
-@pytest.mark.parametrize("n", [69, 72])
-def test_integers(kind, n):
-    """Exact, to int32; or on the way to float32: scales and what else an epilogue does."""
-    tile = hopper.HopperTile(kind, 64, False, False)
-    rng = np.random.default_rng(n)
-    a, b = operand(rng, (130, 300), kind, False), operand(rng, (n, 300), kind, False)
-    exact = a.astype(np.int64) @ b.astype(np.int64).T
-    assert np.array_equal(product(a, b, np.full((130, n), 7, np.int32), tile), exact)
-    scale, bias = rng.random(130).astype(np.float32), rng.random(n).astype(np.float32)
-    c = product(a, b, np.full((130, n), np.nan, np.float32), tile, row_scale=scale, bias=bias, alpha=0.25)
-    want = exact.astype(np.float32) * np.float32(0.25) * scale[:, None] + bias
-    assert np.array_equal(c, want)
-
-
-@pytest.mark.parametrize("shape", [(1, 1, 1), (5, 1, 15), (1, 9, 200), (64, 8, 128)], ids=str)
-def test_small_shapes(shape):
-    m, n, k = shape
-    rng = np.random.default_rng(k)
-    tile = hopper.HopperTile(BFLOAT16, 64, False, True)
-    a, b = operand(rng, (m, k), BFLOAT16, False), operand(rng, (n, k), BFLOAT16, True)
-    assert within_bounds(product(a, b, np.full((m, n), np.nan, np.float32), tile), a, b)
-
-
 @pytest.mark.parametrize("blocks", [1, 2, 7, 20])
 def test_stacks_and_strides(blocks):
     """One operand for all of a stack, C by columns with gaps; fewer and more blocks than tiles."""
@@ -124,23 +89,23 @@ def test_stacks_and_strides(blocks):
     assert np.isnan(c.base[:, 1::2]).all() and np.isnan(c.base[:, :, 1::2]).all()
 
 
-@pytest.mark.parametrize("splits", [2, 3, 7])
+@pytest.mark.parametrize("splits", [3, 7])
 def test_parts_of_k(splits):
     """Their sums one after the other in memory, the last perhaps of nothing; then added, with an epilogue."""
     tile = hopper.HopperTile(BFLOAT16, 64, False, True)
     rng = np.random.default_rng(splits)
-    a, b = operand(rng, (2, 130, 250), BFLOAT16, False), operand(rng, (70, 250), BFLOAT16, True)
-    parts = np.full((2, splits, 130, 70), np.nan, np.float32)
+    a, b = operand(rng, (2, 66, 250), BFLOAT16, False), operand(rng, (70, 250), BFLOAT16, True)
+    parts = np.full((2, splits, 66, 70), np.nan, np.float32)
     machine = emulator.Machine(splits, 0.02)
     sides = [described(machine, x, 2) for x in (a, b)]
-    into = epilogue(machine, parts.reshape(-1, 130, 70), "float32")
+    into = epilogue(machine, parts.reshape(-1, 66, 70), "float32")
     machine.launch(hopper.hopper_kernel(tile), (5, 1, 1), hopper.THREADS, tile.shared_bytes,
                    hopper.hopper_arguments(tile, *sides, into, splits))
-    c, bias = np.full((2, 130, 70), np.nan, np.float32), rng.standard_normal(70).astype(np.float32)
-    place = Operand(into.out.address, 70 * 4, 4, splits * 130 * 70 * 4)
-    given = epilogue(machine, c, "float32", bias=bias, partial=place, partial_apart=130 * 70 * 4)
-    machine.launch(partial_sums.adding_kernel(), grid(130, 70, 2, partial_sums.TALL, partial_sums.COLS),
-                   partial_sums.THREADS, partial_sums.SHARED_BYTES, (130, 70, splits, *given.arguments()))
+    c, bias = np.full((2, 66, 70), np.nan, np.float32), rng.standard_normal(70).astype(np.float32)
+    place = Operand(into.out.address, 70 * 4, 4, splits * 66 * 70 * 4)
+    given = epilogue(machine, c, "float32", bias=bias, partial=place, partial_apart=66 * 70 * 4)
+    machine.launch(partial_sums.adding_kernel(), grid(66, 70, 2, partial_sums.TALL, partial_sums.COLS),
+                   partial_sums.THREADS, partial_sums.SHARED_BYTES, (66, 70, splits, *given.arguments()))
     total = np.zeros_like(c)
     for part in range(splits):
         total += parts[:, part]
@@ -154,27 +119,6 @@ def test_the_smallest_numbers_of_8_bits():
     for kind in (E4M3, E5M2):
         want = bits.view(DTYPES[kind]).astype(float)
         np.testing.assert_array_equal(warpgroups.decoded(bits, kind), want)
-
-
-BARRIERS = ["wait_for", "arrive_if", "expect_bytes", "begin_products", "take_sums", "wait_for_products",
-            "wait_for_cluster", "make_barrier"]
-
-
-@pytest.mark.parametrize("name", BARRIERS)
-def test_the_emulator_sees_what_is_missing(name):
-    """Without a barrier, or a wait, the product is another one, or the emulator says what is wrong."""
-    rng = np.random.default_rng(2)
-    tile = hopper.HopperTile(FLOAT16, 256, False, False)
-    k = 3 * tile.stages * 64  # the ring goes round
-    a, b = operand(rng, (128, k), FLOAT16, False), operand(rng, (64, k), FLOAT16, False)
-    lacking = mutations.without(hopper.hopper_kernel, name)
-    for make, right in ((hopper.hopper_kernel, True), (lacking, False)):
-        try:
-            c = product(a, b, np.full((128, 64), np.nan, np.float32), tile, 1, make)
-            seen = within_bounds(c, a, b)
-        except emulator.Misuse:
-            seen = False
-        assert seen == right
 
 
 def test_what_copies_do_not_reach():

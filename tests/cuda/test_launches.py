@@ -237,7 +237,7 @@ def test_threads_do_not_mix_arguments(cuda):
 
 
 @pytest.mark.parametrize("variant", [
-    families._exact_variant("float32", 0, 1), families._halves_variant("float16", False, True),
+    families._exact_variant("float32", False), families._halves_variant("float16", False, True),
     copies.variant()], ids=lambda v: v.name)
 def test_a_kernels_parameters_are_its_arguments(variant, monkeypatch, tmp_path):
     """In machine code there is one kernel, which takes 8 bytes for each."""

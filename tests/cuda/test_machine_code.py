@@ -34,7 +34,8 @@ def test_the_table():
         assert line["registers"] * threads[name.rpartition(" ")[0]] <= 65536, (name, line)
     for name, line in seen.items():
         family = name.split()[0]
-        tensor = {"hopper": ("HGMMA", "IGMMA"), "halves": ("HMMA",), "doubles": ("DMMA",)}.get(family, ())
+        tensor = {"hopper": ("HGMMA", "IGMMA", "QGMMA"), "halves": ("HMMA",), "doubles": ("DMMA",)}
+        tensor = tensor.get(family, ())
         assert not tensor or any(line.get(one, 0) for one in tensor), (name, line)
         assert family != "hopper" or (line["USETMAXREG"] == 2 and line["UTMALDG"]), (name, line)
     assert seen == wanted

@@ -14,6 +14,7 @@ from device import A100, H200, Array, Emulated, emulated  # noqa: E402
 from fastla.cuda import splits  # noqa: E402
 
 BFLOAT16 = np.dtype(ml_dtypes.bfloat16)
+E4M3, E5M2 = (np.dtype(x) for x in (ml_dtypes.float8_e4m3fn, ml_dtypes.float8_e5m2))
 
 
 @pytest.fixture
@@ -106,12 +107,68 @@ def test_integers(backend, dtype):
             for shape in ((33, 300), (300, 50)))
     got = fastla.matmul(Array(a), Array(b), dtype=np.int32)
     assert np.array_equal(got.host, fastla.matmul(a, b, dtype=np.int32)) and got.host.dtype == np.int32
+    nothing = fastla.matmul(Array(a[:, :0]), Array(b[:0]), dtype=np.int32).host
+    assert nothing.shape == (33, 50) and not nothing.any()
     wrong = [(a, b, {}), (a, b, {"dtype": np.int64}), (a, b.astype(np.int16), {"dtype": np.int32})]
     for x, y, keywords in wrong:
         with pytest.raises(TypeError, match="int32"):
             fastla.matmul(Array(x), Array(y), **keywords)
     with emulated(Emulated(A100)), pytest.raises(TypeError, match="no kernel computes products of "):
         fastla.matmul(Array(a), Array(b), dtype=np.int32)
+
+
+@pytest.mark.parametrize("a_kind, b_kind", [(E4M3, E4M3), (E5M2, E5M2), (E4M3, E5M2)], ids=str)
+def test_float8(backend, a_kind, b_kind):
+    """To float32 or what is asked for, scaled by rows and columns; unlike ones, and all without tensor cores
+    for them, as float16; the contract's bits by "exact"."""
+    rng = np.random.default_rng(10)
+    a = np.zeros((12, 48), a_kind)[:, :43]  # lines of 16 bytes
+    a[...], b = rng.standard_normal((12, 43)), rng.standard_normal((43, 16)).astype(b_kind)
+    wide = a.astype(np.float32), b.astype(np.float32)
+    exact, sizes = wide[0].astype(float) @ wide[1], abs(wide[0]).astype(float) @ abs(wide[1])
+    alike = a_kind == b_kind
+    for gpu, kernels in ((H200, ["copy", "hopper"] if alike else ["copy", "copy", "hopper"]),
+                         (A100, ["copy", "copy", "halves"])):
+        with emulated(Emulated(gpu)) as used:
+            for dtype in (None, np.float16, BFLOAT16)[: 3 if gpu is H200 else 1]:
+                used.launched.clear()
+                got = fastla.matmul(Array(a), Array(b), dtype=dtype).host
+                assert got.dtype == (dtype or np.float32) and families(used) == kernels
+                unit = {None: 0, np.float16: 2.0**-11, BFLOAT16: 2.0**-8}[dtype]
+                off = 45 * 2.0 ** (-13 if kernels == ["copy", "hopper"] else -23) * sizes
+                assert (abs(got.astype(float) - exact) <= off + unit * (abs(exact) + off)).all()
+            got = fastla.matmul(Array(a), Array(b), precision="exact").host
+            assert got.tobytes() == fastla.matmul(*wide).tobytes()
+    ones, scales = np.ones((12, 43), a_kind), rng.random((2, 16)).astype(np.float32)
+    out = Array(np.zeros((12, 16), BFLOAT16))
+    on_gpu = {"row_scale": Array(scales[0, :12]), "col_scale": Array(scales[1]), "out": out}
+    fastla.gemm(Array(ones), Array(np.ones((43, 16), b_kind)), **on_gpu)
+    want = np.float32(43) * scales[0, :12, None] * scales[1]
+    assert np.array_equal(out.host, want.astype(BFLOAT16))
+    linear = fastla.linear(Array(ones), Array(np.ones((16, 43), b_kind)), Array(scales[1])).host
+    assert np.array_equal(linear, np.broadcast_to(np.float32(43) + scales[1], (12, 16)))
+    assert not fastla.matmul(Array(ones[:, :0]), Array(b[:0])).host.any()
+
+
+def test_short_sums(backend):
+    """Tensor cores keep 14 bits of a stage's: the sums of stages have all of float32's."""
+    a, b = np.zeros((2, 3, 272), E4M3)
+    a[:, 5], b[:, 5], a[:, 100], b[:, 100], a[:, 140], b[:, 140] = 256, 64, 2, 1, 1, 1
+    a[:, 260], b[:, 260] = 256, -64
+    assert (fastla.matmul(Array(a), Array(b.T)).host == 3).all() and families(backend) == ["hopper"]
+
+
+def test_what_is_not_there_of_float8(backend):
+    x, y = Array(np.ones((4, 4), E4M3)), Array(np.ones((4, 4), np.float16))
+    with pytest.raises(TypeError, match="float8_e4m3fn and float16; float8 is multiplied by float8 alone"):
+        fastla.matmul(x, y)
+    with pytest.raises(TypeError, match="result would be float64; of float8_e4m3fn it is one of float16"):
+        fastla.matmul(x, x, dtype=np.float64)
+    with pytest.raises(TypeError, match="the result would be float8_e4m3fn"):
+        fastla.matmul(x, x, dtype=E4M3)
+    with pytest.raises(TypeError, match="an operand is float8_e5m2"):
+        fastla.gemm(x, x, bias=Array(np.ones(4, E5M2)))
+    assert not backend.launched
 
 
 def test_precision(backend):
@@ -163,7 +220,7 @@ def test_numbers_in_two_parts():
 def test_parts_of_k(backend):
     """Few tiles of a long K: it is divided, and the parts are added by a kernel that does the steps."""
     rng = np.random.default_rng(9)
-    x, w = small(rng, (2, 33, 8200), np.float16), small(rng, (40, 8200), np.float16)
+    x, w = small(rng, (2, 33, 1104), np.float16), small(rng, (40, 1104), np.float16)
     b, residual = small(rng, 40, np.float16), small(rng, (2, 33, 40), np.float16)
     on_gpu = [Array(y) for y in (x, w, b)]
     got = fastla.linear(*on_gpu, activation="relu", residual=Array(residual), precision="fast")
@@ -171,7 +228,7 @@ def test_parts_of_k(backend):
     want = fastla.linear(x, w, b, activation="relu", residual=residual).astype(np.float16)
     assert np.array_equal(got.host, want)
     assert [name for name, *_ in backend.launched] == ["hopper f16 64 steps steps", "add parts"]
-    assert backend.launched[0][1][0] == 16
+    assert backend.launched[0][1][0] == 4
     backend.launched.clear()
     fastla.linear(*on_gpu)
     assert [name for name, *_ in backend.launched] == ["hopper f16 64 steps steps"]

@@ -10,9 +10,10 @@ for needed in ("numba.cuda.compiler", "greenlet"):
 
 from device import A100, H200  # noqa: E402
 
-from fastla.cuda import cache, epilogue, families, gemm, halves, plan, problem  # noqa: E402
+from fastla.cuda import cache, epilogue, families, gemm, halves, plan, problem, rings  # noqa: E402
 from fastla.cuda.plan import Desc, Layout  # noqa: E402
 
+BY = {rings.VECTORS: "vectors", rings.STEPS: "steps"}
 LIMITS = {A100: 163 << 10, H200: 227 << 10}
 TILES = {"float32": (128, 256), "float64": (128, 128), "float16": (128, 128), "bfloat16": (128, 128)}
 SIZES = problem.SIZES
@@ -85,8 +86,8 @@ def operands(desc, found):
         wanted = 64 if found.partial_bytes else 48 if desc.c.dtype == desc.kind else waits
         assert waits == wanted or family == "doubles"
         assert tuple(rest[:3]) == (desc.m, desc.n, desc.k)
-        a_row, a_step, _, _, a_next, b_step, b_col, _, _, b_next = rest[3:13]
-        found_strides = (a_row, a_step, a_next, orders[0]), (b_col, b_step, b_next, orders[1])
+        a_row, a_step, _, _, a_next, a_by, b_step, b_col, _, _, b_next, b_by = rest[3:15]
+        found_strides = (a_row, a_step, a_next, BY[a_by]), (b_col, b_step, b_next, BY[b_by])
     else:
         assert tuple(rest[:3]) == (desc.m, desc.n, desc.k)
         found_strides = (*rest[3:6], orders[0] + " vectors"), (*rest[6:9], orders[1] + " vectors")
@@ -103,7 +104,7 @@ def covered(desc, p):
         return p.grid[0] * 256 >= most * desc.count and p.grid[0] <= (most // 32 + 1) * desc.count
     if family == "hopper":
         return 0 < p.grid[0] <= H200.multiprocessors and p.grid[0] % p.variant.cluster == 0
-    rows, cols = TILES[desc.kind]
+    rows, cols = (32, 32) if p.variant.name.endswith("small") else TILES[desc.kind]
     return p.grid == (-(-desc.m // rows) * -(-desc.n // cols) * desc.count, 1, 1)
 
 
@@ -157,24 +158,39 @@ def test_copies_have_room():
 
 
 def test_nothing_is_copied_that_can_be_read():
-    halves_read = "steps lines"
-    for kind, vector in (("float32", "vectors vectors"), ("float16", halves_read), ("bfloat16", halves_read)):
+    for kind, names in (("float32", {"exact float32", "exact float32 small"}),
+                        ("float16", {"halves float16 steps lines"}),
+                        ("bfloat16", {"halves bfloat16 steps lines"})):
         size = SIZES[kind]
         rows = Layout(kind, (1024 * size, size, 0))
         columns = Layout(kind, (size, 1024 * size, 0))
         a = columns if kind == "float32" else rows
         found = plan.candidates(Desc(1024, 1024, 1024, 1, kind, a, rows, rows), A100)
-        assert [p.name.split(maxsplit=2)[2] for p in found] == [vector]
+        assert {p.name for p in found} == names
 
 
 def test_what_a_copy_costs():
     """Of float32 with A by rows, which is read an element at a time where it is: much, or nearly nothing."""
-    for size, least, most in ((64, 1.1, 2), (8192, 1, 1.02)):
+    for size, least, most in ((64, 1.1, 4), (8192, 1, 1.02)):
         rows = Layout("float32", (4 * size, 4, 0))
-        direct, copied = plan.candidates(Desc(size, size, size, 1, "float32", rows, rows, rows), A100)
-        assert direct.name == "exact float32 steps vectors"
-        assert copied.name == "exact float32 vectors vectors, a copied"
+        direct, copied, *_ = plan.candidates(Desc(size, size, size, 1, "float32", rows, rows, rows), A100)
+        assert direct.name in ("exact float32", "exact float32 small")
+        assert copied.name == direct.name + ", a copied"
         assert least < copied.cycles / direct.cycles < most
+
+
+def test_small_tiles_are_for_small_products():
+    """And for stacks of them, and for few rows."""
+    for kind in ("float32", "float64"):
+        for m, n, k, count, small in ((8, 8, 8, 1, True), (64, 64, 64, 1000, True), (16, 4096, 4096, 1, True),
+                                      (8, 8, 100000, 1, True), (512, 512, 512, 1, True),
+                                      (2048, 2048, 2048, 1, False), (128, 256, 512, 108, False)):
+            size = SIZES[kind]
+            a, b, c = (Layout(kind, (cols * size, size, rows * cols * size * (count > 1)))
+                       for rows, cols in ((m, k), (k, n), (m, n)))
+            for device in LIMITS:
+                desc = Desc(m, n, k, count, kind, a, b, c, precision="exact")
+                assert plan.choose(desc, device).variant.name.endswith("small") == small, desc
 
 
 def test_a_measured_plan_goes_first():

@@ -1,30 +1,32 @@
 """The tests that are marked portable, unchanged, with arrays of a GPU in the place of NumPy's.
 
-Every call passes through the host code for GPUs. The contract's bits are what "exact" gives: of float64 that
-is asked for, where the default is tensor cores' order. The first product of a test that the emulator can do
-in a moment is done by the kernels; the others by the CPU, from the addresses and strides of the plan.
+Every call passes through the host code for GPUs, and every product is computed by the kernels (executor.py).
+The contract's bits are what "exact" gives, so that is asked for; on a device without tensor cores for float64
+they are the default's too, which gram has.
 """
 
+import dataclasses
 import functools
 import importlib
 
 import numpy as np
 import pytest
 import shapes
+import test_bounds
 
-for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings"):
-    pytest.importorskip(needed, reason="needs fastla[cuda] and greenlet")
+for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "nvidia.cu13"):
+    pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and the tools of the CUDA toolkit")
 
 import device  # noqa: E402
-import reference  # noqa: E402
+import executor  # noqa: E402
 
 import fastla  # noqa: E402
 
-MODULES = ("test_contract", "test_contract_plain", "test_errors", "test_golden",
-           "test_special_values", "test_stacks")
+MODULES = ("test_bounds", "test_contract", "test_contract_columns", "test_contract_plain", "test_errors",
+           "test_golden", "test_special_values", "test_stacks")
 FUNCTIONS = ("matmul", "linear", "gemm", "gram")
-EMULATED = 1  # products of a test
-STEPS = 24  # of K in such a product, in a tile
+FLOATS = (np.float32, np.float64)
+GPU = executor.Compiled(dataclasses.replace(device.A100, compute_capability=(8, 6)))
 
 
 def portable():
@@ -53,11 +55,17 @@ def threads():
     return 1
 
 
+@pytest.fixture
+def checked():
+    """In this process: the executor sees what lies outside of arrays."""
+    return functools.partial(test_bounds.products, dtypes=FLOATS, paths=("auto",))
+
+
 class Calls:
     """Functions of fastla for NumPy's arrays, by way of a GPU's."""
 
     def __init__(self):
-        self.made = self.emulated = 0
+        self.made = 0
 
     def __call__(self, name, *args, **kwargs):
         self.made += 1
@@ -76,25 +84,17 @@ class Calls:
                 outs.append((x, made))
             return device.Array(made)
 
-        if name != "gram" and any(getattr(x, "dtype", None) == np.float64 for x in args):
-            kwargs.setdefault("precision", "exact")
-        sizes = [x.shape for x in args if type(x) is np.ndarray]
-        emulate = len(sizes) == 2 and small(name, *sizes) and self.emulated < EMULATED
-        with (device.emulated() if emulate else reference.referred()) as backend, np.errstate(all="ignore"):
+        GPU.launched.clear()
+        with device.emulated(GPU), np.errstate(all="ignore"):
             args = [moved(x, "out" if i == 2 and name == "matmul" else None) for i, x in enumerate(args)]
             kwargs = {key: moved(x, key) for key, x in kwargs.items()}
+            if name != "gram" and any(getattr(x, "dtype", None) in FLOATS for x in args):
+                kwargs.setdefault("precision", "exact")
             result = device.call(name, *args, **kwargs)
-        self.emulated += emulate and bool(backend.launched)
         for out, made in outs:
             out[...] = made
             return out
         return result.host if result.shape else result.host[()]
-
-
-def small(name, a, b):
-    """Whether a product is a tile and few steps."""
-    b = b[::-1] if name == "linear" else b
-    return 0 < len(a) <= 2 and 0 < len(b) <= 2 and 1 < a[-1] <= STEPS and max(a[0], b[-1]) <= 128
 
 
 @pytest.fixture(autouse=True)

@@ -5,24 +5,20 @@ import itertools
 import numpy as np
 import pytest
 
-import fastla
-
 for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
     pytest.importorskip(needed, reason="needs fastla[cuda], greenlet and ml_dtypes")
 
 import emulator  # noqa: E402
-import mutations  # noqa: E402
 from numba import cuda  # noqa: E402
 from numba.cuda import float32, int32, int64  # noqa: E402
 from operands import epilogue, operand  # noqa: E402
 from shapes import assert_same_bits, random_matrix  # noqa: E402
 from test_epilogue import ACTIVATIONS, steps_for, subsets  # noqa: E402
-from test_epilogues import BFLOAT16, SCATTERED, exact, operands, same  # noqa: E402
-from test_exact import product  # noqa: E402
+from test_epilogues import BFLOAT16, exact, operands, same  # noqa: E402
 from test_functions import arguments as numbers_for  # noqa: E402
 from test_tensor_cores import product as product_of_halves  # noqa: E402
 
-from fastla.cuda import gemm, halves, numbers, rings  # noqa: E402
+from fastla.cuda import gemm, halves, numbers  # noqa: E402
 from fastla.cuda.epilogue import (  # noqa: E402
     VECTORS,
     Epilogue,
@@ -233,26 +229,3 @@ def test_totals_have_somewhere_to_wait():
     assert all(Epilogue(out, **steps).needs_workspace() for steps in shared)
     others = {}, {"c": out}, {"beta": 2.0, "c": Operand(8192, 32, 4)}
     assert not any(Epilogue(out, **steps).needs_workspace() for steps in others)
-
-
-@pytest.mark.parametrize("family", ["exact", "halves"])
-def test_the_emulator_sees_that_a_warp_does_not_wait(family):
-    rng = np.random.default_rng(10)
-    a, b = (rng.integers(-4, 5, (64, 64)).astype(np.float16) for _ in range(2))
-    want = fastla.matmul(a.astype(np.float32), b.T.astype(np.float32))
-    layouts = [halves.Layout(False)] * 2
-    for right in (True, False):
-        def made(make, right=right):
-            return make if right else mutations.without(make, "sync_warp")
-
-        if family == "exact":
-            chains = made(gemm._chains)("float32")
-            kernel = rings.ring_kernel(gemm.EXACT_TILES["float32"], *SCATTERED, chains)
-        else:
-            kernel = made(halves.halves_kernel)(numbers.FLOAT16, *layouts)
-        out = np.full((64, 64), np.nan, np.float32)
-        if family == "exact":
-            product(a.astype(np.float32), b.T.astype(np.float32), out, SCATTERED, kernel)
-        else:
-            product_of_halves(a, b, out, numbers.FLOAT16, (False, False), kernel)
-        assert np.array_equal(out, want) == right

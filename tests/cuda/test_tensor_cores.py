@@ -10,7 +10,6 @@ for needed in ("numba.cuda.compiler", "greenlet", "cuda.bindings", "ml_dtypes"):
 
 import emulator  # noqa: E402
 import ml_dtypes  # noqa: E402
-import mutations  # noqa: E402
 from operands import epilogue  # noqa: E402
 
 from fastla.cuda import halves  # noqa: E402
@@ -68,15 +67,6 @@ def test_every_layout_of_ragged_operands(kind, layouts, whole):
     assert within_bounds(c, a, b, kind)
 
 
-@pytest.mark.parametrize("shape", [(1, 1, 1), (2, 3, 0), (5, 1, 15), (1, 9, 200), (64, 8, 128)], ids=str)
-def test_small_shapes(shape):
-    m, n, k = shape
-    rng = np.random.default_rng(k)
-    a, b = operand(rng, m, k, KINDS[BFLOAT16], False), operand(rng, n, k, KINDS[BFLOAT16], True)
-    c = product(a, b, np.full((m, n), np.nan, np.float32), BFLOAT16, (False, True))
-    assert within_bounds(c, a, b, BFLOAT16)
-
-
 def test_stacks_and_strides():
     """A stack that goes backwards, one operand for all of it, C by columns with gaps."""
     rng = np.random.default_rng(3)
@@ -100,15 +90,3 @@ def test_models_of_rounding():
             want = values.astype(dtype)
         got = narrowed(values, kind).view(dtype)
         np.testing.assert_array_equal(got.astype(np.float32), want.astype(np.float32))
-
-
-@pytest.mark.parametrize("name", ["syncthreads", "cp_async_wait", "cp_async_commit"])
-def test_the_emulator_sees_what_is_missing(name):
-    rng = np.random.default_rng(2)
-    k = 8 * halves.DEPTH  # the ring goes round twice
-    a, b = (operand(rng, 128, k, KINDS[FLOAT16], False) for _ in range(2))
-    parts = [halves.Layout(False)] * 2
-    lacking = mutations.without(halves.halves_kernel, name)(FLOAT16, *parts)
-    for kernel, right in ((None, True), (lacking, False)):
-        c = product(a, b, np.full((128, 128), np.nan, np.float32), FLOAT16, (False, False), kernel)
-        assert within_bounds(c, a, b, FLOAT16) == right

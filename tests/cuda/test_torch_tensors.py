@@ -31,7 +31,8 @@ def on_a_gpu(monkeypatch):
 
 
 def own(x):
-    device.Array.memory.add(x.detach().view(torch.uint8 if x.dtype is torch.bfloat16 else x.dtype).numpy())
+    numpys = x.dtype not in (torch.bfloat16, torch.float8_e4m3fn, torch.float8_e5m2)
+    device.Array.memory.add(x.detach().view(x.dtype if numpys else torch.uint8).numpy())
     return x.as_subclass(Tensor)
 
 
@@ -43,6 +44,23 @@ def test_products(dtype):
     got = device.call("matmul", own(a), own(b))
     assert type(got) is Tensor and got.dtype is a.dtype
     assert torch.equal(got.as_subclass(torch.Tensor), torch.matmul(a, b))
+
+
+@pytest.mark.parametrize("gpu", [device.A100, device.H200], ids=lambda gpu: gpu.name)
+def test_float8(gpu):
+    """float32 where no other dtype is asked for; the operands may be unlike."""
+    e4m3, e5m2 = torch.float8_e4m3fn, torch.float8_e5m2
+    a, b = (torch.randint(-3, 4, shape).float() for shape in ((5, 40), (40, 6)))
+    with device.emulated(device.Emulated(gpu)):
+        for kinds in ((e4m3, e4m3), (e5m2, e5m2), (e4m3, e5m2)):
+            left, right = (own(x.to(kind)) for x, kind in zip((a, b), kinds, strict=True))
+            got = device.call("matmul", left, right)
+            assert got.dtype is torch.float32 and torch.equal(got.as_subclass(torch.Tensor), a @ b)
+        out = own(torch.zeros((5, 6), dtype=torch.bfloat16))
+        scale = own(torch.full((5,), 0.25))
+        device.call("gemm", left, right, row_scale=scale, out=out)
+        assert torch.equal(out.as_subclass(torch.Tensor), (a @ b * 0.25).bfloat16())
+        assert device.call("matmul", left, right, dtype=torch.float16).dtype is torch.float16
 
 
 def test_promotion():

@@ -368,6 +368,8 @@ def test_a_checkpoint_of_something_else(tmp_path):
         nn.fit(model_of(), x[:80], y[:80], batch_size=BATCH, **options)
     with pytest.raises(ValueError, match="batch_size 16, this training 17"):
         nn.fit(model_of(), x, y, batch_size=17, **options)
+    with pytest.raises(ValueError, match=r"has .*callback0.*, this training .'optimizer"):
+        nn.fit(model_of(), x, y, batch_size=BATCH, **{**options, "callbacks": ()})
     with pytest.raises(ValueError, match=r"0\.weight is \(16, 2\); the model's is \(5, 2\)"):
         nn.fit(nn.MLP((2, 5, 8, 3)), x, y, batch_size=BATCH, **options)
     with pytest.raises(ValueError, match=r"unexpected are \['2\.bias', '2\.weight'\]"):

@@ -57,8 +57,8 @@ def itemsize(dtype: str) -> int:
 
 @cache
 def _numpy_dtype(name: str) -> np.dtype[Any]:
-    if name == "bfloat16":
-        name = importlib.import_module("ml_dtypes").bfloat16
+    if name == "bfloat16" or name.startswith("float8"):
+        name = getattr(importlib.import_module("ml_dtypes"), name)
     return np.dtype(name)
 
 
@@ -89,10 +89,11 @@ class Library:
     def describe(self, x: Any, function: str, name: str) -> DeviceArray | None:
         """None: it is not on a GPU. Errors begin with the function and the operand's name in it."""
         given, what = x.__cuda_array_interface__, f"{function}: {name}"
-        dtype = np.dtype(given["typestr"])
+        dtype = getattr(x, "dtype", None)  # ml_dtypes' have no typestr of their own
+        if not isinstance(dtype, np.dtype):
+            dtype = np.dtype(given["typestr"])
         if not dtype.isnative:
             raise TypeError(f"{what} is {dtype}, in another byte order than the GPU's")
-        name = getattr(getattr(x, "dtype", None), "name", "") if dtype.kind == "V" else dtype.name
         address, read_only = given["data"]
         if given.get("mask") is not None:
             raise TypeError(f"{what} has a mask; products are of whole arrays")
@@ -103,7 +104,7 @@ class Library:
                 strides.insert(0, size)
                 size *= n
         device = launch.backend().device_of(address) if address else None
-        looks = shape, tuple(strides), name or str(dtype), device or 0, not read_only, given.get("stream")
+        looks = shape, tuple(strides), dtype.name, device or 0, not read_only, given.get("stream")
         return address, self._form(*looks), x
 
     def stream(self, forms: Sequence[Form]) -> int:

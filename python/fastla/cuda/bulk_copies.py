@@ -51,7 +51,7 @@ def make_barrier(context: Any, barrier: Any, count: Any) -> Any:
     return _emitted(text, "r,r,~{memory}", types.uint32, types.int32)
 
 
-@instruction(lambda thread: None)
+@instruction(lambda thread: thread.show_barriers())
 def show_barriers(context: Any) -> Any:
     """Barriers made before are seen by copies after it, of this thread, and of others after `syncthreads`."""
     return _emitted("fence.mbarrier_init.release.cluster;", "~{memory}")

@@ -6,10 +6,12 @@ import operator
 from typing import Any
 
 from .arrays import Library
+from .float8 import FLOAT8
 from .problem import SIZES
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
 BYTES = ("int8", "uint8")
+_SHORT = FLOATS[:3]
 
 PRECISIONS = ("exact", "highest", "high", "tf32", "fast")
 ACTIVATIONS = ("relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
@@ -48,6 +50,8 @@ def result_dtype(function: str, library: Library, dtypes: tuple[str, ...], asked
         if asked is None or library.dtype_name(asked) != "int32":
             raise TypeError(f"matmul: both operands are {dtypes[0]}; on a GPU that takes dtype=int32")
         return dtypes[0], "int32"
+    if not set(dtypes[:2]).isdisjoint(FLOAT8):
+        return _of_float8(function, library, dtypes, asked)
     for dtype in dtypes:
         _check_dtype(function, dtype, "an operand is")
     result = library.promote(*dtypes) if asked is None else library.dtype_name(asked)
@@ -59,11 +63,25 @@ def result_dtype(function: str, library: Library, dtypes: tuple[str, ...], asked
     return result, result
 
 
+def _of_float8(function: str, library: Library, dtypes: tuple[str, ...], asked: Any) -> tuple[str, str]:
+    """The result is float32 unless another dtype is asked for. Of unlike ones float16 copies are multiplied,
+    which lose nothing."""
+    a, b, *others = dtypes
+    if not {a, b} <= set(FLOAT8):
+        raise TypeError(f"{function}: the operands are {a} and {b}; float8 is multiplied by float8 alone")
+    result = "float32" if asked is None else library.dtype_name(asked)
+    for dtype, what in (*((x, "an operand is") for x in others), (result, "the result would be")):
+        _check_dtype(function, dtype, what)
+    if result == "float64":
+        raise TypeError(f"{function}: the result would be float64; of {a} it is one of {', '.join(_SHORT)}")
+    return (a if a == b else "float16"), result
+
+
 def _check_dtype(function: str, dtype: str, what: str) -> None:
     if dtype not in FLOATS:
         raise TypeError(
-            f"{function}: {what} {dtype}; on a GPU there are products of {', '.join(FLOATS)}, and of "
-            f"{' or '.join(BYTES)} to int32"
+            f"{function}: {what} {dtype}; on a GPU there are products of {', '.join(FLOATS)}, of "
+            f"{' or '.join(BYTES)} to int32, and of {' or '.join(FLOAT8)}"
         )
 
 
@@ -83,7 +101,7 @@ def multiplied(function: str, kind: str, precision: str) -> tuple[str, str]:
             f"{function}: precision='exact' is not there for bfloat16 on a GPU, where sums below 2**-126 are "
             "not flushed to zero as docs/contract.md has it; 'highest' is, and so is 'exact' of float32"
         )
-    return ("float32" if kind == "float16" else kind), "exact"
+    return ("float32" if kind in ("float16", *FLOAT8) else kind), "exact"
 
 
 def check_cast(function: str, result: str, out: str) -> None:

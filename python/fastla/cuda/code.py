@@ -60,6 +60,33 @@ def _fix(kernel: Any, debug: bool, cluster: int) -> None:
             notes.add(module.add_metadata([kernel, f"cluster_dim_{axis}", number(count)]))
 
 
+def _library(
+    kernel: Callable[..., Any],
+    arguments: Sequence[Any],
+    target: tuple[int, int] | tuple[int, int, str],
+    threads: int,
+    cluster: int,
+    lto: bool,
+) -> Any:
+    """Numba's, of a kernel for blocks of so many threads, and clusters of so many blocks."""
+    # Functions that a kernel calls ask for the device in use, so that another thread's might be meant.
+    device = SimpleNamespace(compute_capability=target)
+    with (
+        mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device),
+        mock.patch("numba.cuda.compiler.kernel_fixup", functools.partial(_fix, cluster=cluster)),
+    ):
+        library, _ = _compile_pyfunc_with_fixup(
+            kernel,
+            types.void(*arguments),
+            device=False,
+            abi="numba",
+            cc=target,
+            launch_bounds=(threads, 1),
+            lto=lto,
+        )
+        return library
+
+
 def compile_kernel(
     kernel: Callable[..., Any],
     arguments: Sequence[Any],
@@ -73,21 +100,16 @@ def compile_kernel(
     leaves tensor cores' instructions asynchronous.
     """
     target = architecture(compute_capability)
-    # Functions that a kernel calls ask for the device in use, so that another thread's might be meant.
-    device = SimpleNamespace(compute_capability=target)
-    with (
-        _compiling,
-        mock.patch("numba.cuda.dispatcher.get_current_device", lambda: device),
-        mock.patch("numba.cuda.compiler.kernel_fixup", functools.partial(_fix, cluster=cluster)),
-    ):
-        library, _ = _compile_pyfunc_with_fixup(
-            kernel,
-            types.void(*arguments),
-            device=False,
-            abi="numba",
-            cc=target,
-            launch_bounds=(threads, 1),
-            lto=True,
-        )
+    with _compiling:
+        library = _library(kernel, arguments, target, threads, cluster, lto=True)
         library._lto = True
         return Code(library.get_cubin(cc=target).code, library.get_linkerinfo(target))
+
+
+def ptx_of(
+    kernel: Callable[..., Any], arguments: Sequence[Any], compute_capability: tuple[int, int], threads: int
+) -> str:
+    """What becomes of a kernel before it is machine code, to be read or run elsewhere."""
+    target = architecture(compute_capability)
+    with _compiling:
+        return str(_library(kernel, arguments, target, threads, 1, lto=False).get_asm_str(cc=target))

@@ -11,12 +11,17 @@ import numpy as np
 from numba import cuda
 from numba.cuda import float64, int32, int64, types, uint64
 
+from . import float8
+from .float8 import load_float8
 from .launch import Variant
 from .numbers import BFLOAT16, DTYPES, load, store
 from .ptx import F32, VOID, asm, instruction, nothing
 from .tiles import grid, tile_of
 
 SIZES = {"float16": 2, "bfloat16": 2, "float32": 4, "float64": 8, "int8": 1, "uint8": 1, "int32": 4}
+SIZES |= dict.fromkeys(float8.FLOAT8, 1)
+_NUMBERS = DTYPES | float8.DTYPES  # of dtypes
+_FIRST_FLOAT8 = float8.FIRST
 SIDE, THREADS = 32, 256  # a block's tile, which has a warp's lanes along columns
 ROWS_AT_ONCE = THREADS // SIDE
 
@@ -70,7 +75,10 @@ def copy_kernel() -> Callable[..., Any]:
 
     @cuda.jit(device=True, inline="always")
     def convert(to, start, source, target):  # type: ignore
-        value = load(start, source, float64(0))
+        if source >= _FIRST_FLOAT8:
+            value = load_float8(start, source)
+        else:
+            value = load(start, source, float64(0))
         if target == BFLOAT16:
             store(to, target, to_odd(value))
         else:
@@ -134,5 +142,5 @@ def copy(shape: tuple[int, int, int], start: Layout, to: Layout) -> Copy:
         here, there = ((x[1], x[0], x[2]) for x in (here, there))
     blocks = grid(rows, cols, count, SIDE, SIDE)
     same = start.dtype == to.dtype
-    what = (SIZES[to.dtype], 0, 0) if same else (0, DTYPES[start.dtype], DTYPES[to.dtype])
+    what = (SIZES[to.dtype], 0, 0) if same else (0, _NUMBERS[start.dtype], _NUMBERS[to.dtype])
     return Copy(variant(), blocks, (rows, cols, *there, *here, *what))

@@ -5,12 +5,14 @@ Here are those of any GPU.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections.abc import Callable, Iterator
 
 from . import copies, doubles, gemm, halves, hopper_plans, partial_sums, rings, splits, vector_plans
 from .calls import arguments_of, signature, totals_of
 from .copies import Layout
+from .float8 import FLOAT8
 from .hopper_plans import on_hopper
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
@@ -23,21 +25,20 @@ _FULL_RATE = ((8, 0), (9, 0), (10, 0))  # where float64 is half as fast as float
 
 # --- float32 and float64, by chains of fused multiply-adds or by tensor cores ------------------------------
 
-_ORDERS = {rings.VECTORS: "vectors", rings.STEPS: "steps"}
+@functools.cache
+def _exact_variant(dtype: str, small: bool) -> Variant:
+    tile = (gemm.SMALL_TILES if small else gemm.EXACT_TILES)[dtype]
+    make = functools.partial(gemm.exact_kernel, dtype, small=small)
+    name = f"exact {dtype}{' small' if small else ''}"
+    return Variant(name, make, signature(rings.INTEGERS), tile.threads, tile.shared_bytes)
 
 
 @functools.cache
-def _exact_variant(dtype: str, a: int, b: int) -> Variant:
-    name, tile = f"exact {dtype} {_ORDERS[a]} {_ORDERS[b]}", gemm.EXACT_TILES[dtype]
-    make = functools.partial(gemm.exact_kernel, dtype, a, b)
-    return Variant(name, make, signature(13), rings.THREADS, tile.shared_bytes)
-
-
-@functools.cache
-def _doubles_variant(wide: int, a: int, b: int) -> Variant:
-    name = f"doubles {'wide' if wide else 'narrow'} {_ORDERS[a]} {_ORDERS[b]}"
-    make = functools.partial(doubles.doubles_kernel, a, b, wide)
-    return Variant(name, make, signature(13), rings.THREADS, doubles.TILE.shared_bytes)
+def _doubles_variant(wide: int) -> Variant:
+    make = functools.partial(doubles.doubles_kernel, rings.EITHER, rings.EITHER, wide)
+    tile = doubles.TILE
+    name = f"doubles {'wide' if wide else 'narrow'}"
+    return Variant(name, make, signature(rings.INTEGERS), tile.threads, tile.shared_bytes)
 
 
 def _ring_ways(desc: Desc, layout: Layout, lines_at: int) -> Iterator[tuple[Operand, int, float]]:
@@ -58,21 +59,18 @@ def _in_rings(
     desc: Desc,
     device: Device,
     tile: rings.Tile,
-    variant: Callable[[int, int], Variant],
+    variant: Variant,
     rate: float,
     shared: float,
+    at_once: int = 1,
     partial: str | None = None,
 ) -> Iterator[Plan]:
-    """Plans of kernels of one tile. `rate`: multiply-adds of a multiprocessor in a cycle; `shared`: bytes
-    that are read of shared memory for a step."""
+    """Plans of a tile's kernel. `rate`: multiply-adds of a multiprocessor in a cycle; `shared`: bytes that
+    are read of shared memory for a step; `at_once`: blocks of a multiprocessor."""
     partial_bytes = desc.count * desc.m * desc.n * SIZES[partial] if partial else 0
     sides = tile.rows, tile.cols
     for a, a_order, a_cost in _ring_ways(desc, desc.a, 0):
         for b, b_order, b_cost in _ring_ways(desc, desc.b, 1):
-            if (a_order, b_order) not in rings.ORDERS:
-                if a.copied_from:
-                    continue
-                a_order, a_cost = rings.STEPS, 4.0  # they are any strides
             constants = rings.integers(
                 tile,
                 (a_order, b_order),
@@ -85,13 +83,13 @@ def _in_rings(
             l1 = (tile.rows * a_cost + tile.cols * b_cost) / 8 + shared / 128
             yield finished(
                 desc,
-                variant(a_order, b_order),
+                variant,
                 grid(desc.m, desc.n, desc.count, *sides),
                 a,
                 b,
                 arguments_of(desc, constants, totals_of(desc, partial) if partial else None),
                 partial_bytes,
-                cycles(desc, device, sides, rate, l1, 1, a.bytes + b.bytes),
+                cycles(desc, device, sides, rate, l1, at_once, a.bytes + b.bytes),
             )
 
 
@@ -102,16 +100,18 @@ def by_tensor_cores(desc: Desc, device: Device) -> bool:
 
 def exact(desc: Desc, device: Device) -> Iterator[Plan]:
     """The bits of docs/contract.md."""
-    tile = gemm.EXACT_TILES.get(desc.kind)
-    if tile is None or (desc.precision == "highest" and by_tensor_cores(desc, device)):
+    if desc.kind not in gemm.EXACT_TILES or (desc.precision == "highest" and by_tensor_cores(desc, device)):
         return
     rate = 128 if desc.kind == "float32" else 64 if device.compute_capability in _FULL_RATE else 2
     # Totals of several blocks of K wait in C, unless that is of another dtype or is read in the end.
     waits = desc.k > rings.BLOCK_LENGTH and (desc.in_place or desc.c.dtype != desc.kind)
-    variant = functools.partial(_exact_variant, desc.kind)
-    # A thread reads its lines of both operands.
-    shared = (tile.rows + tile.cols) * tile.element_size * gemm.SIDE / 2
-    yield from _in_rings(desc, device, tile, variant, rate, shared, desc.kind if waits else None)
+    for small, tiles in enumerate((gemm.EXACT_TILES, gemm.SMALL_TILES)):
+        tile = tiles[desc.kind]
+        # A thread reads its lines of both operands; 16 neighbours of the large tile's the same rows.
+        shared = (tile.rows + tile.cols) * tile.element_size * gemm.side(tile) / (1 if small else 2)
+        variant = _exact_variant(desc.kind, bool(small))
+        at_once = gemm.SMALL_AT_ONCE if small else 1
+        yield from _in_rings(desc, device, tile, variant, rate, shared, at_once, desc.kind if waits else None)
 
 
 def of_doubles(desc: Desc, device: Device) -> Iterator[Plan]:
@@ -122,8 +122,7 @@ def of_doubles(desc: Desc, device: Device) -> Iterator[Plan]:
     tile = doubles.TILE
     # A row of warps reads a row of A, a column of them a column of B.
     shared = 8.0 * (tile.rows * doubles.ACROSS + tile.cols * tile.rows / doubles.WARP_ROWS)
-    variant = functools.partial(_doubles_variant, wide)
-    yield from _in_rings(desc, device, tile, variant, 128 if wide else 64, shared)
+    yield from _in_rings(desc, device, tile, _doubles_variant(wide), 128 if wide else 64, shared)
 
 
 # --- float16 and bfloat16 by tensor cores -----------------------------------------------------------------
@@ -148,7 +147,9 @@ def _halves_way(desc: Desc, layout: Layout, lines_at: int) -> Operand:
 
 
 def on_tensor_cores(desc: Desc, device: Device) -> Iterator[Plan]:
-    """Sums in float32, in the hardware's order."""
+    """Sums in float32, in the hardware's order. float8, where it has no tensor cores, is float16."""
+    if desc.kind in FLOAT8 and not hopper_plans.takes(desc, device):
+        desc = dataclasses.replace(desc, kind="float16")
     if desc.kind not in _KINDS or (desc.precision == "highest" and hopper_plans.takes(desc, device)):
         return  # whose order of sums is another one
     a, b = _halves_way(desc, desc.a, 0), _halves_way(desc, desc.b, 1)
@@ -185,6 +186,7 @@ WRITTEN = {
     "bfloat16": _OF_FLOAT32,
     "int8": {"int32"},
     "uint8": {"int32"},
+    **dict.fromkeys(FLOAT8, _OF_FLOAT32),
 }
 
 
@@ -192,9 +194,9 @@ def shipped() -> Iterator[tuple[Variant, tuple[tuple[int, int], ...]]]:
     """All kernels, each with the compute capabilities that it is tested for."""
     ampere, hopper_, both = ((8, 0),), ((9, 0),), ((8, 0), (9, 0))
     for dtype in gemm.EXACT_TILES:
-        yield from ((_exact_variant(dtype, *orders), both) for orders in rings.ORDERS)
+        yield from ((_exact_variant(dtype, small), both) for small in (False, True))
     for wide, where in enumerate((ampere, hopper_)):
-        yield from ((_doubles_variant(wide, *orders), where) for orders in rings.ORDERS)
+        yield _doubles_variant(wide), where
     for dtype in _KINDS:
         yield from ((_halves_variant(dtype, a, b), both) for a in (False, True) for b in (False, True))
     yield from ((variant, hopper_) for variant in hopper_plans.variants())

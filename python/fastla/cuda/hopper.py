@@ -57,7 +57,7 @@ SLICE_COLS = 32  # of a warp's 16 rows of finished sums, at a time
 PITCH = slice_pitch(SLICE_COLS, 4)
 SLICES = 4 * CONSUMERS * 16 * PITCH  # bytes
 SIGNATURE = [TENSOR_MAP] * 2 + [types.int64] * 8 + [TYPE]
-COLS = (256, 128, 64)  # of a tile: small ones where large ones leave multiprocessors without any
+COLS = (256, 64)  # of a tile: small ones where large ones leave multiprocessors without any
 
 
 @dataclass(frozen=True)
@@ -100,6 +100,8 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
     arrivals = 4 * CONSUMERS * blocks
     part_cols = cols // blocks  # whose boxes a block asks for
     total = int32 if KINDS[kind].whole else float32
+    short = KINDS[kind].short
+    held_count = sums_count if short else 1
     finish_slice = finisher("int32" if KINDS[kind].whole else "float32")
 
     @cuda.jit(device=True, inline="always")
@@ -178,13 +180,15 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
             thread = int32(thread - GROUP_THREADS)
             lane, warp = thread % 32, thread // 32
             own = thread // GROUP_THREADS * (64 * WIDTH)
-            sums = cuda.local.array(sums_count, total)
+            sums, held = cuda.local.array(sums_count, total), cuda.local.array(held_count, total)
             slot, parity = int32(0), int32(0)
             for number in range(int32(cuda.blockIdx.x) // blocks, tiles, int32(cuda.gridDim.x) // blocks):
                 index, row, col = tile_at(int32(number), row_tiles, tiles_across, rank)
                 _, _, here = part_of(index, splits, each, count)
                 for i in range(sums_count):
                     sums[i] = total(0)
+                for i in range(held_count):
+                    held[i] = total(0)
                 last = ring
                 for s in range(here):
                     stage = uint32(ring + slot * stage_bytes)
@@ -194,13 +198,22 @@ def hopper_kernel(tile: HopperTile) -> Callable[..., Any]:
                     begin_products()
                     multiply_boxes(sums, cols, left, right, a_follow, b_follow, kind)
                     commit_products()
-                    wait_for_products(1)
+                    if short:
+                        take_sums(sums, cols)
+                        for i in range(held_count):
+                            held[i], sums[i] = held[i] + sums[i], total(0)
+                    else:
+                        wait_for_products(1)
                     release(last, lane, s > 0)
                     last = uint32(ring + empty_begins + slot * 8)
                     slot = int32(slot + 1)
                     if slot == stages:
                         slot, parity = int32(0), int32(1 - parity)
-                take_sums(sums, cols)
+                if short:
+                    for i in range(held_count):
+                        sums[i] = held[i]
+                else:
+                    take_sums(sums, cols)
                 release(last, lane, here > 0)
                 slice_at = uint32(ring + slices_begin + warp * 16 * PITCH)
                 own_at = uint32(slice_at + lane // 4 * PITCH + lane % 4 * 8)

@@ -10,14 +10,16 @@ from typing import Any
 from . import hopper, partial_sums, splits
 from .calls import arguments_in_parts, arguments_of, somewhere
 from .copies import Layout
+from .float8 import E4M3, E5M2
 from .launch import Device, Variant
 from .numbers import BFLOAT16, FLOAT16
 from .problem import VECTOR, Desc, Operand, Plan, copied, cycles, finished
 from .tensor_map import LARGEST_EXTENT
 from .tiles import grid
-from .warpgroups import INT8, KINDS, TFLOAT32, UINT8
+from .warpgroups import FLOAT8_E4M3, FLOAT8_E5M2, INT8, KINDS, TFLOAT32, UINT8
 
 _KINDS = {"float16": FLOAT16, "bfloat16": BFLOAT16, "float32": TFLOAT32, "int8": INT8, "uint8": UINT8}
+_KINDS |= {E4M3: FLOAT8_E4M3, E5M2: FLOAT8_E5M2}
 _OTHERS_COLS = 128  # of a tile, of all but float16 and bfloat16
 
 
@@ -49,7 +51,7 @@ def _placed(desc: Desc, x: Operand, address: int) -> hopper.Operand:
 def _way(desc: Desc, lines_at: int) -> tuple[Operand, bool]:
     """An operand as it lies, or its copy; whether its lines are contiguous."""
     layout, kind = (desc.a, desc.b)[lines_at], _KINDS[desc.kind]
-    if layout.dtype == desc.kind:
+    if layout.dtype == desc.kind and desc.k > 0:
         given = Operand(layout, lines_at)
         at = _placed(desc, given, somewhere(layout))
         for follow in (False, True):
@@ -71,7 +73,9 @@ def _in_parts(desc: Desc, lines_at: int) -> Operand:
 
 def takes(desc: Desc, device: Device) -> bool:
     """Whether there are kernels for it."""
-    if device.compute_capability != (9, 0) or desc.k == 0 or desc.kind not in _KINDS:
+    if device.compute_capability != (9, 0) or desc.kind not in _KINDS:
+        return False
+    if desc.k == 0 and not KINDS[_KINDS[desc.kind]].whole:  # which no other kernel multiplies
         return False
     if desc.kind == "float32" and desc.precision not in ("tf32", "high"):
         return False

@@ -113,7 +113,7 @@ def copied(desc: Desc, layout: Layout, lines_at: int, lines_follow: bool) -> Ope
     size = SIZES[desc.kind]
     lines = (desc.m, desc.n)[lines_at]
     along, over = (lines, desc.k) if lines_follow else (desc.k, lines)
-    pitch = -(-along * size // VECTOR) * VECTOR
+    pitch = -(-max(along, 1) * size // VECTOR) * VECTOR
     row, col = (size, pitch) if lines_follow == (lines_at == 0) else (pitch, size)
     following = pitch * over if layout.strides[2] else 0
     room = max(pitch * over * (desc.count if following else 1), VECTOR)
@@ -168,7 +168,8 @@ def cycles(
     """
     rows, cols = tile
     blocks = grid(desc.m, desc.n, desc.count, rows, cols)[0]
-    waves = -(-blocks // (device.multiprocessors // together * at_once))
+    of_each = -(-blocks // (device.multiprocessors // together))
+    waves, at_once = -(-of_each // at_once), min(at_once, of_each)
     fetched = (rows + cols) * SIZES[desc.kind]
     step = max(rows * cols / multiply_adds / together, l1, fetched / _L2_BYTES / together)
     product = waves * at_once * max(desc.k, 1) * step

@@ -19,14 +19,15 @@ from .ptx import cp_async, cp_async_commit, cp_async_wait, shared_address
 from .tiles import tile_of
 
 BLOCK_LENGTH = 512  # of K, docs/contract.md
-THREADS = 256
-SIGNATURE = [types.uint64] * 2 + [types.int64] * 13 + [TYPE]
+THREADS = 256  # of a block, if its tile says nothing else
+INTEGERS = 15
+SIGNATURE = [types.uint64] * 2 + [types.int64] * INTEGERS + [TYPE]
 
 
 @dataclass(frozen=True)
 class Tile:
     """Rows and columns of C, and steps of K in a stage of the ring. `pad`: bytes between the lines of a step
-    and the next step's, for other banks."""
+    and the next step's, for other banks. `threads`: of a block."""
 
     rows: int
     cols: int
@@ -34,6 +35,7 @@ class Tile:
     stages: int
     element_size: int
     pad: int = 16
+    threads: int = THREADS
 
     @property
     def step_bytes(self) -> tuple[int, int]:
@@ -70,9 +72,8 @@ class Arithmetic:
 # How an operand's elements come to shared memory, in the order of neighbouring threads. VECTORS: 16 bytes of
 # neighbouring lines (rows of A, columns of B), which must follow each other; where they begin, their step and
 # the stack's are multiples of that. STEPS: an element at a time, along the steps, which had better be nearer
-# to each other than lines; any strides that are multiples of an element.
-VECTORS, STEPS = range(2)
-ORDERS = [(VECTORS, VECTORS), (STEPS, VECTORS), (STEPS, STEPS)]  # of A and B, for which kernels are shipped
+# to each other than lines; any strides that are multiples of an element. EITHER: as the arguments say.
+VECTORS, STEPS, EITHER = range(3)
 
 
 @cuda.jit(device=True, inline="always")
@@ -82,6 +83,7 @@ def _not_put_aside(sums, row, col, rows_left, cols_left, item, thread, first, e)
 
 def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) -> Callable[..., Any]:
     """The kernel of C = A B for any m, n, k and stacks of them, for Numba; see `integers`."""
+    threads = tile.threads
     size = tile.element_size
     real = float32 if size == 4 else float64
     lanes = 16 // size
@@ -110,30 +112,33 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
         to = uint32(to + s * line + i * size)
         if order == VECTORS:
             there = min(max(lines_left - i, 0), lanes) * size
-            for _ in range(length * depth // lanes // THREADS):
+            for _ in range(length * depth // lanes // threads):
                 cp_async(to, at, 16, int32(there if s < steps_left else 0))
-                s += THREADS * lanes // length
-                to = uint32(to + THREADS * lanes // length * line)
+                s += threads * lanes // length
+                to = uint32(to + threads * lanes // length * line)
                 at += uint64(jump)
         else:
-            for _ in range(length * depth // THREADS):
+            for _ in range(length * depth // threads):
                 cp_async(to, at, size, int32(size if s < steps_left and i < lines_left else 0))
-                i += THREADS // depth
-                to = uint32(to + THREADS // depth * size)
+                i += threads // depth
+                to = uint32(to + threads // depth * size)
                 at += uint64(jump)
 
     @cuda.jit(device=True, inline="always")
     def fetch_both(  # type: ignore
-        stage, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s, steps_left
+        stage, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left, b_j, b_s, steps_left
     ):
-        fetch(stage, a_at, a_jump, a_line, a_order, tile_rows, rows_left, steps_left, a_i, a_s)
+        fetch(stage, a_at, a_jump, a_line, a_by, tile_rows, rows_left, steps_left, a_i, a_s)
         stage = uint32(stage + b_begins)
-        fetch(stage, b_at, b_jump, b_line, b_order, tile_cols, cols_left, steps_left, b_j, b_s)
+        fetch(stage, b_at, b_jump, b_line, b_by, tile_cols, cols_left, steps_left, b_j, b_s)
 
     def kernel(  # type: ignore
-        a, b, m, n, k, a_row, a_step, a_jump, a_stage, a_next, b_step, b_col, b_jump, b_stage, b_next, e
+        a, b, m, n, k, a_row, a_step, a_jump, a_stage, a_next, a_by, b_step, b_col, b_jump, b_stage, b_next,
+        b_by, e
     ):
         thread = int32(cuda.threadIdx.x)
+        a_by = int32(a_by if a_order == EITHER else a_order)
+        b_by = int32(b_by if b_order == EITHER else b_order)
         item, tile_row, tile_col = tile_of(
             int32(cuda.blockIdx.x),
             int32((m + tile_rows - 1) // tile_rows),
@@ -141,8 +146,8 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
         )
         row, col = int64(tile_row) * tile_rows, int64(tile_col) * tile_cols
         rows_left, cols_left = int32(min(m - row, tile_rows)), int32(min(n - col, tile_cols))
-        a_i, a_s = first_item(thread, a_order, tile_rows)
-        b_j, b_s = first_item(thread, b_order, tile_cols)
+        a_i, a_s = first_item(thread, a_by, tile_rows)
+        b_j, b_s = first_item(thread, b_by, tile_cols)
         a_at = a + uint64(item * a_next + (row + a_i) * a_row + a_s * a_step)
         b_at = b + uint64(item * b_next + (col + b_j) * b_col + b_s * b_step)
 
@@ -156,8 +161,8 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
         for s in range(ahead):
             if s < count:
                 stage, steps_left = uint32(ring + s * stage_bytes), int32(min(k - s * depth, depth))
-                fetch_both(stage, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
-                           steps_left)
+                fetch_both(stage, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left,
+                           b_j, b_s, steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
             cp_async_commit()
@@ -168,8 +173,8 @@ def ring_kernel(tile: Tile, a_order: int, b_order: int, arithmetic: Arithmetic) 
             cuda.syncthreads()
             if s + ahead < count:
                 steps_left = int32(min(k - (s + ahead) * depth, depth))
-                fetch_both(written, a_at, a_jump, rows_left, a_i, a_s, b_at, b_jump, cols_left, b_j, b_s,
-                           steps_left)
+                fetch_both(written, a_at, a_jump, a_by, rows_left, a_i, a_s, b_at, b_jump, b_by, cols_left,
+                           b_j, b_s, steps_left)
                 a_at += uint64(a_stage)
                 b_at += uint64(b_stage)
             cp_async_commit()
@@ -194,17 +199,17 @@ def integers(
     b: tuple[int, int],
     stack: tuple[int, int],
 ) -> tuple[int, ...]:
-    """Of a kernel's arguments those between the addresses and the epilogue.
+    """Of a kernel's arguments the INTEGERS between the addresses and the epilogue.
 
-    `shape` is (m, n, k). Strides in bytes, of a row and a column each; `stack`: from a product to the next,
-    of A and B.
+    `orders`: VECTORS or STEPS, of A and B. `shape` is (m, n, k). Strides in bytes, of a row and a column
+    each; `stack`: from a product to the next, of A and B.
     """
 
-    def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int]:
+    def part(order: int, length: int, line: int, step: int, following: int) -> tuple[int, int, int, int]:
         """From a thread's item to its next one, from a stage to the next, from a product to the next."""
-        steps = THREADS * 16 // tile.element_size // length
-        jump = THREADS // tile.depth * line if order == STEPS else steps * step
-        return jump, tile.depth * step, following
+        steps = tile.threads * 16 // tile.element_size // length
+        jump = tile.threads // tile.depth * line if order == STEPS else steps * step
+        return jump, tile.depth * step, following, order
 
     a_row, a_step = a
     b_step, b_col = b

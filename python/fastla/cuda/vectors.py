@@ -151,8 +151,7 @@ def vector_kernel(kind: int, order: int) -> Callable[..., Any]:
                             total = add(total, load_number(uint32(own + p * 32 * real_size), real_kind, s))
                 cuda.syncthreads()
         if part == 0:
-            store_one(own, total)
-            sync_warp()
+            store_one(own, total)  # for the same lane
             finish_slice(uint32(exchange + warp * 32 * real_size), 1, LINES, 32 * real_size, int64(0), line,
                          int32(1), lines_left, item, lane, int32(0), e)
 

@@ -13,6 +13,7 @@ import numpy as np
 from llvmlite import ir
 from numba.cuda import types
 
+from . import float8
 from .numbers import BFLOAT16, FLOAT16, widened
 from .ptx import F32, I32, I64, VOID, asm, instruction, literals, nothing, registers_of
 
@@ -24,11 +25,15 @@ ALIGNMENT = 8 * WIDTH
 
 @dataclass(frozen=True)
 class Kind:
-    """What is multiplied: its name in PTX, bytes of an element, and whether sums are float32 or int32."""
+    """What is multiplied: its name in PTX, bytes of an element, and whether sums are float32 or int32.
+
+    short: the hardware's own sums have fewer bits than float32, about 14; threads add those of a stage.
+    """
 
     ptx: str
     size: int
     whole: bool = False  # int32
+    short: bool = False
 
     @property
     def box(self) -> int:
@@ -50,8 +55,8 @@ KINDS = (
     Kind("f16", 2),
     Kind("bf16", 2),
     Kind("tf32", 4),
-    Kind("e4m3", 1),
-    Kind("e5m2", 1),
+    Kind("e4m3", 1, short=True),
+    Kind("e5m2", 1, short=True),
     Kind("s8", 1, whole=True),
     Kind("u8", 1, whole=True),
 )
@@ -67,23 +72,7 @@ def decoded(data: Any, kind: int) -> Any:
         return (data.view(np.uint32) & np.uint32(0xFFFFE000)).view(np.float32).astype(float)
     if kind in (INT8, UINT8):
         return data.view(np.int8 if kind == INT8 else np.uint8).astype(np.int64)
-    exponent_bits = 4 if kind == FLOAT8_E4M3 else 5
-    return _float8(exponent_bits)[data]
-
-
-def _float8(exponent_bits: int) -> Any:
-    """All floats of 8 bits: with four bits of exponent (no infinity, as OCP has them) or five."""
-    bits = np.arange(256)
-    mantissa_bits, bias = 7 - exponent_bits, 2 ** (exponent_bits - 1) - 1
-    exponent, mantissa = bits >> mantissa_bits & 2**exponent_bits - 1, bits & 2**mantissa_bits - 1
-    fraction = mantissa / 2**mantissa_bits + (exponent > 0)
-    values = np.ldexp(fraction, np.maximum(exponent, 1) - bias)
-    if exponent_bits == 4:
-        values[(bits & 127) == 127] = np.nan
-    else:
-        values[exponent == 31] = np.nan
-        values[(bits & 127) == 124] = np.inf
-    return np.where(bits & 128, -values, values)
+    return float8.decoded(data, float8.FLOAT8[kind - FLOAT8_E4M3])
 
 
 # --- Descriptors of operands ---------------------------------------------------------------------
@@ -132,6 +121,12 @@ def begin_products(context: Any) -> Any:
     return types.void(), generate
 
 
+def _short(x: Any) -> Any:
+    """Cut to 14 bits."""
+    fraction, exponent = np.frexp(x)
+    return np.ldexp(np.trunc(fraction * 2**14), exponent - 14)
+
+
 def _multiply_model(
     lanes: Any, sums: Any, cols: int, a: int, b: int, a_follow: int, b_follow: int, kind: int
 ) -> None:
@@ -148,7 +143,8 @@ def _multiply_model(
             own = made[row : row + 9 : 8].reshape(2, cols // 8, 8)[:, :, col : col + 2]
             own = own.transpose(1, 0, 2).reshape(-1)
             with np.errstate(over="ignore", invalid="ignore"):
-                totals[lane][:] = (totals[lane] + own).astype(totals[lane].dtype)
+                total = totals[lane] + own
+                totals[lane][:] = (_short(total) if KINDS[kind].short else total).astype(totals[lane].dtype)
 
     lanes[0].start_product(product, add, sums)
 

@@ -56,7 +56,7 @@ def embedding_backward(dy: ArrayLike, tokens: ArrayLike, num: int) -> NDArray[An
     -----
     Rows are added in increasing order of their place in `tokens`: the bits are those of the product of the
     transposed one-hot matrix (tokens.size, num) with dy (docs/contract.md). That product is made for 512
-    tokens at a time with those rows alone that occur in it: at most 1024 tokens.size size operations.
+    tokens at a time, of those alone that occur there more than once: at most 512 tokens.size size operations.
 
     Examples
     --------
@@ -76,11 +76,13 @@ def embedding_backward(dy: ArrayLike, tokens: ArrayLike, num: int) -> NDArray[An
     rows, numbers = flat(gradient), array.reshape(-1)
     total = np.zeros((num, rows.shape[1]), rows.dtype)
     for start in range(0, len(numbers), _BLOCK):
-        here = numbers[start : start + _BLOCK]
-        kinds, places = np.unique(here, return_inverse=True)
-        one_hot = np.zeros((len(kinds), len(here)), rows.dtype)
-        one_hot[places.reshape(-1), np.arange(len(here))] = 1
-        total[kinds] += _core.matmul(one_hot, rows[start : start + _BLOCK])
+        here, block = numbers[start : start + _BLOCK], rows[start : start + _BLOCK]
+        kinds, places, counts = np.unique(here, return_inverse=True, return_counts=True)
+        once = counts[places] == 1
+        total[here[once]] += block[once]
+        often = np.flatnonzero(counts > 1)
+        one_hot = (places[~once] == often[:, np.newaxis]).astype(rows.dtype)
+        total[kinds[often]] += _core.matmul(one_hot, block[~once])
     return total
 
 

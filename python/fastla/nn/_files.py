@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._extra import package
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -18,22 +20,13 @@ if TYPE_CHECKING:
 _TEXT = "__text__"
 
 
-def _safetensors(name: str) -> Any:
-    try:
-        import safetensors
-        import safetensors.numpy
-    except ImportError:
-        raise ImportError(f"{name}: .safetensors needs safetensors: pip install fastla[nn]") from None
-    return safetensors
-
-
 def kind_of(name: str, path: Any) -> str:
     """How the file's name ends, if that can be written and read here."""
     kind = os.path.splitext(os.fspath(path))[1]
     if kind not in (".npz", ".safetensors"):
         raise ValueError(f"{name}: {os.fspath(path)!r} must end in .npz or .safetensors")
     if kind == ".safetensors":
-        _safetensors(name)
+        package("safetensors.numpy")
     return str(kind)
 
 
@@ -48,7 +41,7 @@ def write(name: str, path: Any, arrays: Mapping[str, NDArray[Any]], text: str = 
         data: Any = held.getbuffer()
     else:
         whole = {what: np.asarray(x, order="C") for what, x in arrays.items()}
-        data = _safetensors(name).numpy.save(whole, metadata={_TEXT: text})
+        data = package("safetensors.numpy").save(whole, metadata={_TEXT: text})
     beside = f"{os.fspath(path)}.{os.getpid()}.tmp"
     try:
         with open(beside, "wb") as file:
@@ -68,7 +61,7 @@ def read(name: str, path: Any) -> tuple[dict[str, NDArray[Any]], str]:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
         return arrays, str(arrays.pop(_TEXT, ""))
-    with _safetensors(name).safe_open(os.fspath(path), framework="numpy") as file:
+    with package("safetensors").safe_open(os.fspath(path), framework="numpy") as file:
         arrays = {what: file.get_tensor(what) for what in file.keys()}
         return arrays, (file.metadata() or {}).get(_TEXT, "")
 

@@ -18,7 +18,7 @@ Gradients = dict[str, "NDArray[Any]"]
 
 
 class Layer:
-    """What layers and models have in common; a class of your own needs the same three names.
+    """What layers and models have in common: a class of your own needs parameters, forward and backward.
 
     Attributes
     ----------

@@ -161,8 +161,12 @@ class Loop:
         for name, x in arrays.items():
             owner, _, rest = name.partition(".")
             parts.setdefault(f"{owner}.", {})[rest] = x
-        _files.fill("fit", self.model.parameters, parts.get("parameters.", {}))
-        for prefix, keeper in self._keepers().items():
+        keepers = self._keepers()
+        missing = [prefix for prefix in keepers if prefix not in parts]
+        if missing or parts.keys() - keepers != {"parameters."}:
+            raise ValueError(f"fit: the checkpoint has {sorted(parts)}, this training {sorted(keepers)}")
+        _files.fill("fit", self.model.parameters, parts["parameters."])
+        for prefix, keeper in keepers.items():
             keeper.load_state_dict(parts[prefix])
         self.rng.bit_generator.state = at["rng"]
         self.history = History(**at["history"])
