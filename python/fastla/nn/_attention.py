@@ -172,7 +172,7 @@ def attention_backward(
         As of `attention`; their leading dimensions must be the same.
     out, lse : array_like
         What `attention` gave, with `return_lse`.
-    mask, bias, causal, scale, window, softcap, alibi, dropout_p
+    mask, bias, causal, scale, window, softcap, alibi, dropout_p : optional
         As of `attention`.
     rng : int, optional
         With `dropout_p` the integer that `attention` was given.

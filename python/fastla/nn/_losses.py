@@ -142,10 +142,12 @@ def cross_entropy_backward(
 
     Parameters
     ----------
-    logits, target, ignore_index, label_smoothing, reduction
+    logits, target : array_like
         As of `cross_entropy`.
     loss_gradient : float or array_like, default 1
         The gradient for the loss: a number, or with 'none' one for each row.
+    ignore_index, label_smoothing, reduction : optional
+        As of `cross_entropy`.
     out : ndarray, optional
         Of the shape and dtype of `logits`; may be `logits` itself.
     num_threads : int, optional
