@@ -6,6 +6,7 @@ share of memory's bandwidth, measured in the same rounds. A star: less than was 
 
 from __future__ import annotations
 
+import itertools
 import os
 import sys
 from collections.abc import Iterator
@@ -105,9 +106,9 @@ def decoding() -> Iterator[Line]:
 
 def linear() -> Iterator[Line]:
     for bfloat16, target in ((False, 1.12), (True, 1.1)):
-        (x, tx), (w, tw), (b, tb) = (
-            _both(_draw(*s), bfloat16) for s in ((1024, 768), (3072, 768), (3072,))
-        )
+        # Weights as layers have them: gelu of sums 28 times as large would be subnormal here and there.
+        drawn = _draw(1024, 768), _draw(3072, 768) / np.float32(28), _draw(3072)
+        (x, tx), (w, tw), (b, tb) = (_both(one, bfloat16) for one in drawn)
         theirs = {
             "PyTorch": lambda tx=tx, tw=tw, tb=tb: functional.gelu(functional.linear(tx, tw, tb))
         }
@@ -117,7 +118,44 @@ def linear() -> Iterator[Line]:
         )
 
 
-GROUPS = (rows, linear, attention, decoding)
+def networks() -> Iterator[Line]:
+    sizes = (784, 256, 128, 64, 10)
+    ours = nn.MLP(sizes, rng=0)
+    layers: list[Any] = []
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()][: 1 if i == len(sizes) - 2 else 2]
+    theirs = torch.nn.Sequential(*layers)
+
+    def forward(t: Any) -> Call:
+        def call() -> Any:
+            with torch.inference_mode():
+                return theirs(t)
+
+        return call
+
+    for batch, target in ((1, 2.0), (64, 1.2), (4096, 1.2)):
+        x, t = _both(_draw(batch, sizes[0]))
+        yield Line(
+            f"MLP forward, batch {batch}", lambda x=x: ours(x), {"PyTorch": forward(t)}, target
+        )
+    (x, t), y = _both(_draw(128, sizes[0])), np.arange(128) % 10
+    targets = torch.from_numpy(y)
+    mine, other = nn.SGD(1e-3), torch.optim.SGD(theirs.parameters(), 1e-3)
+
+    def step() -> None:
+        z, saved = ours.forward(x)
+        _, gradients = ours.backward(nn.cross_entropy_backward(z, y), saved, inputs=False)
+        mine.step(ours.parameters, gradients)
+
+    def their_step() -> None:
+        other.zero_grad()
+        functional.cross_entropy(theirs(t), targets).backward()
+        other.step()
+
+    yield Line("MLP training step, batch 128", step, {"PyTorch": their_step}, 1.3)
+
+
+GROUPS = (rows, linear, networks, attention, decoding)
 
 
 def main() -> None:

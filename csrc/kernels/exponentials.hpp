@@ -2,9 +2,6 @@
 #pragma once
 #include "kernels/derivatives.hpp"
 #include "kernels/lanes16.hpp"
-#if FASTLA_VECTOR_BYTES > 16
-#include <immintrin.h>
-#endif
 
 namespace {
 
@@ -32,11 +29,12 @@ template <class T> FASTLA_INLINE T largest(const char *x, int64_t cols) {
   return most.fold([](auto a, auto b) FASTLA_LAMBDA { return b > a ? b : a; });
 }
 
-// y = exp(x - m), or 2^(x - m), and their sum.
+// y = exp(x - m), or 2^(x - m), and their sum. Another row is asked for meanwhile: prefetchers stop at the end of a page.
 template <class T, bool base2 = false>
-FASTLA_INLINE T exponentials(const char *x, char *y, int64_t cols, T m) {
+FASTLA_INLINE T exponentials(const char *x, char *y, int64_t cols, T m, int64_t ahead = 0) {
   Lanes16<T> sum(0);
   sum.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
+    if (!base2) __builtin_prefetch(x + at + ahead);
     const Vec<T> d = part.load(x + at, splat(-infinity<T>())) - m;
     const Vec<T> e = base2 ? exp2_of_negative<T>(d) : exp_of_negative<T>(d);
     part.store(y + at, e);

@@ -2,6 +2,9 @@
 #pragma once
 #include "kernels/part.hpp"
 #include "kernels/vec.hpp"
+#if FASTLA_VECTOR_BYTES > 16
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -14,11 +17,29 @@ template <class T> struct Whole {
 };
 
 // body(offset in bytes, part) for each vector of a row.
-template <class T, class Body> FASTLA_INLINE void each_vector(int64_t cols, Body body) {
+template <class T, class Vector = Whole<T>, class Body>
+FASTLA_INLINE void each_vector(int64_t cols, Body body) {
   constexpr int64_t lanes = Simd<T>::lanes;
   int64_t j = 0;
-  for (; j + lanes <= cols; j += lanes) body(j * int64_t(sizeof(T)), Whole<T>());
+  for (; j + lanes <= cols; j += lanes) body(j * int64_t(sizeof(T)), Vector());
   if (j < cols) body(j * int64_t(sizeof(T)), Part<T>(cols - j));
+}
+
+// A whole vector that is stored past the caches, where there is an instruction: memory does not send its lines first.
+template <class T> struct Streamed : Whole<T> {
+#if FASTLA_VECTOR_BYTES == 64
+  FASTLA_INLINE void store(char *p, Vec<T> v) const { _mm512_stream_pd((double *)p, (__m512d)v); }
+#elif FASTLA_VECTOR_BYTES == 32
+  FASTLA_INLINE void store(char *p, Vec<T> v) const { _mm256_stream_pd((double *)p, (__m256d)v); }
+#endif
+};
+// The same for a row that nobody reads soon, if all its vectors are aligned.
+template <class T, class Body>
+FASTLA_INLINE void each_vector_of(const char *to, bool far, int64_t cols, Body body) {
+  if (far && uintptr_t(to) % FASTLA_VECTOR_BYTES == 0)
+    each_vector<T, Streamed<T>>(cols, body);
+  else
+    each_vector<T>(cols, body);
 }
 
 template <class T> class Lanes16 {

@@ -22,6 +22,8 @@ struct RowArgs {
   const int64_t *target;
   double param;
   int activation;
+  bool far;     // out is large, lies elsewhere than in, and is not read soon
+  char *spare;  // a row, if far
 };
 
 // Keys of a chunk (docs/rows.md): part of the result's definition.

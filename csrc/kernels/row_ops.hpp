@@ -34,10 +34,12 @@ template <class T> FASTLA_INLINE T &stat(char *stats, int64_t i) {
 template <class T> void softmax(const RowArgs &a) {
   for (int64_t i = 0; i < a.rows; ++i) {
     const Row<T> row(a, i);
-    const T sum = exponentials<T>(row.x, row.y, row.cols, largest<T>(row.x, row.cols));
+    char *const e = a.far ? a.spare : row.y;
+    const T most = largest<T>(row.x, row.cols);
+    const T sum = exponentials<T>(row.x, e, row.cols, most, a.in[0].stride);
     const T factor = T(1) / sum;
-    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      part.store(row.y + at, part.load(row.y + at, Vec<T>{}) * factor);
+    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      part.store(row.y + at, part.load(e + at, Vec<T>{}) * factor);
     });
   }
 }
@@ -55,7 +57,7 @@ template <class T> void log_softmax(const RowArgs &a) {
   for (int64_t i = 0; i < a.rows; ++i) {
     const Row<T> row(a, i);
     const T m = largest<T>(row.x, row.cols), rest = log_sum<T>(row.x, row.cols, m);
-    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
       part.store(row.y + at, (part.load(row.x + at, Vec<T>{}) - m) - rest);
     });
   }
@@ -147,6 +149,7 @@ template <class T, bool centred> void norm(const RowArgs &a) {
     const T mean = centred ? row_sum<T>(row.x, row.cols) / T(row.cols) : T(0);
     Lanes16<T> squares(0);
     squares.visit(row.cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
+      __builtin_prefetch(row.x + at + a.in[0].stride);
       Vec<T> v = part.load(row.x + at, splat(mean));
       if (centred) v -= mean;
       s = fma(v, v, s);
@@ -155,7 +158,7 @@ template <class T, bool centred> void norm(const RowArgs &a) {
     if (a.stat[0]) stat<T>(a.stat[0], i) = mean;
     if (a.stat[1]) stat<T>(a.stat[1], i) = factor;
     if (!row.y) continue;
-    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
       Vec<T> v = part.load(row.x + at, Vec<T>{});
       if (centred) v -= mean;
       part.store(row.y + at, scale(v * factor, at, part));
@@ -198,7 +201,7 @@ template <class T> void activation(const RowArgs &a) {
   with_activation<T>(a.activation, [&](auto act) FASTLA_LAMBDA {
     for (int64_t i = 0; i < a.rows; ++i) {
       const Row<T> row(a, i);
-      each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
         part.store(row.y + at, act(part.load(row.x + at, Vec<T>{})));
       });
     }

@@ -17,32 +17,38 @@ const char *AttendTile::rows_of(const fastla_heads &x, int64_t first, int64_t co
   return to;
 }
 
-// K as the columns of panels, a block of the size after the other, and V as panels of its columns.
+// K as the columns of panels, a block of the size after the other, and V as panels of its columns; for few rows, where
+// packing would cost more than the products, both stay where they are.
 void AttendTile::pack(Chunk *chunk) const {
   const int64_t element = s_.element, nr = s_.row->nr, size = d_.size, n = chunk->keys;
-  int64_t stride = 0;
-  const char *rows = rows_of(d_.k, chunk->first, n, size, scratch_ + s_.wide, &stride);
+  const int64_t few = smaller_of(kColumnRows, s_.row->mr);  // one panel
+  chunk->packed = rows_ > few || size > kBlockLength;
+  chunk->k = rows_of(d_.k, chunk->first, n, size, scratch_ + s_.wide, &chunk->k_stride);
+  char *const wide =
+      scratch_ + s_.wide + (s_.wide_rows.half ? kKeys * larger_of(s_.pitch, s_.value_pitch) : 0);
+  chunk->v = rows_of(d_.v, chunk->first, n, d_.value_size, wide, &chunk->v_stride);
+  if (chunk->some) clean(chunk, wide);
+  if (!chunk->packed) return;
   const int64_t padded = (n + nr - 1) / nr * nr;
   for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
     const int64_t depth = smaller_of(kBlockLength, size - k0);
-    s_.row->pack_b({rows + k0 * element, element, stride, false}, depth, n, depth,
+    s_.row->pack_b({chunk->k + k0 * element, element, chunk->k_stride, false}, depth, n, depth,
                    scratch_ + s_.k + k0 * padded * element);
   }
-  char *const wide =
-      scratch_ + s_.wide + (s_.wide_rows.half ? kKeys * larger_of(s_.pitch, s_.value_pitch) : 0);
-  rows = rows_of(d_.v, chunk->first, n, d_.value_size, wide, &stride);
-  if (chunk->some) {
-    bool finite = true;
-    for (int64_t j = 0; j < n && finite; ++j)
-      finite = is_finite_row(rows + j * stride, d_.value_size, element);
-    for (int64_t j = 0; j < n && !finite; ++j)
-      copy_finite(rows + j * stride, wide + j * s_.value_pitch, d_.value_size, element);
-    if (!finite) {
-      chunk->cleaned = rows = wide;
-      stride = s_.value_pitch;
-    }
-  }
-  s_.row->pack_b({rows, stride, element, false}, n, d_.value_size, n, scratch_ + s_.v);
+  s_.row->pack_b({chunk->v, chunk->v_stride, element, false}, n, d_.value_size, n, scratch_ + s_.v);
+}
+
+// Where V is not finite a copy takes its place that is.
+void AttendTile::clean(Chunk *chunk, char *copy) const {
+  const int64_t n = chunk->keys, stride = chunk->v_stride;
+  int64_t finite = 0;
+  while (finite < n && is_finite_row(chunk->v + finite * stride, d_.value_size, s_.element))
+    ++finite;
+  if (finite == n) return;
+  for (int64_t j = 0; j < n; ++j)
+    copy_finite(chunk->v + j * stride, copy + j * s_.value_pitch, d_.value_size, s_.element);
+  chunk->cleaned = chunk->v = copy;
+  chunk->v_stride = s_.value_pitch;
 }
 
 void AttendTile::scores(const Chunk &chunk, int64_t first, int64_t rows, int64_t begin,
@@ -53,15 +59,27 @@ void AttendTile::scores(const Chunk &chunk, int64_t first, int64_t rows, int64_t
   block.m = rows;
   block.n = smaller_of(end, chunk.keys) - from;
   block.panels = 1;
-  block.packed = block.along_rows = block.c_near = true;
+  block.along_rows = block.c_near = true;
   block.a_col_stride = element;
-  block.b_step = nr * element;
   block.c = block.total = scratch_ + s_.scores + from * element;
   block.c_row_stride = block.total_stride = s_.score_pitch;
   block.c_col_stride = block.c_size = int(element);
   if (size == 0)
     for (int64_t i = 0; i < rows; ++i)
       memset(block.c + i * s_.score_pitch, 0, size_t(block.n * element));
+  if (!chunk.packed) {
+    block.k = size;
+    block.first = block.last = block.down_columns = true;
+    block.a = scratch_ + s_.q;
+    block.a_row_stride = s_.pitch;
+    block.b = chunk.k + from * chunk.k_stride;
+    block.b_step = chunk.k_stride;
+    block.b_panel = nr * chunk.k_stride;
+    if (size) s_.row->block(block);
+    return;
+  }
+  block.packed = true;
+  block.b_step = nr * element;
   for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
     block.k = smaller_of(kBlockLength, size - k0);
     block.first = k0 == 0;
@@ -103,11 +121,18 @@ void AttendTile::sums(const Chunk &chunk, int64_t rows, int64_t begin, int64_t e
   block.b = scratch_ + s_.v + begin * nr * element;
   block.b_step = nr * element;
   block.b_panel = chunk.keys * nr * element;
+  // One row takes panels side by side only where they are said to be packed.
+  block.packed = rows == 1;
+  if (!chunk.packed) {
+    block.packed = false;
+    block.b = chunk.v + begin * chunk.v_stride;
+    block.b_step = chunk.v_stride;
+    block.b_col_stride = element;
+    block.b_panel = nr * element;
+  }
   block.c = block.total = to.out;
   block.c_row_stride = block.total_stride = s_.value_pitch;
   block.c_col_stride = block.c_size = int(element);
-  // One row takes panels side by side only where they are said to be packed.
-  block.packed = rows == 1;
   s_.row->block(block);
 }
 

@@ -70,7 +70,15 @@ bool AttendTile::find(int64_t chunk, Chunk *found) const {
   const int64_t begin = chunk * kKeys, end = smaller_of(begin + kKeys, d_.keys);
   const int64_t last = rows_ - 1;
   if (high(last) <= begin || low(0) >= end) return false;
-  *found = {begin, smaller_of(end, high(last)) - begin, d_.mask.data != nullptr, nullptr};
+  *found = {begin,
+            smaller_of(end, high(last)) - begin,
+            d_.mask.data != nullptr,
+            nullptr,
+            false,
+            nullptr,
+            nullptr,
+            0,
+            0};
   found->some |= high(0) < begin + found->keys || low(last) > begin;
   return true;
 }
@@ -111,19 +119,27 @@ void AttendTile::take(int64_t first_chunk, int64_t end_chunk) const noexcept {
   const State own{scratch_ + s_.chunk, scratch_ + s_.chunk_most, scratch_ + s_.chunk_sum};
   const int64_t count = panel_count(rows_, s_.row->mr);
   const Panels panels(rows_, count);
+  bool begun = false;
   for (int64_t index = first_chunk; index < end_chunk; ++index) {
     Chunk chunk;
     if (!find(index, &chunk)) continue;
     pack(&chunk);
     for (int64_t p = 0; p < count; ++p) {
       const int64_t first = panels.start(p), rows = panels.start(p + 1) - first;
-      panel(chunk, first, rows, own);
-      s_.ops->merge({rows, d_.value_size, scratch_ + s_.out + first * s_.value_pitch,
-                     scratch_ + s_.most + first * s_.element,
-                     scratch_ + s_.sum + first * s_.element, s_.value_pitch, own.out, own.most,
-                     own.sum, s_.value_pitch});
+      const State whole = state_of(first);
+      // The first chunk's state is the rows' own.
+      panel(chunk, first, rows, begun ? own : whole);
+      if (begun)
+        s_.ops->merge({rows, d_.value_size, whole.out, whole.most, whole.sum, s_.value_pitch,
+                       own.out, own.most, own.sum, s_.value_pitch});
     }
+    begun = true;
   }
+}
+
+AttendTile::State AttendTile::state_of(int64_t row) const {
+  return {scratch_ + s_.out + row * s_.value_pitch, scratch_ + s_.most + row * s_.element,
+          scratch_ + s_.sum + row * s_.element};
 }
 
 void AttendTile::leave(int64_t first_chunk, int64_t end_chunk, char *states) const noexcept {

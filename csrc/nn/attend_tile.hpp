@@ -42,6 +42,9 @@ class AttendTile {
     int64_t first, keys;  // positions
     bool some;            // a row sees some of the keys, but not all
     const char *cleaned;  // V without what is not finite, or nullptr
+    bool packed;
+    const char *k, *v;  // rows
+    int64_t k_stride, v_stride;
   };
   struct State {
     char *out, *most, *sum;
@@ -53,10 +56,12 @@ class AttendTile {
   int64_t high(int64_t r) const;
   bool find(int64_t chunk, Chunk *found) const;
   State state_at(char *states, int64_t chunk) const;
+  State state_of(int64_t row) const;  // its own
 
   const char *rows_of(const fastla_heads &x, int64_t first, int64_t count, int64_t cols, char *to,
                       int64_t *stride) const;
   void pack(Chunk *chunk) const;
+  void clean(Chunk *chunk, char *copy) const;
   void panel(const Chunk &chunk, int64_t first, int64_t rows, const State &to) const;
   void scores(const Chunk &chunk, int64_t first, int64_t rows, int64_t begin, int64_t end) const;
   void weigh(const Chunk &chunk, int64_t first, int64_t rows, int64_t begin, int64_t end,

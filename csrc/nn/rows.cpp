@@ -17,7 +17,15 @@ namespace {
 constexpr int64_t kBlockRows = 64;
 // Elements a task has at least, if it can.
 constexpr int64_t kTaskElements = 1 << 14;
+// Results of so many bytes do not stay in the caches that a core has for itself: they go past them.
+constexpr int64_t kFarBytes = 4 << 20;
 
+// Before anybody else reads what went past the caches.
+void end_of_stream() {
+#if defined(__x86_64__)
+  __builtin_ia32_sfence();
+#endif
+}
 int64_t wide_size(int dtype) { return dtype == FASTLA_F64 ? 8 : 4; }
 
 // Whether an operation reads a second matrix, and what else must be there.
@@ -59,15 +67,20 @@ class Task {
       : d_(d),
         op_(chosen_ops().of[d.dtype == FASTLA_F64].of[d.op]),
         half_(is_half_type(d.dtype) ? &chosen_row(d.dtype) : nullptr),
+        far_(is_far(d)),
         rows_(scratch),
-        sums_(scratch + (half_ ? workers * worker_bytes(d) : 0)) {}
+        sums_(scratch + (half_ || far_ ? workers * worker_bytes(d) : 0)) {}
 
   static int64_t pitch(const RowOpDesc &d) { return (d.cols * wide_size(d.dtype) + 63) & -64; }
   static int64_t worker_bytes(const RowOpDesc &d) { return 3 * pitch(d); }
+  static bool is_far(const RowOpDesc &d) {
+    const bool apart = d.out.data != d.in[0].data && d.out.data != d.in[1].data;
+    return !is_half_type(d.dtype) && apart && d.rows * pitch(d) >= kFarBytes;
+  }
   static bool has_sums(const RowOpDesc &d) { return d.sums[0] || d.sums[1]; }
   static int64_t blocks(const RowOpDesc &d) { return (d.rows + kBlockRows - 1) / kBlockRows; }
   static int64_t scratch_bytes(const RowOpDesc &d, int workers) {
-    return (is_half_type(d.dtype) ? workers * worker_bytes(d) : 0) +
+    return (is_half_type(d.dtype) || is_far(d) ? workers * worker_bytes(d) : 0) +
            (has_sums(d) ? 2 * blocks(d) * pitch(d) : 0);
   }
 
@@ -78,6 +91,8 @@ class Task {
     a.bias = static_cast<const char *>(d_.bias);
     a.param = d_.param;
     a.activation = d_.activation;
+    a.far = far_;
+    a.spare = rows_ + worker * worker_bytes(d_);
     for (int64_t i = first; i < first + count;) {
       const int64_t rest = first + count - i, block = i / kBlockRows;
       a.rows = half_ ? 1 : rest;
@@ -89,6 +104,7 @@ class Task {
       }
       place(i, worker, &a);
       op_(a);
+      if (far_) end_of_stream();
       if (half_ && a.out.data)
         half_->from_floats(reinterpret_cast<const float *>(a.out.data),
                            static_cast<char *>(const_cast<void *>(d_.out.data)) + i * d_.out.stride,
@@ -141,6 +157,7 @@ class Task {
   const RowOpDesc &d_;
   void (*op_)(const RowArgs &);
   const KernelRow *half_;
+  bool far_;
   char *rows_, *sums_;
 };
 

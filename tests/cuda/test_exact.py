@@ -38,11 +38,11 @@ def operand(rng, rows, cols, dtype, lines_along, lie):
     return x if lines_along == 0 else x.T
 
 
-def product(a, b, out, orders, kernel=None, small=False, switching=0.02, **steps):
+def product(a, b, out, orders, kernel=None, small=False, switching=0.02, seed=0, **steps):
     """The epilogue of A B in the emulator; a, b and out may be stacks."""
     dtype = a.dtype.name
     tile = (gemm.SMALL_TILES if small else gemm.EXACT_TILES)[dtype]
-    machine = emulator.Machine(0, switching)
+    machine = emulator.Machine(seed, switching)
     m, n, k = *out.shape[-2:], a.shape[-1]
     stack = tuple(x.strides[0] if x.ndim == 3 else 0 for x in (a, b))
     arguments = rings.arguments(

@@ -4,7 +4,7 @@ import re
 
 TYPES = {"pred": "uint8_t", "b16": "uint16_t", "b32": "uint32_t", "b64": "uint64_t", "f32": "float",
          "f64": "double", "b8": "uint8_t"}
-TYPES |= {f"{sign}{bits}": f"{'u' * (sign == 'u')}int{bits}_t" for sign in "us" for bits in (16, 32, 64)}
+TYPES |= {f"{sign}{bits}": f"{'u' * (sign == 'u')}int{bits}_t" for sign in "us" for bits in (8, 16, 32, 64)}
 SPECIAL = {"%tid.x": "self->index", "%dynamic_smem_size": "shared_bytes"}
 SPECIAL |= {f"%ctaid.{axis}": f"block_index[{i}]" for i, axis in enumerate("xyz")}
 SIGNS = {"add": "+", "sub": "-", "and": "&", "or": "|", "xor": "^", "mul": "*", "div": "/", "rem": "%",

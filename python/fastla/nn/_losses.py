@@ -146,7 +146,7 @@ def cross_entropy_backward(
         As of `cross_entropy`.
     loss_gradient : float or array_like, default 1
         The gradient for the loss: a number, or with 'none' one for each row.
-    ignore_index, label_smoothing, reduction : optional
+    ignore_index, label_smoothing, reduction : int, float, str
         As of `cross_entropy`.
     out : ndarray, optional
         Of the shape and dtype of `logits`; may be `logits` itself.

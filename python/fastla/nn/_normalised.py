@@ -39,8 +39,8 @@ class Normalised:
     def __init__(self, name: str, x: ArrayLike, weight: Any, bias: Any, axis: int):
         self.name, self.array = name, _rows.floats(name, x)
         start = _rows.last_axis(name, self.array, axis)
-        self.part = self.array.shape[start:]
-        self.columns = int(np.prod(self.part))
+        self.normal_shape = self.array.shape[start:]
+        self.columns = int(np.prod(self.normal_shape))
         self.rows = _rows.matrix(self.array, self.columns)
         self.wide = _rows.wide(self.array.dtype)
         self.weight, self.bias = self._vector("weight", weight), self._vector("bias", bias)
@@ -49,9 +49,9 @@ class Normalised:
         if x is None:
             return None
         vector = _rows.floats(self.name, x, what)
-        if vector.shape != self.part:
+        if vector.shape != self.normal_shape:
             raise ValueError(
-                f"{self.name}: {what} is {vector.shape}, x is {self.array.shape}; it must be {self.part}"
+                f"{self.name}: {what} is {vector.shape}, x is {self.array.shape}; it must be {self.normal_shape}"
             )
         return np.ascontiguousarray(vector, self.wide).reshape(-1)
 
@@ -108,5 +108,5 @@ def backward(
         sums=sums,
         threads=threads,
     )
-    vectors = (None if s is None else s.reshape(n.part) for s in sums)
+    vectors = (None if s is None else s.reshape(n.normal_shape) for s in sums)
     return NormGradients(to.result(), *vectors)
