@@ -51,7 +51,8 @@ class Normalised:
         vector = _rows.floats(self.name, x, what)
         if vector.shape != self.normal_shape:
             raise ValueError(
-                f"{self.name}: {what} is {vector.shape}, x is {self.array.shape}; it must be {self.normal_shape}"
+                f"{self.name}: {what} is {vector.shape}, x is {self.array.shape}; "
+                f"it must be {self.normal_shape}"
             )
         return np.ascontiguousarray(vector, self.wide).reshape(-1)
 
