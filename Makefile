@@ -13,7 +13,8 @@ SANITIZE_TESTS ?= tests/test_cgroup.py tests/test_contract.py tests/test_contrac
                   tests/test_contract_plain.py tests/test_epilogue.py tests/test_special_values.py tests/test_pack.py \
                   tests/test_integers.py tests/test_complex.py tests/test_halves.py tests/test_overflow.py \
                   tests/test_strassen.py tests/test_stacks.py tests/test_bools.py tests/test_bfloat16.py \
-                  tests/test_gram.py tests/test_small_integers.py tests/test_verify.py
+                  tests/test_gram.py tests/test_small_integers.py tests/test_verify.py \
+                  tests/nn/test_row_bits.py tests/nn/test_row_memory.py tests/nn/test_attention_bits.py
 
 venv := .venv
 py := $(venv)/bin/python

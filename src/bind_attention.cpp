@@ -37,7 +37,7 @@ class Attention {
   void place(const char *name, const py::object &x, int64_t heads, int64_t rows, int64_t cols,
              fastla_heads *to) const {
     PyArrayObject *array = check(name, x, heads, rows, cols, type_, to);
-    if (array && cols > 1 && to->strides[3] != PyArray_ITEMSIZE(array))
+    if (array && cols > 1 && PyArray_SIZE(array) && to->strides[3] != PyArray_ITEMSIZE(array))
       refuse(function_, name, "of contiguous rows");
   }
   void place_written(const char *name, const py::object &x, int64_t heads, int64_t rows,

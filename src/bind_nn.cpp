@@ -51,7 +51,7 @@ class RowOp {
     if (PyArray_NDIM(array) != 2 || PyArray_DIM(array, 0) != desc_.rows ||
         PyArray_DIM(array, 1) != desc_.cols || PyArray_TYPE(array) != type_)
       refuse(function_, name, "of x's shape and dtype");
-    if (desc_.cols > 1 && PyArray_STRIDE(array, 1) != PyArray_ITEMSIZE(array))
+    if (desc_.cols > 1 && desc_.rows && PyArray_STRIDE(array, 1) != PyArray_ITEMSIZE(array))
       refuse(function_, name, "of contiguous rows");
     if (written && !PyArray_ISWRITEABLE(array)) refuse(function_, name, "writeable");
     *to = {PyArray_DATA(array), PyArray_STRIDE(array, 0)};

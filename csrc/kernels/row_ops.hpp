@@ -1,6 +1,6 @@
 // Operations on the rows of a matrix: softmax, norms, cross entropy, activations, and what goes back through them.
 //
-// docs/contract.md, "Row reductions": element e of a row belongs to virtual lane e mod 16, at every vector width.
+// docs/rows.md: element e of a row belongs to virtual lane e mod 16, at every vector width.
 // Nothing here is promised to raise the flags that the data would.
 #pragma once
 #include "kernels/attend.hpp"

@@ -129,6 +129,10 @@ void AttendTile::take(int64_t first_chunk, int64_t end_chunk) const noexcept {
       const State whole = state_of(first);
       // The first chunk's state is the rows' own.
       panel(chunk, first, rows, begun ? own : whole);
+      if (!begun)
+        for (int64_t i = 0; i < rows; ++i)  // weights of nothing: V may have anything there
+          if (number_at(whole.sum + i * s_.element, s_.element) == 0)
+            memset(whole.out + i * s_.value_pitch, 0, size_t(s_.value_pitch));
       if (begun)
         s_.ops->merge({rows, d_.value_size, whole.out, whole.most, whole.sum, s_.value_pitch,
                        own.out, own.most, own.sum, s_.value_pitch});

@@ -13,7 +13,7 @@
 namespace fastla {
 namespace {
 
-// Sums of columns are a chain over so many rows, then these in order (docs/contract.md).
+// Sums of columns are a chain over so many rows, then these in order (docs/rows.md).
 constexpr int64_t kBlockRows = 64;
 // Elements a task has at least, if it can.
 constexpr int64_t kTaskElements = 1 << 14;

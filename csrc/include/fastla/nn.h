@@ -67,7 +67,7 @@ typedef struct fastla_heads {
 /* out = softmax(scale q k^T + bias, where the mask allows it) v, for each batch and head; heads / kv_heads query heads
  * share one of k and v. Query i stands at position i + offset and sees keys from position - left to position + right
  * (each negative: without limit). Then, in this order: softcap tanh(score / softcap), bias, slopes (-slope |position -
- * key|), mask. A query that sees nothing gives 0; what is hidden may be NaN. docs/contract.md has the bits. */
+ * key|), mask. A query that sees nothing gives 0; what is hidden may be NaN. docs/rows.md has the bits. */
 typedef struct fastla_attention_desc {
   uint32_t struct_size;
   int32_t

@@ -15,7 +15,7 @@ _PIECE = 4096  # elements of a row
 def _rows_of(x: NDArray[Any]) -> tuple[NDArray[Any], int]:
     """As rows, of whatever length: contiguous arrays in pieces that several threads can share."""
     columns = x.shape[-1] if x.ndim else 1
-    if x.flags.c_contiguous and x.size % _PIECE == 0:
+    if x.size and x.flags.c_contiguous and x.size % _PIECE == 0:
         columns = _PIECE
     return _rows.matrix(x, columns), columns
 

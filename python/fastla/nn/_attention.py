@@ -133,7 +133,7 @@ def attention(
     """
     o = Operands("attention", q, k, v)
     others = o.others(mask, bias, causal, scale, window, softcap, alibi, dropout_p, rng)
-    to, copied = o.output(out)
+    to, copied = o.output(out, others[0], others[1])
     lse = np.empty(o.scores[:-1], o.wide) if return_lse else None
     threads = _rows.threads_of("attention", num_threads)
     _core.attention(o.q, o.k, o.v, to, *others[:3], lse, others[3], threads)

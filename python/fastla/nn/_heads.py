@@ -128,8 +128,11 @@ class Operands:
             else four
         )
 
-    def output(self, out: NDArray[Any] | None) -> tuple[NDArray[Any], NDArray[Any] | None]:
-        """Where the result goes, as (batch, heads, queries, size), and what is copied from there to out."""
+    def output(
+        self, out: NDArray[Any] | None, *others: NDArray[Any] | None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Where the result goes, as (batch, heads, queries, size), and what is copied from there to out: it
+        is not written where q, k, v or others are still to be read."""
         four = (*self.q.shape[:3], self.v.shape[3])
         if out is None:
             return np.empty(four, self.dtype), None
@@ -137,7 +140,8 @@ class Operands:
         view = out.reshape(four)
         fits = np.may_share_memory(view, out) and out.flags.aligned
         fits = fits and (four[3] <= 1 or view.strides[3] == view.itemsize)
-        if fits and not any(np.may_share_memory(view, x) for x in (self.q, self.k, self.v)):
+        read = (self.q, self.k, self.v, *(x for x in others if x is not None))
+        if fits and not any(np.may_share_memory(view, x) for x in read):
             return view, None
         return np.empty(four, self.dtype), out
 
@@ -157,7 +161,10 @@ def _range(
         raise ValueError(
             f"{name}: causal is {causal!r}; it must be False, True, or one of {_CAUSAL}"
         )
-    left, right = (-1, -1) if window is None else (int(n) for n in window)
+    try:
+        left, right = (-1, -1) if window is None else (int(n) for n in window)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}: window is {window!r}; it must be two integers") from None
     if causal:
         right = 0
     offset = 0 if causal == "upper_left" else o.k.shape[2] - o.q.shape[2]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _core
 from . import _rows
 
 if TYPE_CHECKING:
@@ -107,7 +108,8 @@ def cross_entropy(
 
     Notes
     -----
-    The logits are read once; no probabilities are stored.
+    The logits are read once; no probabilities are stored. Losses are summed in float64, as a product with
+    ones is: the bits of a mean do not depend on threads either (docs/rows.md).
 
     Examples
     --------
@@ -121,7 +123,7 @@ def cross_entropy(
     losses = c.stats[0]
     if reduction == "none":
         return losses.reshape(c.array.shape[:-1])
-    total = losses.sum(dtype=np.float64)
+    total = _core.matmul(losses.astype(np.float64), np.ones(len(losses)))
     if reduction == "mean":
         total = total / c.count if c.count else np.float64("nan")
     return c.wide.type(total)

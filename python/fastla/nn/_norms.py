@@ -56,7 +56,7 @@ def layer_norm(
     Notes
     -----
     One read and one write of memory. The variance is the mean of squares of x less the mean. The bits
-    depend on the row alone (docs/contract.md).
+    depend on the row alone (docs/rows.md).
 
     References
     ----------
@@ -163,7 +163,7 @@ def layer_norm_backward(
 
     Notes
     -----
-    Gradients of weight and bias are sums over blocks of 64 rows, added in order (docs/contract.md).
+    Gradients of weight and bias are sums over blocks of 64 rows, added in order (docs/rows.md).
 
     Examples
     --------

@@ -74,7 +74,7 @@ def softmax(
 
     Notes
     -----
-    One read and one write of memory. The bits depend on the row alone (docs/contract.md); no warnings.
+    One read and one write of memory. The bits depend on the row alone (docs/rows.md); no warnings.
     Elements more than 87 (float64: 708) below the largest give 0.
 
     Examples
