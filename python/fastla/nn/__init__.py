@@ -7,6 +7,8 @@ are computed as they are, float16 and bfloat16 as float32 and rounded once; inte
 
 from ._activations import activation, activation_backward
 from ._attention import AttentionGradients, attention, attention_backward
+from ._block import TransformerBlock
+from ._cache import KVCache
 from ._callbacks import EarlyStopping, Epoch
 from ._classes import predict, predict_proba, score
 from ._embedding import Embedding, Unembedding, embedding_backward
@@ -18,36 +20,52 @@ from ._linear import LinearGradients, linear, linear_backward
 from ._loop import History
 from ._lora import merge_lora, unmerge_lora
 from ._losses import cross_entropy, cross_entropy_backward
+from ._multi_head import MultiHeadAttention
 from ._normalised import NormGradients
 from ._norms import layer_norm, layer_norm_backward, rms_norm, rms_norm_backward
 from ._optimizer import Optimizer, clip_by_global_norm
 from ._optimizers import SGD, Adam, AdamW
+from ._paged_cache import PagedKVCache
+from ._rotary import rotary, rotary_backward, rotary_frequencies
 from ._schedules import constant_schedule, cosine_schedule, linear_schedule, step_schedule
 from ._sdpa import scaled_dot_product_attention
 from ._sequential import MLP, Sequential
 from ._similarity import cosine_similarity, most_similar
 from ._softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
 from ._squares import mse, mse_backward
+from ._tokenizer import Tokenizer
 from ._training import fit
+from .models import GPT2, Bert, BertConfig, GPT2Config, Llama, LlamaConfig
 
 __all__ = [
+    "GPT2",
     "MLP",
     "SGD",
     "Adam",
     "AdamW",
     "AttentionGradients",
+    "Bert",
+    "BertConfig",
     "EarlyStopping",
     "Embedding",
     "Epoch",
+    "GPT2Config",
     "History",
+    "KVCache",
     "Layer",
     "LayerNorm",
     "Linear",
     "LinearGradients",
+    "Llama",
+    "LlamaConfig",
+    "MultiHeadAttention",
     "NormGradients",
     "Optimizer",
+    "PagedKVCache",
     "RMSNorm",
     "Sequential",
+    "Tokenizer",
+    "TransformerBlock",
     "Unembedding",
     "activation",
     "activation_backward",
@@ -80,6 +98,9 @@ __all__ = [
     "relu",
     "rms_norm",
     "rms_norm_backward",
+    "rotary",
+    "rotary_backward",
+    "rotary_frequencies",
     "save_parameters",
     "scaled_dot_product_attention",
     "score",

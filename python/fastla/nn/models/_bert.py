@@ -1,0 +1,292 @@
+"""BERT."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ... import _core
+from .._block import TransformerBlock
+from .._feed_forward import norm as norm_of
+from .._losses import cross_entropy, cross_entropy_backward
+from .._parameters import drawing, named
+from ._bert_config import BertConfig, canonical, places
+from ._head import Head
+from ._model import Model, demand
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._layers import Gradients
+    from ._files import Place
+
+_ACTIVATIONS = {"gelu": "gelu", "gelu_new": "gelu_tanh", "relu": "relu", "silu": "silu"}
+
+
+class Bert(Model):
+    """BERT: an encoder that sees both sides, with token types, norms last, pooler and masked words' head.
+
+    Parameters
+    ----------
+    config : BertConfig
+    rng : int, Generator or callable, optional
+        As of `MultiHeadAttention`.
+    dtype : dtype, default float32
+
+    Attributes
+    ----------
+    config : BertConfig
+    parameters : dict of str to ndarray
+        The arrays that the model computes with: an optimizer changes them in place.
+    blocks : list of TransformerBlock
+
+    Methods
+    -------
+    from_pretrained(folder), save_pretrained(folder)
+        Folders of Hugging Face's libraries.
+    __call__(tokens, types=None, mask=None)
+        Logits, (batch, tokens, words), with a head.
+    encode(tokens, types=None, mask=None)
+        Vectors of the tokens, and of the sequences, with a pooler.
+    forward(tokens, types=None, mask=None), backward(d, saved), loss_and_gradients(tokens, targets)
+        For training.
+    shapes(config)
+
+    See Also
+    --------
+    GPT2, Llama, TransformerBlock
+
+    References
+    ----------
+    J. Devlin et al., "BERT: Pre-training of Deep Bidirectional Transformers", NAACL 2019.
+
+    Examples
+    --------
+    >>> from fastla import nn
+    >>> config = nn.BertConfig(vocab_size=11, hidden_size=8, num_hidden_layers=2, num_attention_heads=2,
+    ...                        intermediate_size=16, max_position_embeddings=16, head=True)
+    >>> model = nn.Bert(config, rng=0)
+    >>> hidden, pooled = model.encode([[1, 2, 3], [4, 5, 0]], mask=[[True] * 3, [True, True, False]])
+    >>> hidden.shape, pooled.shape, model([[1, 2, 3]]).shape
+    ((2, 3, 8), (2, 8), (1, 3, 11))
+    """
+
+    config_class = BertConfig
+    model_type = "bert"
+    spare = ("cls.predictions.decoder.weight", "cls.predictions.decoder.bias")
+
+    def __init__(self, config: BertConfig, *, rng: Any = None, dtype: Any = np.float32):
+        c = self.config = config
+        if c.hidden_act not in _ACTIVATIONS:
+            raise ValueError(
+                f"Bert: hidden_act is {c.hidden_act!r}; it must be one of {tuple(_ACTIVATIONS)}"
+            )
+        draw, size = drawing(rng, dtype), c.hidden_size
+        activation = _ACTIVATIONS[c.hidden_act]
+        self.blocks = [
+            TransformerBlock(
+                size,
+                c.num_attention_heads,
+                hidden=c.intermediate_size,
+                norm_first=False,
+                activation=activation,
+                eps=c.layer_norm_eps,
+                rng=draw,
+            )
+            for _ in range(c.num_hidden_layers)
+        ]
+        self.norm = norm_of("layer", size, c.layer_norm_eps, draw)
+        tables = (
+            ("embedding", c.vocab_size),
+            ("positions", c.max_position_embeddings),
+            ("types", c.type_vocab_size),
+        )
+        self.parameters = {f"{n}.weight": draw(f"{n}.weight", (rows, size)) for n, rows in tables}
+        self.parameters |= named("norm", self.norm.parameters) | self._named_blocks()
+        if c.pooler:
+            self.parameters["pooler.weight"] = draw("pooler.weight", (size, size))
+            self.parameters["pooler.bias"] = draw("pooler.bias", (size,))
+        self.head: Head | None = None
+        if c.head:
+            self.head = Head(size, c.vocab_size, activation, c.layer_norm_eps, draw)
+            self.parameters |= named("head", self.head.parameters)
+
+    def forward(
+        self,
+        tokens: ArrayLike,
+        types: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        keep: bool = True,
+    ) -> tuple[NDArray[Any], Any]:
+        """Vectors of the tokens, and what the backward pass needs.
+
+        Parameters
+        ----------
+        tokens : array_like of int
+            (batch, tokens), or (tokens,).
+        types : array_like of int, optional
+            Of the tokens' shape; default: 0.
+        mask : array_like of bool, optional
+            Of the tokens' shape: False is padding, which no token sees.
+        keep : bool, default True
+            Whether there will be a backward pass.
+
+        Returns
+        -------
+        hidden : ndarray
+            (batch, tokens, size).
+        saved
+        """
+        words = self._tokens(tokens)
+        length, most = words.shape[1], self.config.max_position_embeddings
+        if length > most:
+            raise ValueError(f"Bert: tokens is {words.shape}; there are {most} positions")
+        kinds = np.zeros_like(words) if types is None else np.atleast_2d(np.asarray(types))
+        seen = None if mask is None else np.atleast_2d(np.asarray(mask)).astype(bool)
+        for what, array in (("types", kinds), ("mask", seen)):
+            if array is not None and array.shape != words.shape:
+                raise ValueError(f"Bert: {what} is {array.shape}, tokens is {words.shape}")
+        if kinds.size and not 0 <= kinds.min() <= kinds.max() < self.config.type_vocab_size:
+            raise ValueError(
+                f"Bert: types {kinds.shape} is between {kinds.min()} and {kinds.max()}; "
+                f"there are {self.config.type_vocab_size} types"
+            )
+        places = {"embedding": words, "positions": np.arange(length), "types": kinds}
+        total = self._embedded(places)
+        hidden, blocks = self._through(self.norm(total), keep, mask=seen)
+        return hidden, (places, total, blocks)
+
+    def backward(
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[None, Gradients]:
+        """The gradients of the encoder's parameters.
+
+        Parameters
+        ----------
+        dy : ndarray
+            The gradient for `hidden`.
+        saved
+            What `forward` gave.
+        inputs : bool, default True
+            As of other layers; tokens have no gradient.
+
+        Returns
+        -------
+        None
+        gradients : dict of str to ndarray
+        """
+        places, total, blocks = saved
+        grads: Gradients = {}
+        dx, norm = self.norm.backward(self._back(dy, blocks, grads), total)
+        self._embedded_backward(dx, places, grads)
+        return None, grads | named("norm", norm)
+
+    def encode(
+        self, tokens: ArrayLike, types: ArrayLike | None = None, mask: ArrayLike | None = None
+    ) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Vectors of the tokens, and of the sequences.
+
+        Parameters
+        ----------
+        tokens, types, mask
+            As of `forward`.
+
+        Returns
+        -------
+        hidden : ndarray
+            (batch, tokens, size).
+        pooled : ndarray or None
+            (batch, size); None without a pooler.
+        """
+        hidden, p = self.forward(tokens, types, mask, keep=False)[0], self.parameters
+        if not self.config.pooler:
+            return hidden, None
+        first = hidden[:, 0]
+        return hidden, _core.linear(first, p["pooler.weight"], p["pooler.bias"], activation="tanh")
+
+    def _head(self) -> Head:
+        if self.head is None:
+            raise ValueError("Bert: this model has no head; encode() gives the tokens' vectors")
+        return self.head
+
+    def __call__(
+        self, tokens: ArrayLike, types: ArrayLike | None = None, mask: ArrayLike | None = None
+    ) -> NDArray[Any]:
+        """The logits of all words, (batch, tokens, words)."""
+        head, hidden = self._head(), self.forward(tokens, types, mask, keep=False)[0]
+        logits = head.forward(hidden, self.parameters["embedding.weight"])[0]
+        return logits[0] if np.ndim(tokens) == 1 else logits
+
+    def loss_and_gradients(
+        self,
+        tokens: ArrayLike,
+        targets: ArrayLike,
+        types: ArrayLike | None = None,
+        mask: ArrayLike | None = None,
+        *,
+        ignore_index: int = -100,
+    ) -> tuple[float, Gradients]:
+        """The mean cross entropy of masked words, and its gradients for all parameters but the pooler's.
+
+        Parameters
+        ----------
+        tokens, types, mask
+            As of `forward`.
+        targets : array_like of int
+            (batch, tokens); the words that belong there, `ignore_index` where none is asked for.
+        ignore_index : int, default -100
+
+        Returns
+        -------
+        loss : float
+        gradients : dict of str to ndarray
+            By the names of `parameters`.
+        """
+        targets = np.atleast_2d(np.asarray(targets))
+        head, table = self._head(), self.parameters["embedding.weight"]
+        hidden, saved = self.forward(tokens, types, mask)
+        logits, of = head.forward(hidden, table)
+        loss = float(cross_entropy(logits, targets, ignore_index=ignore_index))
+        d = cross_entropy_backward(logits, targets, ignore_index=ignore_index, out=logits)
+        d, own, tied = head.backward(d, of, table)
+        grads = self.backward(d, saved)[1]
+        grads["embedding.weight"] += tied
+        return loss, grads | named("head", own)
+
+    @classmethod
+    def _config(cls, given: dict[str, Any]) -> Any:
+        demand(
+            given,
+            "Bert",
+            position_embedding_type="absolute",
+            is_decoder=False,
+            add_cross_attention=False,
+            tie_word_embeddings=True,
+        )
+        return super()._config(given)
+
+    @classmethod
+    def _adapted(cls, config: Any, names: Collection[str]) -> Any:
+        return dataclasses.replace(
+            config,
+            pooler="bert.pooler.dense.weight" in names,
+            head="cls.predictions.transform.dense.weight" in names,
+        )
+
+    def _stored_config(self) -> dict[str, Any]:
+        config = super()._stored_config()
+        del config["pooler"]
+        kind = "BertForMaskedLM" if config.pop("head") else "BertModel"
+        return {**config, "architectures": [kind]}
+
+    @classmethod
+    def _canonical(cls, stored: str) -> str | None:
+        return canonical(stored)
+
+    def _places(self) -> dict[str, Place]:
+        return places(self.parameters, self.config)

@@ -1,0 +1,285 @@
+"""Models that say which token comes next."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from ... import _core
+from .._block import TransformerBlock
+from .._cache import KVCache
+from .._feed_forward import norm as norm_of
+from .._losses import cross_entropy, cross_entropy_backward
+from .._paged_cache import PagedKVCache
+from .._parameters import drawing, linear_gradients, named
+from ._generate import generate
+from ._model import Model
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from .._layers import Gradients
+
+
+class _Saved(NamedTuple):
+    """What the backward pass needs: x goes into the last norm, h into the last product."""
+
+    places: dict[str, NDArray[Any]]
+    blocks: list[Any]
+    x: NDArray[Any]
+    h: NDArray[Any]
+
+
+class Decoder(Model):
+    """Embedding (and learned positions), blocks, norm, output: GPT2 and Llama are this, of their sizes."""
+
+    spare = ("lm_head.weight",)  # of a tied output
+
+    def _build(
+        self,
+        sizes: tuple[int, int, int],
+        positions: int,
+        tied: bool,
+        norm: str,
+        eps: float,
+        rng: Any,
+        dtype: Any,
+        **block: Any,
+    ) -> None:
+        words, size, layers = sizes
+        draw = drawing(rng, dtype, layers)
+        self.positions, self.output = positions, "embedding" if tied else "output"
+        self.parameters = {"embedding.weight": draw("embedding.weight", (words, size))}
+        if positions:
+            self.parameters["positions.weight"] = draw("positions.weight", (positions, size))
+        self.blocks = [
+            TransformerBlock(size, causal=True, norm=norm, eps=eps, rng=draw, **block)
+            for _ in range(layers)
+        ]
+        self.norm = norm_of(norm, size, eps, draw)
+        self.parameters |= self._named_blocks() | named("norm", self.norm.parameters)
+        if not tied:
+            self.parameters["output.weight"] = draw("output.weight", (words, size))
+
+    def cache(self, batch: int = 1, *, page_size: int | None = None, **kwargs: Any) -> list[Any]:
+        """Caches for the keys and values of all blocks.
+
+        Parameters
+        ----------
+        batch : int, default 1
+        page_size : int, optional
+            Of a `PagedKVCache`; default: each is a `KVCache`.
+        **kwargs
+            As of the caches.
+
+        Returns
+        -------
+        list of KVCache or PagedKVCache
+        """
+        kwargs.setdefault("dtype", self.parameters["embedding.weight"].dtype)
+        sizes = [(batch, b.attention.kv_heads, b.attention.head_size) for b in self.blocks]
+        if page_size is None:
+            return [KVCache(*s, **kwargs) for s in sizes]
+        return [PagedKVCache(*s, page_size=page_size, **kwargs) for s in sizes]
+
+    def hidden(
+        self,
+        tokens: ArrayLike,
+        *,
+        cache: Sequence[Any] | None = None,
+        counts: ArrayLike | None = None,
+        keep: bool = False,
+    ) -> tuple[NDArray[Any], Any]:
+        """What the last product takes, and what the backward pass needs.
+
+        Parameters
+        ----------
+        tokens : array_like of int
+            (batch, tokens), or (tokens,).
+        cache : list, optional
+            Of `cache()`: the tokens before; these are appended.
+        counts : array_like of int, optional
+            (batch,); how many of the tokens are a sequence's. What comes for the others means nothing.
+        keep : bool, default False
+            Whether there will be a backward pass.
+
+        Returns
+        -------
+        h : ndarray
+            (batch, tokens, size).
+        saved
+        """
+        words = self._tokens(tokens)
+        held = [len(words)] * len(self.blocks)
+        if cache is not None and [len(c.lengths) for c in cache] != held:
+            raise ValueError(
+                f"{type(self).__name__}: cache is for {[len(c.lengths) for c in cache]} sequences; "
+                f"tokens is {words.shape}, there are {len(held)} blocks"
+            )
+        starts = np.zeros(1, np.int64) if not cache else cache[0].lengths
+        places = {"embedding": words}
+        if self.positions:
+            where = starts[:, np.newaxis] + np.arange(words.shape[1])
+            if where.size and where.max() >= self.positions:
+                raise ValueError(
+                    f"{type(self).__name__}: tokens is {words.shape}, after {starts.max()}; "
+                    f"there are {self.positions} positions"
+                )
+            places["positions"] = where
+        first = self.blocks[0].attention if self.blocks else None
+        turned = first is not None and first.frequencies is not None
+        tables = first.tables(starts, words.shape[1]) if first is not None and turned else None
+        x, blocks = self._through(self._embedded(places), keep, cache, counts=counts, tables=tables)
+        h = self.norm(x)
+        return h, _Saved(places, blocks, x, h) if keep else None
+
+    def logits(self, h: NDArray[Any]) -> NDArray[Any]:
+        """Scores of all words.
+
+        Parameters
+        ----------
+        h : ndarray
+            (..., size), of `hidden`.
+
+        Returns
+        -------
+        ndarray
+            (..., words).
+        """
+        scores: NDArray[Any] = _core.linear(h, self.parameters[f"{self.output}.weight"])
+        return scores
+
+    def __call__(  # type: ignore[override]
+        self, tokens: ArrayLike, cache: Sequence[Any] | None = None, **kwargs: Any
+    ) -> NDArray[Any]:
+        """The logits; kwargs as of `hidden`."""
+        logits = self.logits(self.hidden(tokens, cache=cache, **kwargs)[0])
+        return logits[0] if np.ndim(tokens) == 1 else logits
+
+    def forward(self, tokens: ArrayLike) -> tuple[NDArray[Any], Any]:
+        """The logits, and what the backward pass needs.
+
+        Parameters
+        ----------
+        tokens : array_like of int
+            (batch, tokens).
+
+        Returns
+        -------
+        logits : ndarray
+            (batch, tokens, words).
+        saved
+        """
+        h, saved = self.hidden(tokens, keep=True)
+        return self.logits(h), saved
+
+    def backward(
+        self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
+    ) -> tuple[None, Gradients]:
+        """The gradients of the parameters.
+
+        Parameters
+        ----------
+        dy : ndarray
+            The gradient for the logits.
+        saved
+            What `forward` gave.
+        inputs : bool, default True
+            As of other layers; tokens have no gradient.
+
+        Returns
+        -------
+        None
+        gradients : dict of str to ndarray
+        """
+        s: _Saved = saved
+        d, grads = linear_gradients(dy, s.h, self.parameters, self.output)
+        d, norm = self.norm.backward(d, s.x)
+        d = self._back(d, s.blocks, grads)
+        self._embedded_backward(d, s.places, grads)
+        return None, grads | named("norm", norm)
+
+    def loss_and_gradients(
+        self, tokens: ArrayLike, targets: ArrayLike, *, ignore_index: int = -100
+    ) -> tuple[float, Gradients]:
+        """The mean cross entropy of the targets, and its gradients for all parameters.
+
+        Parameters
+        ----------
+        tokens, targets : array_like of int
+            (batch, tokens); usually the targets are the tokens that follow.
+        ignore_index : int, default -100
+            Targets that do not count.
+
+        Returns
+        -------
+        loss : float
+        gradients : dict of str to ndarray
+            By the names of `parameters`.
+        """
+        targets = np.atleast_2d(np.asarray(targets))
+        logits, saved = self.forward(tokens)
+        loss = float(cross_entropy(logits, targets, ignore_index=ignore_index))
+        dlogits = cross_entropy_backward(logits, targets, ignore_index=ignore_index, out=logits)
+        return loss, self.backward(dlogits, saved)[1]
+
+    def generate(
+        self,
+        tokens: Any,
+        max_new_tokens: int,
+        *,
+        temperature: float = 0.0,
+        top_k: int | None = None,
+        top_p: float | None = None,
+        rng: Any = None,
+        stop: Any = (),
+        callback: Callable[[NDArray[np.int64]], Any] | None = None,
+        page_size: int | None = None,
+    ) -> Any:
+        """Continue sequences of tokens.
+
+        Parameters
+        ----------
+        tokens : array_like of int, or sequence of them
+            One prompt, or several, which may have different lengths.
+        max_new_tokens : int
+        temperature : float, default 0
+            Logits are divided by it; 0: the likeliest word, always.
+        top_k : int, optional
+            Only so many of the likeliest words are drawn.
+        top_p : float, optional
+            Only the likeliest words are drawn, as many as reach this probability together.
+        rng : int or Generator, optional
+            Each sequence has a stream of its own.
+        stop : int or sequence of int, optional
+            A sequence ends with one of these words.
+        callback : callable, optional
+            Is given the new word of each sequence, (batch,), -1 where it has ended; True ends all.
+        page_size : int, optional
+            As of `cache`.
+
+        Returns
+        -------
+        ndarray of int64, or list of them
+            Prompts and what follows.
+
+        Raises
+        ------
+        ValueError
+            If a prompt is empty, there are too few positions, or an argument is out of its range.
+        """
+        return generate(
+            self,
+            tokens,
+            max_new_tokens,
+            temperature=temperature,
+            top_k=top_k,
+            top_p=top_p,
+            rng=rng,
+            stop=stop,
+            callback=callback,
+            page_size=page_size,
+        )
