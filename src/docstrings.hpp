@@ -131,19 +131,21 @@ num_threads : int, optional
 Returns
 -------
 ndarray
-    (..., n), float32 or float64 as the operands promote.
+    (..., n), float32 or float64 as the operands promote; float16 or bfloat16 if `x` and `w` both are.
 
 Raises
 ------
 ValueError
     If shapes do not fit, `out` is read-only, or an option is unknown.
 TypeError
-    If the operands promote to something other than float32 or float64.
+    If the operands promote to something else.
 
 Notes
 -----
 2 m n k operations; no temporary of the size of the result. Each step of the epilogue is rounded once,
-in the order above; activations are the library's own functions, the same bits on every CPU.
+in the order above; activations are the library's own functions, the same bits on every CPU. Of float16 and
+bfloat16 the steps are float32's, with operands of that dtype (others are converted), and the last result is
+rounded once.
 
 Examples
 --------
@@ -188,19 +190,20 @@ num_threads : int, optional
 Returns
 -------
 ndarray
-    (m, n), float32 or float64 as the operands promote.
+    (m, n), float32 or float64 as the operands promote; float16 or bfloat16 if `a` and `b` both are.
 
 Raises
 ------
 ValueError
     If shapes do not fit, `out` is read-only, beta is given without c, or an option is unknown.
 TypeError
-    If the operands promote to something other than float32 or float64.
+    If the operands promote to something else.
 
 Notes
 -----
 With y the product: alpha y; y row_scale col_scale; fma(beta, c, y); y + bias; y + row_bias;
-activation(y); y gate; y + residual; each step rounded once. 2 m n k operations.
+activation(y); y gate; y + residual; each step rounded once. 2 m n k operations. Of float16 and bfloat16
+these steps are float32's, with operands of that dtype, and their result is rounded once.
 
 Examples
 --------

@@ -30,6 +30,8 @@ WIDE = {
     "csrc/kernels/avx2_bfloats.cpp.o": {"ymm"},
     "csrc/kernels/avx512_bfloats.cpp.o": {"ymm", "zmm"},
     "csrc/kernels/avx512_pairs.cpp.o": {"ymm", "zmm"},
+    "csrc/kernels/avx2_ops.cpp.o": {"ymm"},
+    "csrc/kernels/avx512_ops.cpp.o": {"ymm", "zmm"},
 }
 WIDE_INTEGERS = {
     "csrc/kernels/avx2_integers.cpp.o": {"ymm"},
@@ -98,7 +100,7 @@ def test_the_tree_is_complete():
     sources = {p.relative_to(ROOT).as_posix() + ".o" for p in ROOT.glob("csrc/**/*.cpp")}
     engines = {"csrc/runtime/team.cpp.o", "csrc/runtime/team_openmp.cpp.o"}
     assert engines & set(OBJECTS)  # one of them, by the build option
-    kinds = ("", "_integers", "_complex", "_halves", "_bfloats")
+    kinds = ("", "_integers", "_complex", "_halves", "_bfloats", "_ops")
     sources -= engines | {f"csrc/kernels/neon{kind}.cpp.o" for kind in kinds}
     assert sources <= set(OBJECTS), sources - set(OBJECTS)
 

@@ -94,4 +94,4 @@ def test_semantics(rng):
     assert fastla.matmul(a, b.astype(np.float32)).dtype == np.float32
     assert type(fastla.matmul(a[0, 0, 0], b[0, :, 0])) is np.float16
     with pytest.raises(TypeError, match="float16"):
-        fastla.linear(a[0, 0], b[0].T)
+        fastla.linear(a[0, 0], b[0].T, np.zeros(7, complex))
