@@ -144,8 +144,7 @@ Notes
 -----
 2 m n k operations; no temporary of the size of the result. Each step of the epilogue is rounded once,
 in the order above; activations are the library's own functions, the same bits on every CPU. Of float16 and
-bfloat16 the steps are float32's, with operands of that dtype (others are converted), and the last result is
-rounded once.
+bfloat16 the steps are float32's, with operands of that dtype, and their result is rounded once.
 
 Examples
 --------

@@ -16,6 +16,14 @@ N, BATCH = 90, 16  # six batches in an epoch, the last one of ten samples
 SCHEDULE = nn.cosine_schedule(0.02, 40, warmup=3)
 
 
+@pytest.fixture(autouse=True)
+def listens():
+    """What a shell starts in the background ignores Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def blobs(seed=0, dtype=np.float32):
     """Three classes of points, which a line does not separate: rings of different radius."""
     rng = np.random.default_rng(seed)
