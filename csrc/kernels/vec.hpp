@@ -1,9 +1,9 @@
 // Portable SIMD: GCC/Clang vector extensions at the width of the instruction set that includes this file.
 //
 // FASTLA_VECTOR_BYTES is set by the shim (avx512.cpp, avx2.cpp, neon.cpp, generic.cpp). Only this file, part.hpp,
-// quads.hpp, words.hpp, halves.hpp and bfloats.hpp name intrinsics. Everything sits in an anonymous namespace: a weak
-// symbol compiled here for AVX-512 could replace the baseline's copy at link time and end in an illegal instruction on an
-// older CPU.
+// quads.hpp, words.hpp, halves.hpp, bfloats.hpp, lanes16.hpp and exponentials.hpp name intrinsics. Everything sits in an
+// anonymous namespace: a weak symbol compiled here for AVX-512 could replace the baseline's copy at link time and end in
+// an illegal instruction on an older CPU.
 #pragma once
 #include <stddef.h>
 #include <stdint.h>
