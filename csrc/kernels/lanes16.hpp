@@ -42,6 +42,25 @@ FASTLA_INLINE void each_vector_of(const char *to, bool far, int64_t cols, Body b
     each_vector<T>(cols, body);
 }
 
+// Square roots. At full width with a mask of all: GCC 12 warns that the other form's operand is not initialised.
+template <class T> FASTLA_INLINE Vec<T> roots(Vec<T> v) {
+#if FASTLA_VECTOR_BYTES == 64
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm512_maskz_sqrt_ps(0xffff, (__m512)v);
+  else
+    return (Vec<T>)_mm512_maskz_sqrt_pd(0xff, (__m512d)v);
+#elif FASTLA_VECTOR_BYTES == 32
+  if constexpr (sizeof(T) == 4)
+    return (Vec<T>)_mm256_sqrt_ps((__m256)v);
+  else
+    return (Vec<T>)_mm256_sqrt_pd((__m256d)v);
+#else
+  for (int i = 0; i < Simd<T>::lanes; ++i)
+    v[i] = sizeof(T) == 4 ? T(__builtin_sqrtf(float(v[i]))) : T(__builtin_sqrt(double(v[i])));
+  return v;
+#endif
+}
+
 template <class T> class Lanes16 {
  public:
   FASTLA_INLINE explicit Lanes16(T start) {

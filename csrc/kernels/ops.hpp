@@ -1,4 +1,4 @@
-// Operations on rows, as a table beside the kernel rows: float32 and float64, one table for each instruction set.
+// Operations on rows and steps of optimizers, as a table beside the kernel rows: float32 and float64, one table for each instruction set.
 #pragma once
 #include <stdint.h>
 
@@ -62,6 +62,8 @@ struct MergeArgs {
 
 struct RowOps {
   void (*of[FASTLA_ROW_OPS])(const RowArgs &);
+  // Of count elements, from that one on.
+  void (*update[FASTLA_UPDATE_RULES])(const fastla_update_desc &, int64_t first, int64_t count);
   void (*attend)(const AttendArgs &);
   void (*attend_backward)(const AttendArgs &, const AttendGradients &);
   void (*merge)(const MergeArgs &);

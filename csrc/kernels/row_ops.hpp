@@ -9,6 +9,7 @@
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/updates.hpp"
 
 namespace {
 
@@ -229,6 +230,7 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
       {&softmax<T>, &log_softmax<T>, &softmax_backward<T>, &log_softmax_backward<T>,
        &cross_entropy<T>, &cross_entropy_backward<T>, &norm<T, true>, &norm<T, false>,
        &norm_backward<T, true>, &norm_backward<T, false>, &activation<T>, &activation_backward<T>},
+      {&sgd<T>, &adam<T>},
       &attend<T>,
       &attend_backward<T>,
       &merge<T>,

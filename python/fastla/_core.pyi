@@ -124,6 +124,27 @@ def row_op(
     activation: str | None = None,
     threads: int = 0,
 ) -> None: ...
+def sgd(
+    parameter: NDArray[Any],
+    gradient: NDArray[Any],
+    velocity: NDArray[Any] | None,
+    rate: float,
+    decay: float,
+    momentum: float,
+    nesterov: bool,
+) -> bool: ...
+def adam(
+    parameter: NDArray[Any],
+    gradient: NDArray[Any],
+    mean: NDArray[Any],
+    square: NDArray[Any],
+    rate: float,
+    shrink: float,
+    decay: float,
+    first: float,
+    second: float,
+    eps: float,
+) -> bool: ...
 def attention(
     q: NDArray[Any],
     k: NDArray[Any],

@@ -58,6 +58,29 @@ void fastla_row_op_desc_init(fastla_row_op_desc *desc);
  * rounded once. Leaves no floating-point flags. */
 fastla_status fastla_row_op(const fastla_row_op_desc *desc);
 
+/* A step of an optimizer: a parameter and what is kept for it change in place (docs/rows.md). */
+typedef enum fastla_update_rule {
+  FASTLA_SGD = 0, /* state[0]: the velocity, NULL without momentum, which is beta[0] */
+  FASTLA_ADAM, /* state: the moments; rate and epsilon with the corrections for the first steps in them */
+  FASTLA_UPDATE_RULES
+} fastla_update_rule;
+
+typedef struct fastla_update_desc {
+  uint32_t struct_size;
+  int32_t rule, dtype; /* FASTLA_F32 or _F64, of all arrays, native, aligned, contiguous */
+  int32_t nesterov;
+  int64_t count; /* of elements */
+  void *parameter, *state[2];
+  const void *gradient; /* apart from the others, or one of them */
+  double rate, shrink, decay, beta[2], epsilon;
+  int32_t num_threads;
+} fastla_update_desc;
+
+void fastla_update_desc_init(fastla_update_desc *desc);
+
+/* Bits do not depend on the threads. Leaves no floating-point flags. */
+fastla_status fastla_update(const fastla_update_desc *desc);
+
 /* Of four axes: batch, heads, rows, columns; strides in bytes, of any sign or 0. */
 typedef struct fastla_heads {
   const void *data; /* NULL: absent */
@@ -111,6 +134,7 @@ fastla_status fastla_attention_backward(const fastla_attention_desc *forward,
 }
 namespace fastla {
 using RowOpDesc = fastla_row_op_desc;
+using UpdateDesc = fastla_update_desc;
 using AttentionDesc = fastla_attention_desc;
 using AttentionGradients = fastla_attention_gradients;
 }  // namespace fastla

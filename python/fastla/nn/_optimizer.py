@@ -8,15 +8,37 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from .._vectors import vecdot
+from ._rows import WIDE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from numpy.typing import NDArray
 
 # Elements: with two states, a gradient and two rows of scratch 768 KiB of float32, within an L2 cache, so
 # that the dozen passes of a step over a piece read and write memory once.
 _PIECE = 1 << 15
+
+
+def whole(update: Any) -> Any:
+    """Marks an `_update` that takes arrays as they are: it needs neither pieces nor scratch."""
+    update.whole = True
+    return update
+
+
+def in_core(step: Callable[..., bool], arrays: tuple[Any, ...], *numbers: float) -> None:
+    """A compiled step of a parameter, its gradient and its states, or of copies that lie as it needs them."""
+    if step(*arrays, *numbers):
+        return  # as a rule
+    dtype = arrays[0].dtype
+    copies = [
+        x if x is None else np.asarray(x).astype(dtype, order="C", casting="same_kind")
+        for x in arrays
+    ]
+    step(*copies, *numbers)
+    for i, (x, made) in enumerate(zip(arrays, copies, strict=True)):
+        if i != 1 and x is not None:  # all but the gradient
+            x[...] = made
 
 
 class Optimizer:
@@ -44,7 +66,8 @@ class Optimizer:
 
     Notes
     -----
-    A class of your own has `_STATES`, names of arrays that it keeps for each parameter, and `_update`.
+    A class of your own has `_STATES`, names of arrays that it keeps for each parameter, and `_update`, which
+    is called with pieces of them that stay in cache.
 
     Examples
     --------
@@ -84,22 +107,27 @@ class Optimizer:
             given = self.learning_rate
             learning_rate = given(self.steps) if callable(given) else given
         self.steps += 1
+        rate, scratch = float(learning_rate), np.empty((2, 0))
         for name, g in gradients.items():
             p = parameters[name]
             if name not in self._states:
                 self._states[name] = tuple(np.zeros_like(p) for _ in self._STATES)
-            for pieces in _pieces(p, g, *self._states[name]):
-                self._update(float(learning_rate), self._two_like(pieces[0]), *pieces)
+            arrays = (p, g, *self._states[name])
+            if hasattr(self._update, "whole"):
+                self._update(rate, scratch, *arrays)
+                continue
+            for pieces in _pieces(*arrays):
+                self._update(rate, self._two_like(pieces[0]), *pieces)
 
     def _check(self, name: str, p: NDArray[Any] | None, g: NDArray[Any]) -> None:
         if p is None:
             raise ValueError(f"{self._name}: {name} has a gradient, {g.shape}, but is no parameter")
         if p.shape != g.shape:
             raise ValueError(f"{self._name}: {name} is {p.shape}, its gradient {g.shape}")
-        states = self._states.get(name, ())
-        if any(x.shape != p.shape for x in states):
-            raise ValueError(f"{self._name}: {name} is {p.shape}, its state {states[0].shape}")
-        if p.dtype not in (np.float32, np.float64):
+        for x in self._states.get(name, ()):
+            if x.shape != p.shape:
+                raise ValueError(f"{self._name}: {name} is {p.shape}, its state {x.shape}")
+        if p.dtype not in WIDE:
             raise TypeError(f"{self._name}: {name} is {p.dtype}; it must be float32 or float64")
 
     def _two_like(self, p: NDArray[Any]) -> NDArray[Any]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-
-from ._optimizer import Optimizer
+from .. import _core
+from ._optimizer import Optimizer, in_core, whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -79,22 +78,10 @@ class SGD(Optimizer):
         if momentum:
             self._STATES = ("velocity",)  # type: ignore[misc]
 
+    @whole
     def _update(self, rate: float, scratch: NDArray[Any], *pieces: NDArray[Any]) -> None:
-        (t, u), (p, g) = scratch, pieces[:2]
-        if self.weight_decay:
-            np.multiply(p, self.weight_decay, out=t)
-            t += g
-            g = t
-        if self.momentum:
-            velocity = pieces[2]
-            velocity *= self.momentum
-            velocity += g
-            if self.nesterov:
-                np.multiply(velocity, self.momentum, out=u)
-                u += g
-            g = u if self.nesterov else velocity
-        np.multiply(g, rate, out=t)
-        p -= t
+        arrays = pieces if self.momentum else (*pieces, None)
+        in_core(_core.sgd, arrays, rate, self.weight_decay, self.momentum, self.nesterov)
 
 
 class Adam(Optimizer):
@@ -171,29 +158,14 @@ class Adam(Optimizer):
             raise ValueError(f"{self._name}: eps is {eps}; it must be 0 or more")
         self.betas, self.eps = betas, eps
 
+    @whole
     def _update(self, rate: float, scratch: NDArray[Any], *pieces: NDArray[Any]) -> None:
-        (t, u), (p, g, mean, square) = scratch, pieces
-        first, second = self.betas
-        if self.weight_decay and self._DECOUPLED:
-            p *= 1 - rate * self.weight_decay
-        elif self.weight_decay:
-            np.multiply(p, self.weight_decay, out=t)
-            t += g
-            g = t
-        np.subtract(g, mean, out=u)
-        u *= 1 - first
-        mean += u
-        np.multiply(g, g, out=u)
-        u *= 1 - second
-        square *= second
-        square += u
-        # The root's correction is taken out of the fraction, which saves a pass.
+        (first, second), decay = self.betas, self.weight_decay
+        shrink, added = (1 - rate * decay, 0.0) if self._DECOUPLED else (1.0, decay)
+        # The root's correction is taken out of the fraction, which saves an operation.
         root = math.sqrt(1 - second**self.steps)
-        np.sqrt(square, out=u)
-        u += self.eps * root
-        np.divide(mean, u, out=u)
-        u *= rate * root / (1 - first**self.steps)
-        p -= u
+        change = rate * root / (1 - first**self.steps)
+        in_core(_core.adam, pieces, change, shrink, added, first, second, self.eps * root)
 
 
 class AdamW(Adam):
