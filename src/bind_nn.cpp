@@ -96,6 +96,34 @@ void row_op(const std::string &op, const py::object &x, const py::object &other,
   asked.run();
 }
 
+// Classes as the core takes them, -1 for those that are ignored: how many there are else, or -1 - the place of the first
+// that does not exist.
+int64_t classes(const py::object &target, int64_t columns, int64_t ignored, const py::object &to) {
+  const int64_t length = PyArray_Check(to.ptr()) ? py::len(to) : 0;
+  const auto *from = static_cast<const int64_t *>(
+      contiguous_vector("classes", "target", target, NPY_INT64, length));
+  auto *made = static_cast<int64_t *>(contiguous_vector("classes", "to", to, NPY_INT64, length));
+  if (!from || !made) refuse("classes", "target and to", "arrays");
+  int64_t count = 0;
+  for (int64_t i = 0; i < length; ++i) {
+    const bool kept = from[i] != ignored;
+    if (kept && (from[i] < 0 || from[i] >= columns)) return -1 - i;
+    made[i] = kept ? from[i] : -1;
+    count += kept;
+  }
+  return count;
+}
+
+// Whether an array may have memory of the other that is not that of the same elements.
+bool interferes(const py::object &x, const py::object &out) {
+  auto *a = array_or_none("interferes", "x", x), *b = array_or_none("interferes", "out", out);
+  if (!a || !b) refuse("interferes", "x and out", "arrays");
+  bool same = PyArray_DATA(a) == PyArray_DATA(b) && PyArray_NDIM(a) == PyArray_NDIM(b);
+  for (int i = 0; same && i < PyArray_NDIM(a); ++i)
+    same = PyArray_STRIDE(a, i) == PyArray_STRIDE(b, i);
+  return !same && may_overlap(a, b);
+}
+
 }  // namespace
 
 void bind_nn(py::module_ &m) {
@@ -104,6 +132,9 @@ void bind_nn(py::module_ &m) {
         py::arg("bias") = py::none(), py::arg("stats") = py::make_tuple(py::none(), py::none()),
         py::arg("sums") = py::make_tuple(py::none(), py::none()), py::arg("target") = py::none(),
         py::arg("param") = 0.0, py::arg("activation") = py::none(), py::arg("threads") = 0);
+  m.def("classes", &classes, py::arg("target"), py::arg("columns"), py::arg("ignored"),
+        py::arg("to"));
+  m.def("interferes", &interferes, py::arg("x"), py::arg("out"));
 }
 
 }  // namespace fastla_py

@@ -124,6 +124,10 @@ def row_op(
     activation: str | None = None,
     threads: int = 0,
 ) -> None: ...
+def classes(
+    target: NDArray[np.int64], columns: int, ignored: int, to: NDArray[np.int64]
+) -> int: ...
+def interferes(x: NDArray[Any], out: NDArray[Any]) -> bool: ...
 def sgd(
     parameter: NDArray[Any],
     gradient: NDArray[Any],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -244,7 +245,7 @@ def linear_backward(
 
 def flat(x: NDArray[Any]) -> NDArray[Any]:
     """The leading dimensions as one: a view where the strides allow it."""
-    return x if x.ndim == 2 else x.reshape(int(np.prod(x.shape[:-1])), x.shape[-1])
+    return x if x.ndim == 2 else x.reshape(math.prod(x.shape[:-1]), x.shape[-1])
 
 
 def _check(name: str, x: NDArray[Any], w: Any) -> None:

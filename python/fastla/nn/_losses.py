@@ -35,32 +35,63 @@ class _Classified:
                 f"it must be {self.array.shape[:-1]}"
             )
         self.columns = self.array.shape[-1]
-        kept = classes != ignore_index
-        wrong = kept & ((classes < 0) | (classes >= self.columns))
-        if wrong.any():
+        if classes.dtype == np.uint64:  # beyond int64 there are no classes either
+            classes = np.minimum(classes, np.uint64(np.iinfo(np.int64).max))
+        given = np.ascontiguousarray(classes, np.int64).reshape(-1)
+        self.target = np.empty_like(given)
+        self.count = _core.classes(given, self.columns, ignore_index, self.target)
+        if self.count < 0:
             raise ValueError(
-                f"{name}: target has the class {classes[wrong][0]}; logits {self.array.shape} "
+                f"{name}: target has the class {given[-1 - self.count]}; logits {self.array.shape} "
                 f"have {self.columns} classes"
             )
-        self.target = np.ascontiguousarray(np.where(kept, classes, -1), np.int64).reshape(-1)
-        self.count = int(kept.sum())
         self.rows = _rows.matrix(self.array, self.columns)
         self.wide = _rows.wide(self.array.dtype)
-        self.stats = np.empty((2, len(self.rows)), self.wide)
+        self.stats = np.empty((2, len(given)), self.wide)
 
     def losses(self, name: str, smoothing: float, threads: int) -> None:
         """Fills stats: losses, and logarithms of sums of exponentials."""
         if not 0 <= smoothing <= 1:
             raise ValueError(f"{name}: label_smoothing is {smoothing}; it must be between 0 and 1")
-        stats = self.stats[0], self.stats[1]
-        _rows.run(
-            "cross_entropy",
+        self.smoothing, self.threads = float(smoothing), threads
+        self._run("cross_entropy")
+
+    def total(self, reduction: str) -> Any:
+        """The losses' sum or mean."""
+        losses = self.stats[0].astype(np.float64)
+        total = _core.matmul(losses, np.ones(len(losses)))
+        if reduction == "mean":
+            total = total / self.count if self.count else np.float64("nan")
+        return self.wide.type(total)
+
+    def gradient(self, name: str, of_losses: Any, out: NDArray[Any] | None) -> NDArray[Any]:
+        """After `losses`, in whose place the gradients for them go."""
+        self.stats[0] = of_losses
+        to = _rows.Output(name, out, self.array, self.columns, None, (self.rows,))
+        self._run("cross_entropy_backward", to.rows)
+        return to.result()
+
+    def _run(self, operation: str, out: NDArray[Any] | None = None) -> None:
+        _core.row_op(
+            operation,
             self.rows,
-            stats=stats,
+            None,
+            out,
+            stats=(self.stats[0], self.stats[1]),
             target=self.target,
-            param=float(smoothing),
-            threads=threads,
+            param=self.smoothing,
+            threads=self.threads,
         )
+
+
+def loss_and_gradient(
+    logits: ArrayLike, target: ArrayLike, ignore_index: int = -100, out: NDArray[Any] | None = None
+) -> tuple[float, NDArray[Any]]:
+    """The mean `cross_entropy` and its gradient: the logits' logarithms are computed once."""
+    c = _Classified("cross_entropy", logits, target, ignore_index, "mean")
+    c.losses("cross_entropy", 0.0, 0)
+    loss = float(c.total("mean"))
+    return loss, c.gradient("cross_entropy", 1 / max(c.count, 1), out)
 
 
 def cross_entropy(
@@ -120,13 +151,9 @@ def cross_entropy(
     """
     c = _Classified("cross_entropy", logits, target, ignore_index, reduction)
     c.losses("cross_entropy", label_smoothing, _rows.threads_of("cross_entropy", num_threads))
-    losses = c.stats[0]
     if reduction == "none":
-        return losses.reshape(c.array.shape[:-1])
-    total = _core.matmul(losses.astype(np.float64), np.ones(len(losses)))
-    if reduction == "mean":
-        total = total / c.count if c.count else np.float64("nan")
-    return c.wide.type(total)
+        return c.stats[0].reshape(c.array.shape[:-1])
+    return c.total(reduction)
 
 
 def cross_entropy_backward(
@@ -176,24 +203,11 @@ def cross_entropy_backward(
     """
     name = "cross_entropy_backward"
     c = _Classified(name, logits, target, ignore_index, reduction)
-    threads = _rows.threads_of(name, num_threads)
-    c.losses(name, label_smoothing, threads)
+    c.losses(name, label_smoothing, _rows.threads_of(name, num_threads))
     gradient = np.asarray(loss_gradient, np.float64)
     wanted = c.array.shape[:-1] if reduction == "none" else ()
     if gradient.ndim and gradient.shape != wanted:
         raise ValueError(f"{name}: loss_gradient is {gradient.shape}; it must be () or {wanted}")
     if reduction == "mean" and c.count:
         gradient = gradient / c.count
-    c.stats[0] = gradient.reshape(-1) if gradient.ndim else gradient
-    to = _rows.Output(name, out, c.array, c.columns, None, (c.rows,))
-    _rows.run(
-        name,
-        c.rows,
-        None,
-        to.rows,
-        stats=(c.stats[0], c.stats[1]),
-        target=c.target,
-        param=float(label_smoothing),
-        threads=threads,
-    )
-    return to.result()
+    return c.gradient(name, gradient.reshape(-1) if gradient.ndim else gradient, out)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -40,7 +41,7 @@ class Normalised:
         self.name, self.array = name, _rows.floats(name, x)
         start = _rows.last_axis(name, self.array, axis)
         self.normal_shape = self.array.shape[start:]
-        self.columns = int(np.prod(self.normal_shape))
+        self.columns = math.prod(self.normal_shape)
         self.rows = _rows.matrix(self.array, self.columns)
         self.wide = _rows.wide(self.array.dtype)
         self.weight, self.bias = self._vector("weight", weight), self._vector("bias", bias)
@@ -54,7 +55,8 @@ class Normalised:
                 f"{self.name}: {what} is {vector.shape}, x is {self.array.shape}; "
                 f"it must be {self.normal_shape}"
             )
-        return np.ascontiguousarray(vector, self.wide).reshape(-1)
+        vector = np.ascontiguousarray(vector, self.wide)
+        return vector if vector.ndim == 1 else vector.reshape(-1)
 
     def output(self, out: NDArray[Any] | None, *operands: NDArray[Any]) -> _rows.Output:
         return _rows.Output(self.name, out, self.array, self.columns, None, (self.rows, *operands))

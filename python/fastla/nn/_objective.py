@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ._classes import ROWS, outputs
-from ._losses import cross_entropy, cross_entropy_backward
+from ._losses import cross_entropy, loss_and_gradient
 from ._squares import mse, mse_backward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., Any]]] = {
-    "cross_entropy": (cross_entropy, cross_entropy_backward),
-    "mse": (mse, mse_backward),
+# A loss, and the same with its gradient.
+_LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, NDArray[Any]]]]] = {
+    "cross_entropy": (cross_entropy, loss_and_gradient),
+    "mse": (mse, lambda z, y: (mse(z, y), mse_backward(z, y))),
 }
 
 
@@ -36,10 +37,10 @@ class Objective:
         if callable(self.loss):
             value, gradients = self.loss(model, x, y)
             return float(value), gradients
-        forward, backward = _LOSSES[self.loss]
         z, saved = model.forward(x)
-        _, gradients = model.backward(backward(z, y), saved, inputs=False)
-        return float(forward(z, y)), gradients
+        value, dz = _LOSSES[self.loss][1](z, y)
+        _, gradients = model.backward(dz, saved, inputs=False)
+        return float(value), gradients
 
     def evaluate(self, model: Any, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float | None]:
         """The mean loss, and of classes the share that is right."""

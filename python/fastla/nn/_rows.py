@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -67,9 +68,11 @@ def threads_of(name: str, num_threads: int | None) -> int:
 
 def matrix(x: NDArray[Any], columns: int, axis: int | None = None) -> NDArray[Any]:
     """Rows of so many contiguous elements: a view where that can be had. `axis` becomes the last one."""
+    if x.ndim == 2 and x.flags.c_contiguous and x.shape[1] == columns and axis != 0:
+        return x  # as a rule
     if axis is not None and axis != x.ndim - 1:
         x = np.moveaxis(x, axis, -1)
-    rows = x.size // columns if columns else int(np.prod(x.shape[:-1]))
+    rows = x.size // columns if columns else math.prod(x.shape[:-1])
     made = x.reshape(rows, columns)
     if columns > 1 and made.strides[1] != made.itemsize:
         made = np.ascontiguousarray(made)
@@ -88,7 +91,7 @@ class Output:
         axis: int | None,
         operands: tuple[NDArray[Any], ...],
     ):
-        self.out, self.shape = out, like.shape
+        self.out = out
         self.axis = None if axis is None or axis == like.ndim - 1 else axis
         self.rows: NDArray[Any] | None = None
         if out is not None:
@@ -97,21 +100,17 @@ class Output:
                 self.rows = _rows_of(out, columns, operands)
         self.inside = self.rows is not None
         if self.rows is None:
-            moved = (
-                like.shape if self.axis is None else (*np.delete(like.shape, self.axis), columns)
-            )
-            self.moved = tuple(int(n) for n in moved)
-            count = like.size // columns if columns else int(np.prod(self.moved[:-1]))
-            self.rows = np.empty((count, columns), like.dtype)
+            shape = like.shape
+            if self.axis is not None:
+                shape = (*shape[: self.axis], *shape[self.axis + 1 :], columns)
+            self.made = np.empty(shape, like.dtype)
+            self.rows = matrix(self.made, columns)
 
     def result(self) -> NDArray[Any]:
         if self.inside:
             assert self.out is not None
             return self.out
-        assert self.rows is not None
-        made = self.rows.reshape(self.moved)
-        if self.axis is not None:
-            made = np.moveaxis(made, -1, self.axis)
+        made = self.made if self.axis is None else np.moveaxis(self.made, -1, self.axis)
         if self.out is None:
             return made
         self.out[...] = made
@@ -135,14 +134,12 @@ def _rows_of(
     """Rows within `out`, if they are contiguous, and no operand lies there but in the same places."""
     if not out.flags.aligned or out.size == 0:
         return None
-    rows = out.reshape(out.size // columns, columns)
-    if not np.may_share_memory(rows, out) or (columns > 1 and rows.strides[1] != rows.itemsize):
+    rows = out if out.ndim == 2 and out.shape[1] == columns else out.reshape(-1, columns)
+    if not out.flags.c_contiguous and not np.may_share_memory(rows, out):
+        return None  # a copy
+    if columns > 1 and rows.strides[1] != rows.itemsize:
         return None
-    for x in operands:
-        same = x.ctypes.data == rows.ctypes.data and x.strides == rows.strides
-        if not same and np.may_share_memory(x, rows):
-            return None
-    return rows
+    return None if any([_core.interferes(x, rows) for x in operands]) else rows
 
 
 def run(name: str, *operands: Any, **others: Any) -> None:

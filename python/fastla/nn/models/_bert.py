@@ -10,7 +10,7 @@ import numpy as np
 from ... import _core
 from .._block import TransformerBlock
 from .._feed_forward import norm as norm_of
-from .._losses import cross_entropy, cross_entropy_backward
+from .._losses import loss_and_gradient
 from .._parameters import drawing, named
 from ._bert_config import BertConfig, canonical, places
 from ._head import Head
@@ -251,8 +251,7 @@ class Bert(Model):
         head, table = self._head(), self.parameters["embedding.weight"]
         hidden, saved = self.forward(tokens, types, mask)
         logits, of = head.forward(hidden, table)
-        loss = float(cross_entropy(logits, targets, ignore_index=ignore_index))
-        d = cross_entropy_backward(logits, targets, ignore_index=ignore_index, out=logits)
+        loss, d = loss_and_gradient(logits, targets, ignore_index, out=logits)
         d, own, tied = head.backward(d, of, table)
         grads = self.backward(d, saved)[1]
         grads["embedding.weight"] += tied

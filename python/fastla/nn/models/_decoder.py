@@ -10,7 +10,7 @@ from ... import _core
 from .._block import TransformerBlock
 from .._cache import KVCache
 from .._feed_forward import norm as norm_of
-from .._losses import cross_entropy, cross_entropy_backward
+from .._losses import loss_and_gradient
 from .._paged_cache import PagedKVCache
 from .._parameters import drawing, linear_gradients, named
 from ._generate import generate
@@ -222,8 +222,7 @@ class Decoder(Model):
         """
         targets = np.atleast_2d(np.asarray(targets))
         logits, saved = self.forward(tokens)
-        loss = float(cross_entropy(logits, targets, ignore_index=ignore_index))
-        dlogits = cross_entropy_backward(logits, targets, ignore_index=ignore_index, out=logits)
+        loss, dlogits = loss_and_gradient(logits, targets, ignore_index, out=logits)
         return loss, self.backward(dlogits, saved)[1]
 
     def generate(
