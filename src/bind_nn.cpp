@@ -22,7 +22,9 @@ const char *const kRowOps[] = {"softmax",
                                "layer_norm_backward",
                                "rms_norm_backward",
                                "activation",
-                               "activation_backward"};
+                               "activation_backward",
+                               "swiglu",
+                               "swiglu_backward"};
 static_assert(sizeof(kRowOps) / sizeof(kRowOps[0]) == FASTLA_ROW_OPS);
 
 class RowOp {
@@ -76,12 +78,15 @@ class RowOp {
 void row_op(const std::string &op, const py::object &x, const py::object &other,
             const py::object &out, const py::object &weight, const py::object &bias,
             const py::tuple &stats, const py::tuple &sums, const py::object &target, double param,
-            const py::object &activation, int threads) {
+            const py::object &activation, int threads, const py::object &third,
+            const py::object &more) {
   RowOp asked(op, x);
   fastla_row_op_desc &d = asked.desc_;
   asked.lines("x", x, &d.in[0], false);
   asked.lines("other", other, &d.in[1], false);
   asked.lines("out", out, &d.out, true);
+  asked.lines("third", third, &d.in[2], false);
+  asked.lines("more", more, &d.more, true);
   d.weight = asked.vector("weight", weight, asked.wide_, d.cols);
   d.bias = asked.vector("bias", bias, asked.wide_, d.cols);
   for (size_t i = 0; i < 2; ++i) {
@@ -131,7 +136,8 @@ void bind_nn(py::module_ &m) {
         py::arg("out") = py::none(), py::kw_only(), py::arg("weight") = py::none(),
         py::arg("bias") = py::none(), py::arg("stats") = py::make_tuple(py::none(), py::none()),
         py::arg("sums") = py::make_tuple(py::none(), py::none()), py::arg("target") = py::none(),
-        py::arg("param") = 0.0, py::arg("activation") = py::none(), py::arg("threads") = 0);
+        py::arg("param") = 0.0, py::arg("activation") = py::none(), py::arg("threads") = 0,
+        py::arg("third") = py::none(), py::arg("more") = py::none());
   m.def("classes", &classes, py::arg("target"), py::arg("columns"), py::arg("ignored"),
         py::arg("to"));
   m.def("interferes", &interferes, py::arg("x"), py::arg("out"));

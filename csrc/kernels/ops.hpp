@@ -15,7 +15,7 @@ struct Lines {
 // Some rows of what fastla_row_op was asked for (fastla/nn.h).
 struct RowArgs {
   int64_t rows, cols;
-  Lines in[2], out;
+  Lines in[3], out, more;
   const char *weight, *bias;  // vectors of cols elements, or nullptr
   char *stat[2];              // an element for each row
   char *sums[2];              // vectors of cols elements
@@ -24,6 +24,13 @@ struct RowArgs {
   int activation;
   bool far;     // out is large, lies elsewhere than in, and is not read soon
   char *spare;  // a row, if far
+};
+
+// Rows of pairs, turned (fastla/nn.h).
+struct TurnArgs {
+  int64_t rows, half;
+  Lines x, cos, sin, out;
+  bool interleaved, back;
 };
 
 // Keys of a chunk (docs/rows.md): part of the result's definition.
@@ -64,6 +71,7 @@ struct RowOps {
   void (*of[FASTLA_ROW_OPS])(const RowArgs &);
   // Of count elements, from that one on.
   void (*update[FASTLA_UPDATE_RULES])(const fastla_update_desc &, int64_t first, int64_t count);
+  void (*turn)(const TurnArgs &);
   void (*attend)(const AttendArgs &);
   void (*attend_backward)(const AttendArgs &, const AttendGradients &);
   void (*merge)(const MergeArgs &);

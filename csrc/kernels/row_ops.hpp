@@ -9,6 +9,7 @@
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/turns.hpp"
 #include "kernels/updates.hpp"
 
 namespace {
@@ -45,19 +46,21 @@ template <class T> void softmax(const RowArgs &a) {
   }
 }
 
-// The logarithm of the sum of exponentials, less m.
-template <class T> T log_sum(const char *x, int64_t cols, T m) {
+// The sum of exponentials of x - m.
+template <class T> T exponential_sum(const char *x, int64_t cols, T m) {
   Lanes16<T> sum(0);
   sum.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
     s += exp_of_negative<T>(part.load(x + at, splat(-infinity<T>())) - m);
   });
-  return log<T>(splat(sum.sum()))[0];
+  return sum.sum();
 }
+template <class T> FASTLA_INLINE T log_of_one(T x) { return log<T>(splat(x))[0]; }
 
 template <class T> void log_softmax(const RowArgs &a) {
   for (int64_t i = 0; i < a.rows; ++i) {
     const Row<T> row(a, i);
-    const T m = largest<T>(row.x, row.cols), rest = log_sum<T>(row.x, row.cols, m);
+    const T m = largest<T>(row.x, row.cols),
+            rest = log_of_one<T>(exponential_sum<T>(row.x, row.cols, m));
     each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
       part.store(row.y + at, (part.load(row.x + at, Vec<T>{}) - m) - rest);
     });
@@ -94,8 +97,18 @@ template <class T> void cross_entropy(const RowArgs &a) {
   const T smooth = T(a.param);
   for (int64_t i = 0; i < a.rows; ++i) {
     const Row<T> row(a, i);
-    const T m = largest<T>(row.x, row.cols), level = m + log_sum<T>(row.x, row.cols, m);
-    stat<T>(a.stat[1], i) = level;
+    const T m = largest<T>(row.x, row.cols);
+    stat<T>(a.stat[0], i) = m;
+    stat<T>(a.stat[1], i) = exponential_sum<T>(row.x, row.cols, m);
+  }
+  // A logarithm takes as long as a vector of them.
+  each_vector<T>(a.rows, [&](int64_t at, auto part) FASTLA_LAMBDA {
+    const Vec<T> sum = part.load(a.stat[1] + at, splat(T(1)));
+    part.store(a.stat[1] + at, part.load(a.stat[0] + at, Vec<T>{}) + log<T>(sum));
+  });
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const T level = stat<T>(a.stat[1], i);
     T loss = 0;
     if (a.target[i] >= 0) {
       loss = level - load_scalar<T>(row.x + a.target[i] * int64_t(sizeof(T)));
@@ -221,22 +234,47 @@ template <class T> void activation_backward(const RowArgs &a) {
   });
 }
 
+template <class T> void swiglu(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> up = part.load(row.other + at, Vec<T>{});
+      part.store(row.y + at, silu<T>(part.load(row.x + at, Vec<T>{})) * up);
+    });
+  }
+}
+// dz = (dy up) silu'(z), dup = dy silu(z); x is dy, other is z.
+template <class T> void swiglu_backward(const RowArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const Row<T> row(a, i);
+    const char *const ups = a.in[2].data + i * a.in[2].stride;
+    char *const dups = const_cast<char *>(a.more.data) + i * a.more.stride;
+    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), z = part.load(row.other + at, Vec<T>{});
+      const Vec<T> up = part.load(ups + at, Vec<T>{});
+      part.store(row.y + at, dy * up * silu_slope<T>(z));
+      part.store(dups + at, dy * silu<T>(z));
+    });
+  }
+}
+
 template <class T> double dot_of(const char *x, const char *y, int64_t cols) {
   return double(row_dot<T>(x, y, cols));
 }
 
 template <class T> constexpr fastla::RowOps make_row_ops() {
-  return {
-      {&softmax<T>, &log_softmax<T>, &softmax_backward<T>, &log_softmax_backward<T>,
-       &cross_entropy<T>, &cross_entropy_backward<T>, &norm<T, true>, &norm<T, false>,
-       &norm_backward<T, true>, &norm_backward<T, false>, &activation<T>, &activation_backward<T>},
-      {&sgd<T>, &adam<T>},
-      &attend<T>,
-      &attend_backward<T>,
-      &merge<T>,
-      &dot_of<T>,
-      &divide<T>,
-      &log_of<T>};
+  return {{&softmax<T>, &log_softmax<T>, &softmax_backward<T>, &log_softmax_backward<T>,
+           &cross_entropy<T>, &cross_entropy_backward<T>, &norm<T, true>, &norm<T, false>,
+           &norm_backward<T, true>, &norm_backward<T, false>, &activation<T>,
+           &activation_backward<T>, &swiglu<T>, &swiglu_backward<T>},
+          {&sgd<T>, &adam<T>},
+          &turn<T>,
+          &attend<T>,
+          &attend_backward<T>,
+          &merge<T>,
+          &dot_of<T>,
+          &divide<T>,
+          &log_of<T>};
 }
 
 }  // namespace

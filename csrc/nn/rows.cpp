@@ -45,6 +45,8 @@ constexpr Needs kNeeds[] = {
     {true, false, true, false},    // rms_norm_backward
     {false, true, false, false},   // activation
     {true, true, false, false},    // activation_backward
+    {true, true, false, false},    // swiglu
+    {true, true, false, false},    // swiglu_backward
 };
 static_assert(sizeof(kNeeds) / sizeof(kNeeds[0]) == FASTLA_ROW_OPS);
 
@@ -58,6 +60,7 @@ bool valid(const RowOpDesc &d) {
   const Needs &needs = kNeeds[d.op];
   return size == 0 ||
          (d.in[0].data && (!needs.other || d.in[1].data) && (!needs.out || d.out.data) &&
+          (d.op != FASTLA_SWIGLU_BACKWARD || (d.in[2].data && d.more.data)) &&
           (!needs.stats || (d.stat[0] && d.stat[1])) && (!needs.target || d.target));
 }
 
@@ -72,7 +75,7 @@ class Task {
         sums_(scratch + (half_ || far_ ? workers * worker_bytes(d) : 0)) {}
 
   static int64_t pitch(const RowOpDesc &d) { return (d.cols * wide_size(d.dtype) + 63) & -64; }
-  static int64_t worker_bytes(const RowOpDesc &d) { return 3 * pitch(d); }
+  static int64_t worker_bytes(const RowOpDesc &d) { return 5 * pitch(d); }
   static bool is_far(const RowOpDesc &d) {
     const bool apart = d.out.data != d.in[0].data && d.out.data != d.in[1].data;
     return !is_half_type(d.dtype) && apart && d.rows * pitch(d) >= kFarBytes;
@@ -105,10 +108,10 @@ class Task {
       place(i, worker, &a);
       op_(a);
       if (far_) end_of_stream();
-      if (half_ && a.out.data)
-        half_->from_floats(reinterpret_cast<const float *>(a.out.data),
-                           static_cast<char *>(const_cast<void *>(d_.out.data)) + i * d_.out.stride,
-                           d_.cols);
+      if (half_) {
+        narrow(a.out, d_.out, i);
+        narrow(a.more, d_.more, i);
+      }
       i += a.rows;
     }
   }
@@ -134,7 +137,7 @@ class Task {
   void place(int64_t i, int worker, RowArgs *a) const {
     const int64_t size = wide_size(d_.dtype);
     char *const own = rows_ + worker * worker_bytes(d_);
-    for (int k = 0; k < 2; ++k) {
+    for (int k = 0; k < 3; ++k) {
       const char *data = static_cast<const char *>(d_.in[k].data);
       a->in[k] = {data, d_.in[k].stride};
       if (!data) continue;
@@ -144,14 +147,23 @@ class Task {
       half_->to_floats(a->in[k].data, reinterpret_cast<float *>(wide), d_.cols);
       a->in[k] = {wide, 0};
     }
-    a->out = {nullptr, 0};
-    if (d_.out.data)
-      a->out =
-          half_ ? Lines{own + 2 * pitch(d_), 0}
-                : Lines{static_cast<const char *>(d_.out.data) + i * d_.out.stride, d_.out.stride};
+    a->out = result(d_.out, i, own + 3 * pitch(d_));
+    a->more = result(d_.more, i, own + 4 * pitch(d_));
     for (int k = 0; k < 2; ++k)
       a->stat[k] = d_.stat[k] ? static_cast<char *>(d_.stat[k]) + i * size : nullptr;
     a->target = d_.target ? d_.target + i : nullptr;
+  }
+
+  // Where row i and those after it go: there, or to a row to be rounded.
+  Lines result(const fastla_lines &out, int64_t i, char *wide) const {
+    if (!out.data || half_) return {out.data ? wide : nullptr, 0};
+    return {static_cast<const char *>(out.data) + i * out.stride, out.stride};
+  }
+  void narrow(const Lines &from, const fastla_lines &out, int64_t i) const {
+    if (out.data)
+      half_->from_floats(reinterpret_cast<const float *>(from.data),
+                         static_cast<char *>(const_cast<void *>(out.data)) + i * out.stride,
+                         d_.cols);
   }
 
   const RowOpDesc &d_;

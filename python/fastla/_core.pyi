@@ -123,6 +123,17 @@ def row_op(
     param: float = 0.0,
     activation: str | None = None,
     threads: int = 0,
+    third: NDArray[Any] | None = None,
+    more: NDArray[Any] | None = None,
+) -> None: ...
+def turn(
+    x: NDArray[Any],
+    cos: NDArray[Any],
+    sin: NDArray[Any],
+    out: NDArray[Any],
+    interleaved: bool,
+    back: bool,
+    threads: int,
 ) -> None: ...
 def classes(
     target: NDArray[np.int64], columns: int, ignored: int, to: NDArray[np.int64]

@@ -29,6 +29,8 @@ typedef enum fastla_row_operation {
   FASTLA_RMS_NORM_BACKWARD,
   FASTLA_ACTIVATION,
   FASTLA_ACTIVATION_BACKWARD, /* in: dy, x */
+  FASTLA_SWIGLU,              /* in: z, up; silu(z) up */
+  FASTLA_SWIGLU_BACKWARD,     /* in: dy, z, up; out: the gradient of z, more: that of up */
   FASTLA_ROW_OPS
 } fastla_row_operation;
 
@@ -44,7 +46,7 @@ typedef struct fastla_row_op_desc {
       dtype; /* of in and out: FASTLA_F32, _F64, _F16 or _BF16; of all the others, float32 instead of the latter two */
   int32_t activation;
   int64_t rows, cols;
-  fastla_lines in[2], out; /* out may be one of in */
+  fastla_lines in[3], out, more; /* out and more may each be one of in */
   const void *weight, *bias;
   void *stat[2], *sums[2];
   const int64_t *target;
@@ -86,6 +88,23 @@ typedef struct fastla_heads {
   const void *data; /* NULL: absent */
   int64_t strides[4];
 } fastla_heads;
+
+/* Each pair (a, b) of a row becomes (a cos - b sin, b cos + a sin). Shapes have four axes, as fastla_heads. */
+typedef struct fastla_turn_desc {
+  uint32_t struct_size;
+  int32_t
+      dtype; /* of x and out: FASTLA_F32, _F64, _F16 or _BF16; of cos and sin: float32 instead of the latter two */
+  int32_t interleaved; /* neighbours are a pair; else elements i and i + half */
+  int32_t back;        /* by the opposite angles */
+  int64_t batch, heads, rows, half;
+  fastla_heads x, cos, sin, out; /* native and aligned; columns contiguous; out may be x */
+  int32_t num_threads;
+} fastla_turn_desc;
+
+void fastla_turn_desc_init(fastla_turn_desc *desc);
+
+/* Bits do not depend on the threads, nor those of a row on the others. Leaves no floating-point flags. */
+fastla_status fastla_turn(const fastla_turn_desc *desc);
 
 /* out = softmax(scale q k^T + bias, where the mask allows it) v, for each batch and head; heads / kv_heads query heads
  * share one of k and v. Query i stands at position i + offset and sees keys from position - left to position + right
@@ -134,6 +153,7 @@ fastla_status fastla_attention_backward(const fastla_attention_desc *forward,
 }
 namespace fastla {
 using RowOpDesc = fastla_row_op_desc;
+using TurnDesc = fastla_turn_desc;
 using UpdateDesc = fastla_update_desc;
 using AttentionDesc = fastla_attention_desc;
 using AttentionGradients = fastla_attention_gradients;

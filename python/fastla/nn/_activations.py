@@ -124,3 +124,22 @@ def activation_backward(
     threads = _rows.threads_of(function, num_threads)
     _rows.run(function, gradient, rows, to.rows, activation=name, threads=threads)
     return to.result()
+
+
+def swiglu(z: NDArray[Any], up: NDArray[Any]) -> NDArray[Any]:
+    """silu(z) up, of arrays of one shape and dtype."""
+    rows, columns = _rows_of(z)
+    to = _rows.Output("swiglu", None, z, columns, None, ())
+    _rows.run("swiglu", rows, _rows.matrix(up, columns), to.rows)
+    return to.result()
+
+
+def swiglu_backward(
+    dy: NDArray[Any], z: NDArray[Any], up: NDArray[Any]
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The gradients of z and up."""
+    rows, columns = _rows_of(z)
+    dz, dup = (_rows.Output("swiglu_backward", None, z, columns, None, ()) for _ in range(2))
+    others = {"third": _rows.matrix(up, columns), "more": dup.rows}
+    _rows.run("swiglu_backward", _rows.matrix(dy, columns), rows, dz.rows, **others)
+    return dz.result(), dup.result()

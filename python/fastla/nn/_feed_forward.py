@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import _core
-from ._activations import activation, activation_backward
+from ._activations import activation, activation_backward, swiglu, swiglu_backward
 from ._layers import Gradients, LayerNorm, RMSNorm
 from ._parameters import Draw, linear_gradients
 
@@ -67,9 +67,7 @@ class FeedForward:
         up = self._linear("up", x) if self.gated else None
         if keep:  # the bits of the fused layer
             z = self._linear(inner, x)
-            hidden = activation(z, self.activation)
-            if up is not None:
-                hidden *= up
+            hidden = activation(z, self.activation) if up is None else swiglu(z, up)
             saved = _Saved(x, z, up, hidden)
         else:
             hidden = self._linear(inner, x, activation=self.activation, gate=up)
@@ -82,9 +80,7 @@ class FeedForward:
             dz = activation_backward(dh, s.z, self.activation)
             dx, more = linear_gradients(dz, s.x, self.parameters, "up")
             return dx, grads | more
-        dup = dh * activation(s.z, self.activation)
-        dh *= s.up
-        dz = activation_backward(dh, s.z, self.activation, out=dh)
+        dz, dup = swiglu_backward(dh, s.z, s.up)
         dx, more = linear_gradients(dz, s.x, self.parameters, "gate")
         dx_up, up = linear_gradients(dup, s.x, self.parameters, "up")
         dx += dx_up

@@ -181,7 +181,7 @@ class MultiHeadAttention(Layer):
             tables = self.tables(starts, tokens)
         if tables is not None:
             both = self._split(qkv)[0]
-            turn(both, tables, self.interleaved, out=both)
+            turn(both, tables, self.interleaved, both)
         q, k, v = (part.swapaxes(1, 2) for part in self._three(qkv))
         heads = (q, k, v) if cache is None else (q, *cache.append(k, v, counts))
         mask, causal = self._seen(mask, starts, tokens, heads[1].shape[2])
@@ -233,7 +233,7 @@ class MultiHeadAttention(Layer):
         dqkv = np.concatenate([x.swapaxes(1, 2) for x in dheads], axis=2)
         if s.by is not None:
             both = dqkv[:, :, : self.heads + self.kv_heads]
-            turn(both, Turns(s.by.cos, -s.by.sin), self.interleaved, out=both)
+            turn(both, s.by, self.interleaved, both, back=True)
         dqkv = dqkv.reshape(batch, tokens, -1)
         dx, more = linear_gradients(dqkv, s.x, self.parameters, "qkv", inputs=inputs)
         return dx, gradients | more

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from .. import _core
 from . import _rows
 
 if TYPE_CHECKING:
@@ -91,21 +92,29 @@ def turns(positions: ArrayLike, frequencies: NDArray[Any], dtype: Any) -> Turns:
 
 
 def turn(
-    x: NDArray[Any], by: Turns, interleaved: bool, out: NDArray[Any] | None = None
+    x: NDArray[Any],
+    by: Turns,
+    interleaved: bool,
+    out: NDArray[Any] | None = None,
+    *,
+    back: bool = False,
 ) -> NDArray[Any]:
-    """Each pair (a, b) becomes (a cos - b sin, b cos + a sin); `out` may be x itself."""
+    """Each pair (a, b) becomes (a cos - b sin, b cos + a sin); back: by the opposite angles.
+
+    `out` may be x itself.
+    """
     if out is None:
         out = np.empty(x.shape, x.dtype)
-    half = x.shape[-1] // 2
-    first = (..., slice(0, None, 2)) if interleaved else (..., slice(0, half))
-    second = (..., slice(1, None, 2)) if interleaved else (..., slice(half, None))
-    a, b = x[first], x[second]
-    turned = a * by.cos
-    turned -= b * by.sin
-    across = a * by.sin
-    np.multiply(b, by.cos, out=out[second])
-    out[second] += across
-    out[first] = turned
+    wide = _rows.wide(x.dtype)
+    if by.cos.dtype != wide:
+        by = Turns(by.cos.astype(wide), by.sin.astype(wide))
+    if x.ndim > 4:
+        shape = (*x.shape[:-1], x.shape[-1] // 2)
+        tables = [np.broadcast_to(table, shape) for table in by]
+        for part, cos, sin, to in zip(x, *tables, out, strict=True):
+            turn(part, Turns(cos, sin), interleaved, to, back=back)
+    else:
+        _core.turn(x, *by, out, interleaved, back, 0)
     return out
 
 
@@ -116,7 +125,7 @@ def _turned(
     base: float,
     interleaved: bool,
     frequencies: ArrayLike | None,
-    sign: int,
+    back: bool,
 ) -> NDArray[Any]:
     array = _rows.floats(name, x)
     places = np.asarray(positions)
@@ -142,10 +151,9 @@ def _turned(
                 f"{name}: frequencies is {angles.shape}, x is {array.shape}; "
                 f"it must be ({array.shape[-1] // 2},)"
             )
-    wide = _rows.wide(array.dtype)
-    by = turns(places, angles, wide)
-    turned = turn(array.astype(wide, copy=False), Turns(by.cos, sign * by.sin), interleaved)
-    return turned.astype(array.dtype, copy=False)
+    if array.shape[-1] > 1 and array.strides[-1] != array.itemsize:
+        array = np.ascontiguousarray(array)
+    return turn(array, turns(places, angles, _rows.wide(array.dtype)), interleaved, back=back)
 
 
 def rotary(
@@ -204,7 +212,7 @@ def rotary(
     array([[1., 0.],
            [0., 1.]])
     """
-    return _turned("rotary", x, positions, base, interleaved, frequencies, 1)
+    return _turned("rotary", x, positions, base, interleaved, frequencies, False)
 
 
 def rotary_backward(
@@ -243,4 +251,4 @@ def rotary_backward(
     >>> nn.rotary_backward(nn.rotary([[3.0, 4.0]], [7]), [7]).round(6)
     array([[3., 4.]])
     """
-    return _turned("rotary_backward", dy, positions, base, interleaved, frequencies, -1)
+    return _turned("rotary_backward", dy, positions, base, interleaved, frequencies, True)
