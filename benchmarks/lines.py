@@ -22,7 +22,8 @@ class Line:
     """One thing to measure.
 
     `target` is the least ratio to the fastest rival, or share of a roof. `roof` is the dtype of independent
-    multiply-adds, or "read", memory's; `amount` is how many operations, or bytes.
+    multiply-adds, or "read", memory's; `amount` is how many operations, or bytes. `subject` is the name of
+    `ours`.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Line:
     target: float
     roof: str = ""
     amount: float = 0.0
+    subject: str = "fastla"
 
 
 def _roof(name: str, threads: int) -> float:
@@ -49,18 +51,18 @@ def measure(line: Line, seconds: float) -> tuple[float, str]:
 
         def sample() -> Sample:
             roof = None
-            if name == "fastla" and line.roof:
+            if name == line.subject and line.roof:
                 roof = _roof(line.roof, fastla.get_num_threads())
             return Sample(time_batch(call, count), roof)
 
         return sample
 
-    calls = {"fastla": line.ours, **line.rivals}
+    calls = {line.subject: line.ours, **line.rivals}
     samplers = {name: sampler(name, call) for name, call in calls.items()}
     rounds = interleave(samplers, seconds=seconds, min_rounds=3)
     medians = {name: statistics.median(seen) for name, seen in rounds.seconds.items()}
     told = ", ".join(f"{name} {1e3 * value:.4g} ms" for name, value in medians.items())
-    ours = rounds.seconds["fastla"]
+    ours = rounds.seconds[line.subject]
     if line.roof:
         shares = [line.amount / t / roof for t, roof in zip(ours, rounds.roof, strict=True)]
         return statistics.median(shares), told

@@ -32,13 +32,15 @@ def spin(cpu: int) -> None:
 
 
 @contextmanager
-def busy_neighbour() -> Iterator[None]:
-    cpu = max(os.sched_getaffinity(0))
+def busy_neighbour(cpu: int | None = None) -> Iterator[int]:
+    """The process's number; by default it has the last CPU."""
+    cpu = max(os.sched_getaffinity(0)) if cpu is None else cpu
     process = multiprocessing.get_context("fork").Process(target=spin, args=(cpu,), daemon=True)
     process.start()
     time.sleep(0.2)
+    assert process.pid is not None
     try:
-        yield
+        yield process.pid
     finally:
         process.kill()
         process.join()

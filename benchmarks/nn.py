@@ -1,13 +1,15 @@
 """Networks' operations beside PyTorch's: ``python -m benchmarks.nn [--threads 2]``, in one process, in turns.
 
 Each line says what was asked for and what was seen: a ratio to PyTorch (above 1: fastla is faster), or a
-share of memory's bandwidth, measured in the same rounds. A star: less than was asked for.
+share of memory's bandwidth, measured in the same rounds. Lines of onnxruntime are ratios to it. Beside a busy
+neighbour: the rate of training steps, as a share of the rate without. A star: less than was asked for.
 """
 
 from __future__ import annotations
 
 import itertools
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from typing import Any
@@ -20,7 +22,9 @@ import ml_dtypes  # noqa: E402
 import numpy as np  # noqa: E402
 
 import fastla  # noqa: E402
+from benchmarks import onnx_rival  # noqa: E402
 from benchmarks.lines import Call, Line, options_of, report  # noqa: E402
+from benchmarks.neighbour import busy_neighbour  # noqa: E402
 from fastla import nn  # noqa: E402
 
 try:
@@ -118,13 +122,18 @@ def linear() -> Iterator[Line]:
         )
 
 
-def networks() -> Iterator[Line]:
-    sizes = (784, 256, 128, 64, 10)
-    ours = nn.MLP(sizes, rng=0)
+SIZES = (784, 256, 128, 64, 10)
+
+
+def _networks() -> tuple[nn.MLP, Any]:
     layers: list[Any] = []
-    for i, (n_in, n_out) in enumerate(itertools.pairwise(sizes)):
-        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()][: 1 if i == len(sizes) - 2 else 2]
-    theirs = torch.nn.Sequential(*layers)
+    for i, (n_in, n_out) in enumerate(itertools.pairwise(SIZES)):
+        layers += [torch.nn.Linear(n_in, n_out), torch.nn.ReLU()][: 1 if i == len(SIZES) - 2 else 2]
+    return nn.MLP(SIZES, rng=0), torch.nn.Sequential(*layers)
+
+
+def networks() -> Iterator[Line]:
+    ours, theirs = _networks()
 
     def forward(t: Any) -> Call:
         def call() -> Any:
@@ -134,11 +143,18 @@ def networks() -> Iterator[Line]:
         return call
 
     for batch, target in ((1, 2.0), (64, 1.2), (4096, 1.2)):
-        x, t = _both(_draw(batch, sizes[0]))
+        x, t = _both(_draw(batch, SIZES[0]))
         yield Line(
             f"MLP forward, batch {batch}", lambda x=x: ours(x), {"PyTorch": forward(t)}, target
         )
-    (x, t), y = _both(_draw(128, sizes[0])), np.arange(128) % 10
+    step, their_step = _steps()
+    yield Line("MLP training step, batch 128", step, {"PyTorch": their_step}, 1.3)
+
+
+def _steps() -> tuple[Call, Call]:
+    """A training step of 128 rows, here and in PyTorch."""
+    ours, theirs = _networks()
+    (x, t), y = _both(_draw(128, SIZES[0])), np.arange(128) % 10
     targets = torch.from_numpy(y)
     mine, other = nn.SGD(1e-3), torch.optim.SGD(theirs.parameters(), 1e-3)
 
@@ -152,10 +168,69 @@ def networks() -> Iterator[Line]:
         functional.cross_entropy(theirs(t), targets).backward()
         other.step()
 
-    yield Line("MLP training step, batch 128", step, {"PyTorch": their_step}, 1.3)
+    return step, their_step
 
 
-GROUPS = (rows, linear, networks, attention, decoding)
+def neighbour() -> Iterator[Line]:
+    """Two threads beside a process that keeps a core busy, stopped in turns."""
+    steps, before = range(50), torch.get_num_threads()
+    torch.set_num_threads(2)
+    with fastla.threads(2), busy_neighbour(min(os.sched_getaffinity(0))) as process:
+        os.kill(process, signal.SIGSTOP)
+        for name, step in zip(("fastla", "PyTorch"), _steps(), strict=True):
+
+            def quiet(step: Call = step) -> None:
+                for _ in steps:
+                    step()
+
+            def beside(quiet: Call = quiet) -> None:
+                os.kill(process, signal.SIGCONT)
+                quiet()
+                os.kill(process, signal.SIGSTOP)
+
+            told = f"50 steps beside a busy neighbour, {name}"
+            yield Line(told, beside, {"quiet": quiet}, 1 / 3, subject="beside")
+    torch.set_num_threads(before)
+
+
+def onnxruntime() -> Iterator[Line]:
+    """Where it has the operation; without it nothing."""
+
+    def line(what: str, ours: Call, nodes: list[onnx_rival.Node], constants: Any, **x: Any) -> Line:
+        theirs = onnx_rival.call(nodes, x, constants, int(_threads))
+        np.testing.assert_allclose(theirs()[0], ours(), rtol=1e-3, atol=1e-4)
+        return Line(f"onnxruntime: {what}", ours, {"onnxruntime": theirs}, 1.0)
+
+    if not onnx_rival.there():
+        print("onnxruntime or onnx is not there: its lines are left out")
+        return
+    x, out = _draw(16384, 1024), np.empty((16384, 1024), np.float32)
+    yield line("softmax 16384x1024", lambda: nn.softmax(x, out=out), [("Softmax", "x", {})], {}, x=x)
+    w, b = np.ones(1024, np.float32), np.zeros(1024, np.float32)
+    norm = lambda: nn.layer_norm(x, w, b, out=out)  # noqa: E731
+    nodes: list[onnx_rival.Node] = [("LayerNormalization", "x w b", {})]
+    yield line("layer_norm 16384x1024", norm, nodes, {"w": w, "b": b}, x=x)
+    rows_, weights, bias = _draw(1024, 768), _draw(3072, 768) / np.float32(28), _draw(3072)
+    gelu = lambda: fastla.linear(rows_, weights, bias, activation="gelu")  # noqa: E731
+    nodes = [("Gemm", "x w b", {"transB": 1}), ("Gelu", "_", {})]
+    yield line("linear gelu 1024x768x3072", gelu, nodes, {"w": weights, "b": bias}, x=rows_)
+    model, nodes = nn.MLP(SIZES, rng=0), []
+    for i in range(len(SIZES) - 1):
+        nodes += [("Relu", "_", {})] if i else []
+        nodes += [("Gemm", f"{'_' if i else 'x'} {i}.weight {i}.bias", {"transB": 1})]
+    for batch in (1, 64, 4096):
+        images = _draw(batch, SIZES[0])
+        forward = lambda images=images: model(images)  # noqa: E731
+        yield line(f"MLP forward, batch {batch}", forward, nodes, model.parameters, x=images)
+    for causal in (False, True):
+        q, k, v = _draw(3, 1, 12, 1024, 64)
+        attend = lambda q=q, k=k, v=v, causal=causal: nn.attention(q, k, v, causal=causal)  # noqa: E731
+        nodes = [("Attention", "q k v", {"is_causal": int(causal)})]
+        what = f"attention 1x12x1024x64{' causal' if causal else ''}"
+        yield line(what, attend, nodes, {}, q=q, k=k, v=v)
+
+
+GROUPS = (rows, linear, networks, attention, decoding, neighbour, onnxruntime)
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
-// Operations on rows: what fastla.nn has checked goes to the core.
+// Operations on rows: what fastla.nn has checked goes to the core. Counts of these and all other calls.
 #include <pybind11/pybind11.h>
 
 #include "args.hpp"
+#include "fastla/calls.h"
 #include "fastla/nn.h"
 #include "kinds.hpp"
 #include "operands.hpp"
@@ -129,9 +130,20 @@ bool interferes(const py::object &x, const py::object &out) {
   return !same && may_overlap(a, b);
 }
 
+py::dict call_counts() {
+  const char *const others[] = {"gemm", "gemv", "gemm_batched", "attention", "attention_backward"};
+  static_assert(sizeof(others) / sizeof(others[0]) == FASTLA_CALL_ROW_OP);
+  py::dict counts;
+  for (int i = 0; i < FASTLA_CALLS; ++i)
+    counts[i < FASTLA_CALL_ROW_OP ? others[i] : kRowOps[i - FASTLA_CALL_ROW_OP]] =
+        fastla_call_count(i);
+  return counts;
+}
+
 }  // namespace
 
 void bind_nn(py::module_ &m) {
+  m.def("call_counts", &call_counts);
   m.def("row_op", &row_op, py::arg("op"), py::arg("x"), py::arg("other") = py::none(),
         py::arg("out") = py::none(), py::kw_only(), py::arg("weight") = py::none(),
         py::arg("bias") = py::none(), py::arg("stats") = py::make_tuple(py::none(), py::none()),

@@ -16,6 +16,7 @@
 #include "gemm/strassen.hpp"
 #include "gemm/through_floats.hpp"
 #include "gemm/valid.hpp"
+#include "runtime/calls.hpp"
 #include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
@@ -192,12 +193,18 @@ fastla_status run_task(const GemmDesc &desc, uint32_t *raised) {
   return status == FASTLA_OK ? compute(plain, raised) : status;
 }
 
+int32_t kind_of(const GemmDesc &d) {
+  if (d.batch_ndim > 0) return FASTLA_CALL_GEMM_BATCHED;
+  return d.m == 1 || d.n == 1 ? FASTLA_CALL_GEMV : FASTLA_CALL_GEMM;
+}
+
 // Planning computes with doubles too: neither the caller's rounding nor its traps may meet them, and it raises nothing
 // but inexact.
 fastla_status run_gemm(const GemmDesc *desc, uint32_t *raised) {
   FpScope scope;
   fastla_status status = desc && valid(*desc) ? FASTLA_OK : FASTLA_INVALID;
   if (status == FASTLA_OK) {
+    count_call(kind_of(*desc));
     const bool forced = forced_path.load(std::memory_order_relaxed);
     if (desc->dtype >= FASTLA_DTYPES)
       status = run_bits(*desc);

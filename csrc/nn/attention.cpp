@@ -8,6 +8,7 @@
 
 #include "fastla/runtime.h"
 #include "nn/attend_tile.hpp"
+#include "runtime/calls.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
@@ -76,6 +77,7 @@ fastla_status fastla_check_attention(const fastla_attention_desc *desc) {
 fastla_status fastla_attention(const fastla_attention_desc *desc) {
   const AttentionDesc &d = *desc;
   if (!valid(d)) return FASTLA_INVALID;
+  count_call(FASTLA_CALL_ATTENTION);
   if (d.batch == 0 || d.heads == 0 || d.queries == 0) return FASTLA_OK;
   const int32_t wanted = d.num_threads ? d.num_threads : fastla_get_num_threads();
   const double work = double(d.batch) * double(d.heads) * double(d.queries) * double(d.keys) *

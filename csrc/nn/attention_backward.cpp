@@ -9,6 +9,7 @@
 #include "fastla/runtime.h"
 #include "kernels/ops.hpp"
 #include "nn/heads.hpp"
+#include "runtime/calls.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
@@ -211,8 +212,9 @@ fastla_status fastla_attention_backward(const fastla_attention_desc *forward,
   if (status != FASTLA_OK) return status;
   if (gradients->struct_size < sizeof(AttentionGradients)) return FASTLA_INVALID;
   const int64_t tasks = d.batch * d.kv_heads;
+  if (!d.lse && d.queries && tasks) return FASTLA_INVALID;
+  count_call(FASTLA_CALL_ATTENTION_BACKWARD);
   if (tasks == 0) return FASTLA_OK;
-  if (!d.lse && d.queries) return FASTLA_INVALID;
   const int32_t wanted = d.num_threads ? d.num_threads : fastla_get_num_threads();
   const int threads = tasks < wanted ? int(tasks) : wanted;
   const Places places{d};

@@ -6,6 +6,7 @@
 #include "kernels/ops.hpp"
 #include "kernels/row.hpp"
 #include "nn/heads.hpp"
+#include "runtime/calls.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
@@ -188,6 +189,7 @@ void fastla_row_op_desc_init(fastla_row_op_desc *desc) {
 fastla_status fastla_row_op(const fastla_row_op_desc *desc) {
   const RowOpDesc &d = *desc;
   if (!valid(d)) return FASTLA_INVALID;
+  count_call(FASTLA_CALL_ROW_OP + d.op);
   // Tasks are whole blocks of rows where sums of columns are asked for.
   const int64_t unit = Task::has_sums(d) ? kBlockRows : 1;
   const int64_t least = d.cols ? kTaskElements / d.cols : kTaskElements;

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from ._selftest import SelfTestReport, SelfTestRow, selftest
     from ._vectors import matvec, vecdot, vecmat
     from ._verify import VerificationError
-    from .linalg import Plan, explain
+    from .linalg import Plan, call_counts, explain
 
 __version__ = "0.1.0"
 contract_version = 1
@@ -46,6 +46,7 @@ _LAZY = {
     "SelfTestRow": "_selftest",
     "VerificationError": "_verify",
     "array_api": "array_api",
+    "call_counts": "linalg",
     "einsum": "_einsum",
     "explain": "linalg",
     "flops": "flops",
@@ -83,6 +84,7 @@ __all__ = [
     "SelfTestRow",
     "VerificationError",
     "array_api",
+    "call_counts",
     "contract_version",
     "einsum",
     "explain",

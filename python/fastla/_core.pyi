@@ -109,6 +109,7 @@ def check_rows(
 def reference_matmul(
     a: NDArray[Any], b: NDArray[Any], dtype: DTypeLike | None, threads: int
 ) -> NDArray[Any]: ...
+def call_counts() -> dict[str, int]: ...
 def row_op(
     op: str,
     x: NDArray[Any],

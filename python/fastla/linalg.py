@@ -1,4 +1,4 @@
-"""Products: the full form, and how a product will be computed."""
+"""Products: the full form, how a product will be computed, and how many there were."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ._runtime import _count, kernels
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-__all__ = ["PackedMatrix", "Plan", "explain", "gemm", "gram", "linear", "matmul", "pack"]
+__all__ = ["PackedMatrix", "Plan", "call_counts", "explain", "gemm", "gram", "linear", "matmul", "pack"]
 
 
 _FLOATS = ("float16", "float32", "float64", "complex64", "complex128", "bfloat16")
@@ -189,3 +189,31 @@ def explain(
     return Plan(
         **_core.explain(m, n, k, kernel, a_strides, b_strides, c, threads, precision)
     )
+
+
+def call_counts() -> dict[str, int]:
+    """How often the core was called in this process, by kind.
+
+    Returns
+    -------
+    dict of str to int
+        "gemm": products of matrices, by whatever function; "gemv": of a single row or column;
+        "gemm_batched": of stacks, each call counted once; "attention" and "attention_backward"; "softmax",
+        "layer_norm" and the other operations on rows.
+
+    Notes
+    -----
+    Calls of all threads count, and after a fork also the parent's before it. The gradients of attention are
+    made of products, which are among "gemm" and "gemv" too; a product that is computed as several smaller
+    ones is one call. Calls that NumPy made while it was patched are among them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import fastla
+    >>> before = fastla.call_counts()["gemm"]
+    >>> product = fastla.matmul(np.ones((4, 4)), np.ones((4, 4)))
+    >>> fastla.call_counts()["gemm"] - before
+    1
+    """
+    return _core.call_counts()
