@@ -385,3 +385,14 @@ def test_a_checkpoint_of_something_else(tmp_path):
     nn.save_parameters(model_of(), path)
     with pytest.raises(ValueError, match="is not a checkpoint"):
         nn.fit(model_of(), x, y, batch_size=BATCH, **options)
+
+
+def test_validation_counts_what_has_a_class():
+    """Tokens, a few samples at a time; those with the target -100 do not count."""
+    model = nn.Sequential(nn.Embedding(7, 4, rng=0), nn.Linear(4, 3, rng=1))
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 7, (9, 1500)), rng.integers(0, 3, (9, 1500))
+    y[:, ::4] = y[:4] = -100
+    history = nn.fit(model, x[4:], y[4:], optimizer=nn.SGD(0.1), epochs=1, validation=(x, y), progress=False)
+    assert history.validation_loss[0] == pytest.approx(float(nn.cross_entropy(model(x), y)), rel=1e-5)
+    assert history.validation_score[0] == np.mean(model(x).argmax(-1)[y >= 0] == y[y >= 0])

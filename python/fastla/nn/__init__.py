@@ -11,6 +11,7 @@ from ._block import TransformerBlock
 from ._cache import KVCache
 from ._callbacks import EarlyStopping, Epoch
 from ._classes import predict, predict_proba, score
+from ._dropout import Dropout
 from ._embedding import Embedding, Unembedding, embedding_backward
 from ._files import load_parameters, save_parameters
 from ._functions import gelu, relu, sigmoid, silu, tanh
@@ -46,6 +47,7 @@ __all__ = [
     "AttentionGradients",
     "Bert",
     "BertConfig",
+    "Dropout",
     "EarlyStopping",
     "Embedding",
     "Epoch",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._dropout import Dropout, generator_of
 from ._feed_forward import FeedForward
 from ._feed_forward import norm as norm_of
 from ._layers import Gradients, Layer
@@ -14,6 +16,8 @@ from ._parameters import drawing, named
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+    from ._initial import Random
 
 
 class TransformerBlock(Layer):
@@ -38,6 +42,10 @@ class TransformerBlock(Layer):
         Of attention's projections; default: `bias`, and that of the others.
     eps : float, default 1e-5
         Of the norms.
+    dropout : float, default 0
+        The share of what attention and MLP give that is 0 in training, where `forward` is given `rng`.
+    attention_dropout : float, default 0
+        That of attention's weights.
     rng : int, Generator or callable, optional
         As of `MultiHeadAttention`.
     dtype : dtype, default float32
@@ -86,11 +94,13 @@ class TransformerBlock(Layer):
         frequencies: ArrayLike | None = None,
         interleaved: bool = False,
         eps: float = 1e-5,
+        dropout: float = 0.0,
+        attention_dropout: float = 0.0,
         rng: Any = None,
         dtype: Any = np.float32,
     ):
         draw = drawing(rng, dtype)
-        self.norm_first = norm_first
+        self.norm_first, self.dropout = norm_first, Dropout(dropout)
         self.attention = MultiHeadAttention(
             size,
             heads,
@@ -101,6 +111,7 @@ class TransformerBlock(Layer):
             out_bias=attention_out_bias,
             frequencies=frequencies,
             interleaved=interleaved,
+            dropout=attention_dropout,
             rng=draw,
         )
         self.mlp = FeedForward(size, 4 * size if hidden is None else hidden, activation, bias, draw)
@@ -114,7 +125,7 @@ class TransformerBlock(Layer):
         return self.forward(x, keep=False, **kwargs)[0]
 
     def forward(
-        self, x: NDArray[Any], *, keep: bool = True, **kwargs: Any
+        self, x: NDArray[Any], *, rng: Random = None, keep: bool = True, **kwargs: Any
     ) -> tuple[NDArray[Any], Any]:
         """The result, and what the backward pass needs.
 
@@ -122,6 +133,8 @@ class TransformerBlock(Layer):
         ----------
         x : ndarray
             (batch, tokens, size).
+        rng : int or Generator, optional
+            Draws what is dropped; without it nothing is.
         keep : bool, default True
             Whether there will be a backward pass.
         **kwargs
@@ -133,13 +146,25 @@ class TransformerBlock(Layer):
             (batch, tokens, size).
         saved
         """
+        rng = generator_of(rng)
         inner = self.norm1(x) if self.norm_first else x
-        between, a = self.attention.forward(inner, residual=x, keep=keep, **kwargs)
+        attend = partial(self.attention.forward, inner, rng=rng, keep=keep, **kwargs)
+        between, a = self._added(x, attend, rng)
         middle = between if self.norm_first else self.norm1(between)
         inner = self.norm2(middle) if self.norm_first else middle
-        after, m = self.mlp.forward(inner, middle, keep)
+        after, m = self._added(middle, partial(self.mlp.forward, inner, keep=keep), rng)
         y = after if self.norm_first else self.norm2(after)
         return y, (x, between, after, a, m) if keep else None
+
+    def _added(self, x: NDArray[Any], part: Any, rng: Random) -> tuple[NDArray[Any], Any]:
+        """x and what a part gives, of which training drops some; what the backward pass needs."""
+        if rng is None or not self.dropout.p:
+            y, saved = part(residual=x)
+            return y, (saved, None)
+        y, saved = part(residual=None)
+        y, kept = self.dropout.forward(y, rng=rng)
+        y += x
+        return y, (saved, kept)
 
     def backward(
         self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
@@ -170,11 +195,15 @@ class TransformerBlock(Layer):
             grads.update(named(part, found))
             return dx  # type: ignore[no-any-return]
 
+        def part(name: str, d: NDArray[Any], of: Any) -> NDArray[Any]:
+            saved, kept = of
+            return through(name, self.dropout.backward(d, kept)[0], saved)  # type: ignore[arg-type]
+
         if self.norm_first:
-            d = dy + through("norm2", through("mlp", dy, m), between)
-            d += through("norm1", through("attention", d, a), x)
+            d = dy + through("norm2", part("mlp", dy, m), between)
+            d += through("norm1", part("attention", d, a), x)
         else:
             d = through("norm2", dy, after)
-            d = through("norm1", d + through("mlp", d, m), between)
-            d += through("attention", d, a)
+            d = through("norm1", d + part("mlp", d, m), between)
+            d += part("attention", d, a)
         return d if inputs else None, grads

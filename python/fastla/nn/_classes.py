@@ -13,13 +13,20 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
-ROWS = 4096  # of the input at a time: what lies between layers need not be held for all of them
+_ROWS = 4096  # of the input at a time: what lies between layers need not be held for all of them
+
+
+def parts(x: NDArray[Any]) -> Iterator[slice]:
+    """Samples of so many rows; integers may be tokens, each of which is one."""
+    rows = x.size // max(len(x) * (1 if x.dtype.kind in "iu" else x.shape[-1]), 1)
+    some = max(1, _ROWS // max(rows, 1))
+    for start in range(0, max(len(x), 1), some):
+        yield slice(start, start + some)
 
 
 def outputs(model: Callable[[Any], Any], x: NDArray[Any]) -> Iterator[tuple[slice, NDArray[Any]]]:
     """A model's outputs for some rows after another, which have the bits of all rows at once."""
-    for start in range(0, max(len(x), 1), ROWS):
-        part = slice(start, start + ROWS)
+    for part in parts(x):
         yield part, model(x[part])
 
 

@@ -28,7 +28,7 @@ class Layer:
     Methods
     -------
     forward(x)
-        The result, and what backward needs.
+        The result, and what backward needs. One that takes `rng=None` too is given a generator in training.
     backward(dy, saved, *, inputs=True)
         The gradient for x (None where `inputs` is False), and those of the parameters by name.
 

@@ -104,7 +104,7 @@ class Loop:
 
     def _step(self, some: NDArray[Any]) -> None:
         x, y = np.take(self.x, some, axis=0), np.take(self.y, some, axis=0)
-        loss, gradients = self.objective.gradients(self.model, x, y)
+        loss, gradients = self.objective.gradients(x, y, self.rng)
         if self.clip is not None:
             clip_by_global_norm(gradients, self.clip)
         rate = None if self.schedule is None else self.schedule(self.optimizer.steps)
@@ -116,7 +116,7 @@ class Loop:
         loss, found, right = self.total / self.position, None, None
         self.history.loss.append(loss)
         if self.validation is not None:
-            found, right = self.objective.evaluate(self.model, *self.validation)
+            found, right = self.objective.evaluate(*self.validation)
             self.history.validation_loss.append(found)
         if right is not None:
             self.history.validation_score.append(right)

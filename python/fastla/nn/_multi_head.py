@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import _core
 from ._attention import attention, attention_backward
+from ._dropout import Dropout
 from ._layers import Gradients, Layer
 from ._parameters import drawing, linear_gradients
 from ._rotary import Turns, turn, turns
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from ._cache import KVCache
+    from ._initial import Random
     from ._paged_cache import PagedKVCache
 
     Cache = KVCache | PagedKVCache
@@ -30,6 +32,7 @@ class _Saved(NamedTuple):
     lse: NDArray[Any]
     mask: NDArray[Any] | None
     by: Turns | None
+    dropped: dict[str, Any]
 
 
 class MultiHeadAttention(Layer):
@@ -55,6 +58,8 @@ class MultiHeadAttention(Layer):
         (head_size / 2,); queries and keys are turned by their positions (`rotary`).
     interleaved : bool, default False
         As of `rotary`.
+    dropout : float, default 0
+        The share of attention's weights that are 0 in training, where `forward` is given `rng`.
     rng : int, Generator or callable, optional
         Where parameters come from; a function of a parameter's name and shape makes each itself.
     dtype : dtype, default float32
@@ -100,6 +105,7 @@ class MultiHeadAttention(Layer):
         out_bias: bool | None = None,
         frequencies: ArrayLike | None = None,
         interleaved: bool = False,
+        dropout: float = 0.0,
         rng: Any = None,
         dtype: Any = np.float32,
     ):
@@ -111,7 +117,7 @@ class MultiHeadAttention(Layer):
             )
         self.size, self.heads, self.kv_heads = size, heads, kv_heads
         self.head_size = size // heads if head_size is None else head_size
-        self.causal, self.interleaved = causal, interleaved
+        self.causal, self.interleaved, self.dropout = causal, interleaved, Dropout(dropout)
         self.frequencies = None if frequencies is None else np.asarray(frequencies, np.float64)
         if self.frequencies is not None and self.frequencies.shape != (self.head_size / 2,):
             raise ValueError(
@@ -141,6 +147,7 @@ class MultiHeadAttention(Layer):
         counts: ArrayLike | None = None,
         tables: Turns | None = None,
         residual: NDArray[Any] | None = None,
+        rng: Random = None,
         keep: bool = True,
     ) -> tuple[NDArray[Any], Any]:
         """The result, and what the backward pass needs.
@@ -159,6 +166,8 @@ class MultiHeadAttention(Layer):
             The cosines and sines of the tokens' positions, where they are there already.
         residual : ndarray, optional
             Is added to the result.
+        rng : int or Generator, optional
+            Draws which weights are dropped; without it none are.
         keep : bool, default True
             Whether there will be a backward pass.
 
@@ -186,13 +195,21 @@ class MultiHeadAttention(Layer):
         heads = (q, k, v) if cache is None else (q, *cache.append(k, v, counts))
         mask, causal = self._seen(mask, starts, tokens, heads[1].shape[2])
         out = np.empty((batch, tokens, self.heads, self.head_size), q.dtype)
-        kwargs: dict[str, Any] = {"mask": mask, "causal": causal, "out": out.swapaxes(1, 2)}
+        dropped = self.dropout.of_attention(rng)
+        kwargs: dict[str, Any] = {
+            "mask": mask,
+            "causal": causal,
+            "out": out.swapaxes(1, 2),
+            **dropped,
+        }
         lse = (
             attention(*heads, return_lse=True, **kwargs)[1] if keep else attention(*heads, **kwargs)
         )
         joined = out.reshape(batch, tokens, -1)
         y = _core.linear(joined, p["out.weight"], p.get("out.bias"), residual=residual)
-        return y, _Saved(x, heads, joined, lse, mask, tables) if keep and cache is None else None
+        if not keep or cache is not None:
+            return y, None
+        return y, _Saved(x, heads, joined, lse, mask, tables, dropped)
 
     def backward(
         self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
@@ -229,6 +246,7 @@ class MultiHeadAttention(Layer):
             s.lse,
             mask=s.mask,
             causal=self.causal,
+            **s.dropped,
         )
         dqkv = np.concatenate([x.swapaxes(1, 2) for x in dheads], axis=2)
         if s.by is not None:

@@ -2,57 +2,64 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._classes import ROWS, outputs
+from ._classes import outputs, parts
+from ._dropout import takes_rng
 from ._losses import cross_entropy, loss_and_gradient
 from ._squares import mse, mse_backward
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A loss, and the same with its gradient.
-_LOSSES: dict[str, tuple[Callable[..., Any], Callable[..., tuple[Any, NDArray[Any]]]]] = {
-    "cross_entropy": (cross_entropy, loss_and_gradient),
-    "mse": (mse, lambda z, y: (mse(z, y), mse_backward(z, y))),
+IGNORED = -100  # the target that cross entropy does not count
+# A loss with its gradient.
+_LOSSES: dict[str, Callable[..., tuple[Any, NDArray[Any]]]] = {
+    "cross_entropy": loss_and_gradient,
+    "mse": lambda z, y: (mse(z, y), mse_backward(z, y)),
 }
 
 
 class Objective:
-    """The loss of some samples, with gradients, and without them of many."""
+    """A model's loss of some samples, with gradients, and without them of many."""
 
-    def __init__(self, loss: str | Callable[[Any, Any, Any], tuple[Any, Any]]):
+    def __init__(self, model: Any, loss: str | Callable[..., tuple[Any, Any]]):
         if not callable(loss) and loss not in _LOSSES:
             raise ValueError(
                 f"fit: loss is {loss!r}; it must be one of {tuple(_LOSSES)}, or a function"
             )
+        self.model: Any = model
         self.loss: Any = loss
+        self._random = takes_rng(loss if callable(loss) else model.forward)
 
     def gradients(
-        self, model: Any, x: NDArray[Any], y: NDArray[Any]
+        self, x: NDArray[Any], y: NDArray[Any], rng: np.random.Generator
     ) -> tuple[float, dict[str, Any]]:
+        random = {"rng": rng} if self._random else {}
         if callable(self.loss):
-            value, gradients = self.loss(model, x, y)
+            value, gradients = self.loss(self.model, x, y, **random)
             return float(value), gradients
-        z, saved = model.forward(x)
-        value, dz = _LOSSES[self.loss][1](z, y)
-        _, gradients = model.backward(dz, saved, inputs=False)
+        z, saved = self.model.forward(x, **random)
+        value, dz = _LOSSES[self.loss](z, y)
+        _, gradients = self.model.backward(dz, saved, inputs=False)
         return float(value), gradients
 
-    def evaluate(self, model: Any, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float | None]:
+    def evaluate(self, x: NDArray[Any], y: NDArray[Any]) -> tuple[float, float | None]:
         """The mean loss, and of classes the share that is right."""
-        total, right = 0.0, 0
         if callable(self.loss):
-            for start in range(0, len(x), ROWS):
-                part = slice(start, start + ROWS)
-                total += float(self.loss(model, x[part], y[part])[0]) * len(x[part])
+            losses = ((float(self.loss(self.model, x[p], y[p])[0]), len(x[p])) for p in parts(x))
+            return sum(loss * n for loss, n in losses) / len(x), None
+        total, right = 0.0, 0
+        if self.loss == "mse":
+            for part, z in outputs(self.model, x):
+                total += float(mse(z, y[part])) * len(z)
             return total / len(x), None
-        for part, z in outputs(model, x):
-            total += float(_LOSSES[self.loss][0](z, y[part])) * len(z)
-            right += (
-                int(np.sum(z.argmax(axis=-1) == y[part])) if self.loss == "cross_entropy" else 0
-            )
-        return total / len(x), right / y.size if self.loss == "cross_entropy" else None
+        for part, z in outputs(self.model, x):
+            total += float(cross_entropy(z, y[part], reduction="sum"))
+            right += int(np.sum(z.argmax(axis=-1) == y[part]))
+        counted = np.count_nonzero(y != IGNORED)
+        return (total / counted, right / counted) if counted else (math.nan, math.nan)

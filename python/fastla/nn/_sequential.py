@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._dropout import generator_of, takes_rng
 from ._initial import Random
 from ._layers import Gradients, Layer, Linear
 
@@ -29,6 +30,12 @@ class Sequential(Layer):
     parameters : dict
         Those of the layers, as 'NUMBER.NAME'.
 
+    Methods
+    -------
+    forward(x, *, rng=None)
+        Layers whose `forward` takes `rng`, such as `Dropout`, are given it, a generator or a seed.
+    backward(dy, saved, *, inputs=True)
+
     Examples
     --------
     >>> from fastla import nn
@@ -48,6 +55,7 @@ class Sequential(Layer):
             }
             self.parameters.update((names[name], x) for name, x in layer.parameters.items())
             self._names.append(names)
+        self._random = [takes_rng(layer.forward) for layer in layers]
 
     def __call__(self, x: Any) -> NDArray[Any]:
         for layer in self.layers:
@@ -55,10 +63,11 @@ class Sequential(Layer):
         made: NDArray[Any] = x
         return made
 
-    def forward(self, x: Any) -> tuple[NDArray[Any], Any]:
-        saved = []
-        for layer in self.layers:
-            x, kept = layer.forward(x)
+    def forward(self, x: Any, *, rng: Random = None) -> tuple[NDArray[Any], Any]:
+        saved, rng = [], generator_of(rng)
+        for layer, random in zip(self.layers, self._random, strict=True):
+            given: dict[str, Any] = {"rng": rng} if random else {}
+            x, kept = layer.forward(x, **given)
             saved.append(kept)
         return x, saved
 

@@ -45,7 +45,7 @@ def fit(
     y: ArrayLike,
     *,
     optimizer: Optimizer,
-    loss: str | Callable[[Any, Any, Any], tuple[Any, Any]] = "cross_entropy",
+    loss: str | Callable[..., tuple[Any, Any]] = "cross_entropy",
     epochs: int,
     batch_size: int = 128,
     validation: tuple[ArrayLike, ArrayLike] | None = None,
@@ -65,11 +65,13 @@ def fit(
     model : Layer
         Anything with `parameters`, `forward` and `backward`; they change in place.
     x, y : array_like
-        Samples and targets, (n, ...): classes for cross entropy, else of the shape of the outputs.
+        Samples and targets, (n, ...): classes for cross entropy, -100 where there is none, else of the shape
+        of the outputs.
     optimizer : Optimizer
         `SGD`, `Adam` or `AdamW`.
     loss : {'cross_entropy', 'mse'} or callable, default 'cross_entropy'
-        Or a function of model, x and y that returns the mean loss of a batch, and gradients by name.
+        Or a function of model, x and y that returns the mean loss of a batch, and gradients by name; one
+        that takes `rng=None` too is given the generator in training, and nothing in validation.
     epochs : int
         How often every sample is seen, those of a resumed training included.
     batch_size : int, default 128
@@ -81,7 +83,7 @@ def fit(
     clip : float, optional
         The largest norm of all gradients together: see `clip_by_global_norm`.
     rng : numpy.random.Generator or int, optional
-        Which draws the order of samples, or a seed.
+        Which draws the order of samples and what dropout leaves out, or a seed.
     progress : bool, default True
         Whether to say on stderr how far it is.
     callbacks : sequence of callable, default ()
@@ -110,7 +112,10 @@ def fit(
     -----
     Every product is fastla's: with one seed the parameters have the same bits for any number of threads. A
     training that was interrupted and resumed has the bits of one that was not: parameters, the states of
-    optimizer, callbacks and generator, and the place in the epoch are in the checkpoint.
+    optimizer, callbacks and generator, dropout's too, and the place in the epoch are in the checkpoint.
+
+    A model whose `forward` takes `rng` is given the generator, so that its dropout takes part; validation,
+    `predict` and `score` call the model without it.
 
     Ctrl-C ends the training after the step in which it comes, writes the checkpoint and returns, with
     ``stopped == 'interrupted'``: parameters are never left in the middle of a step. A second Ctrl-C
@@ -136,7 +141,7 @@ def fit(
         x=samples,
         y=targets,
         optimizer=optimizer,
-        objective=Objective(loss),
+        objective=Objective(model, loss),
         epochs=operator.index(epochs),
         batch_size=_positive("batch_size", batch_size),
         rng=np.random.default_rng(rng),

@@ -7,20 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ... import _core
 from .._block import TransformerBlock
+from .._dropout import Dropout
 from .._feed_forward import norm as norm_of
 from .._losses import loss_and_gradient
 from .._parameters import drawing, named
-from ._bert_config import BertConfig, canonical, places
+from ._bert_config import DEMANDED, BertConfig, canonical, inputs, places
 from ._head import Head
-from ._model import Model, demand
+from ._model import Model, activation_named, demand
+from ._pooler import Encoder, Pooler
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .._initial import Random
     from .._layers import Gradients
     from ._files import Place
 
@@ -43,6 +45,8 @@ class Bert(Model):
     parameters : dict of str to ndarray
         The arrays that the model computes with: an optimizer changes them in place.
     blocks : list of TransformerBlock
+    pooler : layer or None
+        Vectors of sequences, (batch, size), from what `forward` gives.
 
     Methods
     -------
@@ -54,6 +58,8 @@ class Bert(Model):
         Vectors of the tokens, and of the sequences, with a pooler.
     forward(tokens, types=None, mask=None), backward(d, saved), loss_and_gradients(tokens, targets)
         For training.
+    encoder(pad=None)
+        `forward` as a layer of tokens alone, for a `Sequential`.
     shapes(config)
 
     See Also
@@ -81,12 +87,9 @@ class Bert(Model):
 
     def __init__(self, config: BertConfig, *, rng: Any = None, dtype: Any = np.float32):
         c = self.config = config
-        if c.hidden_act not in _ACTIVATIONS:
-            raise ValueError(
-                f"Bert: hidden_act is {c.hidden_act!r}; it must be one of {tuple(_ACTIVATIONS)}"
-            )
+        activation = activation_named(_ACTIVATIONS, c.hidden_act, "Bert")
         draw, size = drawing(rng, dtype), c.hidden_size
-        activation = _ACTIVATIONS[c.hidden_act]
+        self.dropout = Dropout(c.hidden_dropout_prob)
         self.blocks = [
             TransformerBlock(
                 size,
@@ -95,6 +98,8 @@ class Bert(Model):
                 norm_first=False,
                 activation=activation,
                 eps=c.layer_norm_eps,
+                dropout=c.hidden_dropout_prob,
+                attention_dropout=c.attention_probs_dropout_prob,
                 rng=draw,
             )
             for _ in range(c.num_hidden_layers)
@@ -107,9 +112,9 @@ class Bert(Model):
         )
         self.parameters = {f"{n}.weight": draw(f"{n}.weight", (rows, size)) for n, rows in tables}
         self.parameters |= named("norm", self.norm.parameters) | self._named_blocks()
-        if c.pooler:
-            self.parameters["pooler.weight"] = draw("pooler.weight", (size, size))
-            self.parameters["pooler.bias"] = draw("pooler.bias", (size,))
+        self.pooler = Pooler(size, draw) if c.pooler else None
+        if self.pooler is not None:
+            self.parameters |= named("pooler", self.pooler.parameters)
         self.head: Head | None = None
         if c.head:
             self.head = Head(size, c.vocab_size, activation, c.layer_norm_eps, draw)
@@ -121,6 +126,7 @@ class Bert(Model):
         types: ArrayLike | None = None,
         mask: ArrayLike | None = None,
         *,
+        rng: Random = None,
         keep: bool = True,
     ) -> tuple[NDArray[Any], Any]:
         """Vectors of the tokens, and what the backward pass needs.
@@ -133,6 +139,8 @@ class Bert(Model):
             Of the tokens' shape; default: 0.
         mask : array_like of bool, optional
             Of the tokens' shape: False is padding, which no token sees.
+        rng : int or Generator, optional
+            Draws what the configuration's dropout leaves out, in training; without it nothing is.
         keep : bool, default True
             Whether there will be a backward pass.
 
@@ -143,28 +151,15 @@ class Bert(Model):
         saved
         """
         words = self._tokens(tokens)
-        length, most = words.shape[1], self.config.max_position_embeddings
-        if length > most:
-            raise ValueError(f"Bert: tokens is {words.shape}; there are {most} positions")
-        kinds = np.zeros_like(words) if types is None else np.atleast_2d(np.asarray(types))
-        seen = None if mask is None else np.atleast_2d(np.asarray(mask)).astype(bool)
-        for what, array in (("types", kinds), ("mask", seen)):
-            if array is not None and array.shape != words.shape:
-                raise ValueError(f"Bert: {what} is {array.shape}, tokens is {words.shape}")
-        if kinds.size and not 0 <= kinds.min() <= kinds.max() < self.config.type_vocab_size:
-            raise ValueError(
-                f"Bert: types {kinds.shape} is between {kinds.min()} and {kinds.max()}; "
-                f"there are {self.config.type_vocab_size} types"
-            )
-        places = {"embedding": words, "positions": np.arange(length), "types": kinds}
+        places, seen = inputs(words, types, mask, self.config)
         total = self._embedded(places)
-        hidden, blocks = self._through(self.norm(total), keep, mask=seen)
-        return hidden, (places, total, blocks)
+        hidden, blocks = self._through(self.norm(total), keep, rng, mask=seen)
+        return hidden, (places, total, blocks) if keep else None
 
     def backward(
         self, dy: NDArray[Any], saved: Any, *, inputs: bool = True
     ) -> tuple[None, Gradients]:
-        """The gradients of the encoder's parameters.
+        """The gradients of the encoder's parameters: those of pooler and head are in front of it.
 
         Parameters
         ----------
@@ -180,7 +175,7 @@ class Bert(Model):
         None
         gradients : dict of str to ndarray
         """
-        places, total, blocks = saved
+        places, total, blocks = self._kept(saved)
         grads: Gradients = {}
         dx, norm = self.norm.backward(self._back(dy, blocks, grads), total)
         self._embedded_backward(dx, places, grads)
@@ -203,11 +198,23 @@ class Bert(Model):
         pooled : ndarray or None
             (batch, size); None without a pooler.
         """
-        hidden, p = self.forward(tokens, types, mask, keep=False)[0], self.parameters
-        if not self.config.pooler:
-            return hidden, None
-        first = hidden[:, 0]
-        return hidden, _core.linear(first, p["pooler.weight"], p["pooler.bias"], activation="tanh")
+        hidden = self.forward(tokens, types, mask, keep=False)[0]
+        return hidden, None if self.pooler is None else self.pooler(hidden)
+
+    def encoder(self, pad: int | None = None) -> Encoder:
+        """`forward` as a layer that is given tokens alone, for a `Sequential`.
+
+        Parameters
+        ----------
+        pad : int, optional
+            Tokens that are padding, as far as they are of this number.
+
+        Returns
+        -------
+        Layer
+            Its parameters are the model's own arrays.
+        """
+        return Encoder(self, pad)
 
     def _head(self) -> Head:
         if self.head is None:
@@ -230,6 +237,7 @@ class Bert(Model):
         mask: ArrayLike | None = None,
         *,
         ignore_index: int = -100,
+        rng: Random = None,
     ) -> tuple[float, Gradients]:
         """The mean cross entropy of masked words, and its gradients for all parameters but the pooler's.
 
@@ -240,6 +248,8 @@ class Bert(Model):
         targets : array_like of int
             (batch, tokens); the words that belong there, `ignore_index` where none is asked for.
         ignore_index : int, default -100
+        rng : int or Generator, optional
+            As of `forward`.
 
         Returns
         -------
@@ -249,7 +259,7 @@ class Bert(Model):
         """
         targets = np.atleast_2d(np.asarray(targets))
         head, table = self._head(), self.parameters["embedding.weight"]
-        hidden, saved = self.forward(tokens, types, mask)
+        hidden, saved = self.forward(tokens, types, mask, rng=rng)
         logits, of = head.forward(hidden, table)
         loss, d = loss_and_gradient(logits, targets, ignore_index, out=logits)
         d, own, tied = head.backward(d, of, table)
@@ -259,14 +269,7 @@ class Bert(Model):
 
     @classmethod
     def _config(cls, given: dict[str, Any]) -> Any:
-        demand(
-            given,
-            "Bert",
-            position_embedding_type="absolute",
-            is_decoder=False,
-            add_cross_attention=False,
-            tie_word_embeddings=True,
-        )
+        demand(given, "Bert", **DEMANDED)
         return super()._config(given)
 
     @classmethod

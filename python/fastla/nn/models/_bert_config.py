@@ -1,14 +1,18 @@
-"""BERT's sizes, and where its parameters are stored."""
+"""BERT's sizes, what is checked against them, and where its parameters are stored."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ._files import Place
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+
+    from numpy.typing import ArrayLike, NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +25,9 @@ class BertConfig:
     max_position_embeddings, type_vocab_size : int
     hidden_act : str
     layer_norm_eps : float
+    hidden_dropout_prob, attention_probs_dropout_prob : float
+        What training drops (`Dropout`): of the embeddings and of what attention and MLPs give; of
+        attention's weights.
     pooler : bool
         A layer on the first token of each sequence.
     head : bool
@@ -43,10 +50,18 @@ class BertConfig:
     type_vocab_size: int = 2
     hidden_act: str = "gelu"
     layer_norm_eps: float = 1e-12
+    hidden_dropout_prob: float = 0.1
+    attention_probs_dropout_prob: float = 0.1
     pooler: bool = True
     head: bool = False
 
 
+DEMANDED = {  # of config.json, where it says it
+    "position_embedding_type": "absolute",
+    "is_decoder": False,
+    "add_cross_attention": False,
+    "tie_word_embeddings": True,
+}
 _OUTSIDE = {
     "embedding.weight": "bert.embeddings.word_embeddings.weight",
     "positions.weight": "bert.embeddings.position_embeddings.weight",
@@ -96,3 +111,23 @@ def places(parameters: Collection[str], config: BertConfig) -> dict[str, Place]:
             else:
                 found[name] = Place((f"{layer}.{_BLOCK[inner]}.{last}",))
     return found
+
+
+def inputs(
+    words: NDArray[Any], types: ArrayLike | None, mask: ArrayLike | None, config: BertConfig
+) -> tuple[dict[str, NDArray[Any]], NDArray[np.bool_] | None]:
+    """The rows of each table, and which tokens are seen, of (batch, tokens) of words."""
+    length, most = words.shape[1], config.max_position_embeddings
+    if length > most:
+        raise ValueError(f"Bert: tokens is {words.shape}; there are {most} positions")
+    kinds = np.zeros_like(words) if types is None else np.atleast_2d(np.asarray(types))
+    seen = None if mask is None else np.atleast_2d(np.asarray(mask)).astype(bool)
+    for what, array in (("types", kinds), ("mask", seen)):
+        if array is not None and array.shape != words.shape:
+            raise ValueError(f"Bert: {what} is {array.shape}, tokens is {words.shape}")
+    if kinds.size and not 0 <= kinds.min() <= kinds.max() < config.type_vocab_size:
+        raise ValueError(
+            f"Bert: types {kinds.shape} is between {kinds.min()} and {kinds.max()}; "
+            f"there are {config.type_vocab_size} types"
+        )
+    return {"embedding": words, "positions": np.arange(length), "types": kinds}, seen

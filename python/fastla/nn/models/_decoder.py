@@ -13,14 +13,15 @@ from .._feed_forward import norm as norm_of
 from .._losses import loss_and_gradient
 from .._paged_cache import PagedKVCache
 from .._parameters import drawing, linear_gradients, named
-from ._generate import generate
+from . import _generate
 from ._model import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
+    from .._initial import Random
     from .._layers import Gradients
 
 
@@ -91,6 +92,7 @@ class Decoder(Model):
         *,
         cache: Sequence[Any] | None = None,
         counts: ArrayLike | None = None,
+        rng: Random = None,
         keep: bool = False,
     ) -> tuple[NDArray[Any], Any]:
         """What the last product takes, and what the backward pass needs.
@@ -103,6 +105,8 @@ class Decoder(Model):
             Of `cache()`: the tokens before; these are appended.
         counts : array_like of int, optional
             (batch,); how many of the tokens are a sequence's. What comes for the others means nothing.
+        rng : int or Generator, optional
+            Draws what the configuration's dropout leaves out, in training; without it nothing is.
         keep : bool, default False
             Whether there will be a backward pass.
 
@@ -132,7 +136,8 @@ class Decoder(Model):
         first = self.blocks[0].attention if self.blocks else None
         turned = first is not None and first.frequencies is not None
         tables = first.tables(starts, words.shape[1]) if first is not None and turned else None
-        x, blocks = self._through(self._embedded(places), keep, cache, counts=counts, tables=tables)
+        x = self._embedded(places)
+        x, blocks = self._through(x, keep, rng, cache, counts=counts, tables=tables)
         h = self.norm(x)
         return h, _Saved(places, blocks, x, h) if keep else None
 
@@ -159,13 +164,15 @@ class Decoder(Model):
         logits = self.logits(self.hidden(tokens, cache=cache, **kwargs)[0])
         return logits[0] if np.ndim(tokens) == 1 else logits
 
-    def forward(self, tokens: ArrayLike) -> tuple[NDArray[Any], Any]:
+    def forward(self, tokens: ArrayLike, *, rng: Random = None) -> tuple[NDArray[Any], Any]:
         """The logits, and what the backward pass needs.
 
         Parameters
         ----------
         tokens : array_like of int
             (batch, tokens).
+        rng : int or Generator, optional
+            As of `hidden`.
 
         Returns
         -------
@@ -173,7 +180,7 @@ class Decoder(Model):
             (batch, tokens, words).
         saved
         """
-        h, saved = self.hidden(tokens, keep=True)
+        h, saved = self.hidden(tokens, rng=rng, keep=True)
         return self.logits(h), saved
 
     def backward(
@@ -195,15 +202,40 @@ class Decoder(Model):
         None
         gradients : dict of str to ndarray
         """
-        s: _Saved = saved
+        s: _Saved = self._kept(saved)
         d, grads = linear_gradients(dy, s.h, self.parameters, self.output)
-        d, norm = self.norm.backward(d, s.x)
-        d = self._back(d, s.blocks, grads)
-        self._embedded_backward(d, s.places, grads)
-        return None, grads | named("norm", norm)
+        return None, self.hidden_backward(d, saved, grads)
+
+    def hidden_backward(self, dh: Any, saved: Any, gradients: Gradients | None = None) -> Gradients:
+        """The gradients of the parameters, from that of what `hidden` gives.
+
+        Parameters
+        ----------
+        dh : ndarray
+            (batch, tokens, size).
+        saved
+            What `hidden` gave, with ``keep=True``.
+        gradients : dict of str to ndarray, optional
+            Those that there are already: the gradient for the table of words is added to.
+
+        Returns
+        -------
+        dict of str to ndarray
+            By the names of `parameters`; nothing of an output that is not tied.
+        """
+        s: _Saved = self._kept(saved)
+        grads = {} if gradients is None else gradients
+        d, norm = self.norm.backward(dh, s.x)
+        self._embedded_backward(self._back(d, s.blocks, grads), s.places, grads)
+        return grads | named("norm", norm)
 
     def loss_and_gradients(
-        self, tokens: ArrayLike, targets: ArrayLike, *, ignore_index: int = -100
+        self,
+        tokens: ArrayLike,
+        targets: ArrayLike,
+        *,
+        ignore_index: int = -100,
+        rng: Random = None,
     ) -> tuple[float, Gradients]:
         """The mean cross entropy of the targets, and its gradients for all parameters.
 
@@ -213,6 +245,8 @@ class Decoder(Model):
             (batch, tokens); usually the targets are the tokens that follow.
         ignore_index : int, default -100
             Targets that do not count.
+        rng : int or Generator, optional
+            As of `hidden`.
 
         Returns
         -------
@@ -221,64 +255,8 @@ class Decoder(Model):
             By the names of `parameters`.
         """
         targets = np.atleast_2d(np.asarray(targets))
-        logits, saved = self.forward(tokens)
+        logits, saved = self.forward(tokens, rng=rng)
         loss, dlogits = loss_and_gradient(logits, targets, ignore_index, out=logits)
         return loss, self.backward(dlogits, saved)[1]
 
-    def generate(
-        self,
-        tokens: Any,
-        max_new_tokens: int,
-        *,
-        temperature: float = 0.0,
-        top_k: int | None = None,
-        top_p: float | None = None,
-        rng: Any = None,
-        stop: Any = (),
-        callback: Callable[[NDArray[np.int64]], Any] | None = None,
-        page_size: int | None = None,
-    ) -> Any:
-        """Continue sequences of tokens.
-
-        Parameters
-        ----------
-        tokens : array_like of int, or sequence of them
-            One prompt, or several, which may have different lengths.
-        max_new_tokens : int
-        temperature : float, default 0
-            Logits are divided by it; 0: the likeliest word, always.
-        top_k : int, optional
-            Only so many of the likeliest words are drawn.
-        top_p : float, optional
-            Only the likeliest words are drawn, as many as reach this probability together.
-        rng : int or Generator, optional
-            Each sequence has a stream of its own.
-        stop : int or sequence of int, optional
-            A sequence ends with one of these words.
-        callback : callable, optional
-            Is given the new word of each sequence, (batch,), -1 where it has ended; True ends all.
-        page_size : int, optional
-            As of `cache`.
-
-        Returns
-        -------
-        ndarray of int64, or list of them
-            Prompts and what follows.
-
-        Raises
-        ------
-        ValueError
-            If a prompt is empty, there are too few positions, or an argument is out of its range.
-        """
-        return generate(
-            self,
-            tokens,
-            max_new_tokens,
-            temperature=temperature,
-            top_k=top_k,
-            top_p=top_p,
-            rng=rng,
-            stop=stop,
-            callback=callback,
-            page_size=page_size,
-        )
+    generate = _generate.generate

@@ -74,15 +74,51 @@ def generate(
     tokens: Any,
     max_new_tokens: int,
     *,
-    temperature: float,
-    top_k: int | None,
-    top_p: float | None,
-    rng: Any,
-    stop: Any,
-    callback: Callable[[NDArray[np.int64]], Any] | None,
-    page_size: int | None,
+    temperature: float = 0.0,
+    top_k: int | None = None,
+    top_p: float | None = None,
+    rng: Any = None,
+    stop: Any = (),
+    callback: Callable[[NDArray[np.int64]], Any] | None = None,
+    page_size: int | None = None,
 ) -> Any:
-    """See `Decoder.generate`. Sequences lie left-aligned, so that each has the bits that it has alone."""
+    """Continue sequences of tokens.
+
+    Parameters
+    ----------
+    model : Decoder
+    tokens : array_like of int, or sequence of them
+        One prompt, or several, which may have different lengths.
+    max_new_tokens : int
+    temperature : float, default 0
+        Logits are divided by it; 0: the likeliest word, always.
+    top_k : int, optional
+        Only so many of the likeliest words are drawn.
+    top_p : float, optional
+        Only the likeliest words are drawn, as many as reach this probability together.
+    rng : int or Generator, optional
+        Each sequence has a stream of its own.
+    stop : int or sequence of int, optional
+        A sequence ends with one of these words.
+    callback : callable, optional
+        Is given the new word of each sequence, (batch,), -1 where it has ended; True ends all.
+    page_size : int, optional
+        As of `cache`.
+
+    Returns
+    -------
+    ndarray of int64, or list of them
+        Prompts and what follows.
+
+    Raises
+    ------
+    ValueError
+        If a prompt is empty, there are too few positions, or an argument is out of its range.
+
+    Notes
+    -----
+    Sequences lie left-aligned, so that each has the bits that it has alone.
+    """
     sampler, prompts = Sampler(temperature, top_k, top_p), _prompts(model, tokens, max_new_tokens)
     stops = {int(s) for s in np.atleast_1d(np.asarray(stop, np.int64))}
     generators = np.random.default_rng(rng).spawn(len(prompts))

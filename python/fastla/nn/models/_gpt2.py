@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from .._dropout import Dropout
 from ._decoder import Decoder
 from ._files import Place
-from ._model import demand
+from ._model import activation_named, demand
 
 _ACTIVATIONS = {
     "gelu_new": "gelu_tanh",
@@ -30,6 +31,9 @@ class GPT2Config:
         Size between the layers of the MLP; default: 4 n_embd.
     activation_function : str
     layer_norm_epsilon : float
+    embd_pdrop, resid_pdrop, attn_pdrop : float
+        What training drops (`Dropout`): of the embeddings, of what attention and MLPs give, of attention's
+        weights.
 
     Examples
     --------
@@ -47,6 +51,9 @@ class GPT2Config:
     n_inner: int | None = None
     activation_function: str = "gelu_new"
     layer_norm_epsilon: float = 1e-5
+    embd_pdrop: float = 0.1
+    resid_pdrop: float = 0.1
+    attn_pdrop: float = 0.1
 
 
 class GPT2(Decoder):
@@ -106,6 +113,7 @@ class GPT2(Decoder):
 
     def __init__(self, config: GPT2Config, *, rng: Any = None, dtype: Any = np.float32):
         c = self.config = config
+        self.dropout = Dropout(c.embd_pdrop)
         self._build(
             (c.vocab_size, c.n_embd, c.n_layer),
             c.n_positions,
@@ -116,6 +124,8 @@ class GPT2(Decoder):
             dtype,
             heads=c.n_head,
             hidden=c.n_inner,
+            dropout=c.resid_pdrop,
+            attention_dropout=c.attn_pdrop,
             activation=activation_named(_ACTIVATIONS, c.activation_function, "GPT2"),
         )
 
@@ -160,10 +170,3 @@ class GPT2(Decoder):
                 places[f"blocks.{i}.{ours}.weight"] = place(f"h.{i}.{theirs}.weight", True)
                 places[f"blocks.{i}.{ours}.bias"] = place(f"h.{i}.{theirs}.bias")
         return places
-
-
-def activation_named(names: dict[str, str], theirs: str, model: str) -> str:
-    """Our name of an activation."""
-    if theirs not in names:
-        raise ValueError(f"{model}: the activation is {theirs!r}; it must be one of {tuple(names)}")
-    return names[theirs]

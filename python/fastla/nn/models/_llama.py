@@ -28,6 +28,8 @@ class LlamaConfig:
     rope_scaling : dict, optional
         As of `rotary_frequencies`.
     attention_bias, mlp_bias, tie_word_embeddings : bool
+    attention_dropout : float
+        The share of attention's weights that training drops.
 
     Examples
     --------
@@ -51,6 +53,7 @@ class LlamaConfig:
     attention_bias: bool = False
     mlp_bias: bool = False
     tie_word_embeddings: bool = False
+    attention_dropout: float = 0.0
 
 
 class Llama(Decoder):
@@ -121,6 +124,7 @@ class Llama(Decoder):
             activation="swiglu",
             bias=c.mlp_bias,
             attention_bias=c.attention_bias,
+            attention_dropout=c.attention_dropout,
             frequencies=rotary_frequencies(head_size, c.rope_theta, c.rope_scaling),
         )
 

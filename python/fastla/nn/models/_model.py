@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from .._dropout import Dropout, generator_of
 from .._embedding import embedding_backward
 from .._layers import Gradients, Layer
 from .._parameters import named
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from .._block import TransformerBlock
+    from .._initial import Random
 
 
 class Model(Layer):
@@ -30,6 +32,7 @@ class Model(Layer):
     spare: ClassVar[tuple[str, ...]] = ()  # tensors that some files have and no parameter needs
     config: Any
     blocks: list[TransformerBlock]
+    dropout = Dropout(0.0)  # of what goes into the first block
 
     def __init__(self, config: Any, *, rng: Any = None, dtype: Any = np.float32):
         raise NotImplementedError  # of each model
@@ -75,20 +78,32 @@ class Model(Layer):
             grads[name] = grads[name] + found if name in grads else found
 
     def _through(
-        self, x: NDArray[Any], keep: bool, caches: Sequence[Any] | None = None, **kwargs: Any
+        self,
+        x: NDArray[Any],
+        keep: bool,
+        rng: Random,
+        caches: Sequence[Any] | None = None,
+        **kwargs: Any,
     ) -> tuple[NDArray[Any], list[Any]]:
-        """The blocks, one after the other."""
-        saved = []
+        """The blocks, one after the other; rng draws what each drops."""
+        rng = generator_of(rng)
+        x, kept = self.dropout.forward(x, rng=rng)
+        saved = [kept]
         for block, cache in zip(self.blocks, caches or [None] * len(self.blocks), strict=True):
-            x, of = block.forward(x, keep=keep, cache=cache, **kwargs)
+            x, of = block.forward(x, rng=rng, keep=keep, cache=cache, **kwargs)
             saved.append(of)
         return x, saved
 
+    def _kept(self, saved: Any) -> Any:
+        if saved is None:
+            raise ValueError(f"{type(self).__name__}: no gradients of a pass with keep=False")
+        return saved
+
     def _back(self, d: Any, saved: list[Any], grads: Gradients) -> Any:
         for i in reversed(range(len(self.blocks))):
-            d, found = self.blocks[i].backward(d, saved[i])
+            d, found = self.blocks[i].backward(d, saved[i + 1])
             grads.update(named(f"blocks.{i}", found))
-        return d
+        return self.dropout.backward(d, saved[0])[0]
 
     @classmethod
     def shapes(cls, config: Any) -> dict[str, tuple[int, ...]]:
@@ -176,3 +191,10 @@ def demand(given: Mapping[str, Any], model: str, **wanted: Any) -> None:
     for name, value in wanted.items():
         if given.get(name, value) != value:
             raise ValueError(f"{model}: {name} is {given[name]!r}; it must be {value!r}")
+
+
+def activation_named(names: dict[str, str], theirs: str, model: str) -> str:
+    """Our name of an activation."""
+    if theirs not in names:
+        raise ValueError(f"{model}: the activation is {theirs!r}; it must be one of {tuple(names)}")
+    return names[theirs]
