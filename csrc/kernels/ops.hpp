@@ -1,4 +1,5 @@
-// Operations on rows and steps of optimizers, as a table beside the kernel rows: float32 and float64, one table for each instruction set.
+// Operations on rows and steps of optimizers, as a table beside the kernel rows: float32 and float64, one table for each
+// instruction set.
 #pragma once
 #include <stdint.h>
 
