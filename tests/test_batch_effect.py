@@ -26,7 +26,7 @@ def linear(x, w, bias, out):
 @pytest.mark.parametrize("kind, batch",
                          [("product", 256), ("packed", 256), ("linear", 512), ("linear", 1024)])
 def test_a_wide_layer_at_the_rate_of_a_square_product(kind, batch, rng):
-    """Medians of turns; the machine may be busy with other things, so that the best of five counts."""
+    """Medians of turns; the machine may be busy with other things, so that the best of ten counts."""
     a, b, w = rng.standard_normal((3, 1024, 1024), np.float32)
     x, bias = a[:batch].copy(), b[0].copy()
     layer = LAYERS[kind](x, w, bias)
@@ -44,7 +44,7 @@ def test_a_wide_layer_at_the_rate_of_a_square_product(kind, batch, rng):
         return large / small
 
     shares = []
-    for _ in range(5):
+    for _ in range(10):
         shares.append(statistics.median(turn() for _ in range(15)))
         if shares[-1] >= 0.9:
             return

@@ -35,7 +35,8 @@ def in_core(step: Callable[..., bool], arrays: tuple[Any, ...], *numbers: float)
         x if x is None else np.asarray(x).astype(dtype, order="C", casting="same_kind")
         for x in arrays
     ]
-    step(*copies, *numbers)
+    if not step(*copies, *numbers):
+        raise TypeError(f"a step takes arrays of float32 or float64, not {dtype} {arrays[0].shape}")
     for i, (x, made) in enumerate(zip(arrays, copies, strict=True)):
         if i != 1 and x is not None:  # all but the gradient
             x[...] = made
