@@ -37,11 +37,16 @@ class Arithmetic:
     def fma(self, a, b, c):
         return self.type(self._fma(float(a), float(b), float(c)))
 
-    def polynomial(self, name, x):
-        *rest, total = self.table[name]
+    def polynomial(self, name, x, coefficients=slice(None)):
+        *rest, total = self.table[name][coefficients]
         for c in reversed(rest):
             total = self.fma(total, x, c)
         return total
+
+    def by_squares(self, name, x):
+        square = x * x
+        even, odd = (self.polynomial(name, square, slice(first, None, 2)) for first in (0, 1))
+        return self.fma(odd, x, even)
 
     def power_of_two(self, n):
         return self.type(math.ldexp(1.0, n))
@@ -57,7 +62,7 @@ FLOAT32 = Arithmetic(
     np.uint32,
     1 << 22,
     coefficients.FLOAT32,
-    {"tiny": 2.0**-30, "exp": 128, "tanh": 10, "erf": 4, "gelu": 14.5, "gelu_tanh": 11},
+    {"tiny": 2.0**-30, "exp": 87, "tanh": 10, "gelu": 13.125, "gelu_tanh": 9.9375},
 )
 FLOAT64 = Arithmetic(
     np.float64,
@@ -65,7 +70,7 @@ FLOAT64 = Arithmetic(
     np.uint64,
     1 << 51,
     coefficients.FLOAT64,
-    {"tiny": 2.0**-60, "exp": 1024, "tanh": 20, "erf": 6, "gelu": 38.75, "gelu_tanh": 22},
+    {"tiny": 2.0**-60, "exp": 708, "tanh": 20, "gelu": 37.5, "gelu_tanh": 21.125},
 )
 
 
@@ -74,13 +79,14 @@ def nearest(a, b):
     return round(Fraction(float(a)) * Fraction(float(b)))
 
 
-def clamped(A, x, high, low=None):
-    m = min(abs(x), A.limit[high])
-    return m if low is None else max(m, A.limit[low])
+def at_most(A, y, limit):
+    return min(abs(y), A.limit[limit])
 
 
-def expm1_reduced(A, r):
-    return A.fma(r * A.polynomial("exp", r), r, r)
+def within(A, y, limit):
+    """|y|, or 0 from the limit on."""
+    m = abs(y)
+    return m if m < A.limit[limit] else A.type(0)
 
 
 def minus_n_ln2(A, x, n):
@@ -88,23 +94,13 @@ def minus_n_ln2(A, x, n):
     return A.fma(A.type(n), -A.table["ln2_low"], r)
 
 
-def scaled(A, c, w, n):
-    """c (1 + w) 2^n as (head, tail)."""
-    first = n // 2
-    c = c * A.power_of_two(first)
-    return A.fma(c, w, c), A.power_of_two(n - first)
+def exp_reduced(A, r):
+    return A.fma(r, A.polynomial("exp", r), A.type(1))
 
 
-def exp_parts(A, x):
-    n = nearest(x, A.table["log2_e"])
-    return scaled(A, A.type(1), expm1_reduced(A, minus_n_ln2(A, x, n)), n)
-
-
-def exp(A, y):
-    if math.isinf(y):
-        return y if y > 0 else A.type(0)
-    head, tail = exp_parts(A, np.copysign(clamped(A, y, "exp"), y))
-    return head * tail
+def exp_of_minus(A, m):
+    n = nearest(m, A.table["log2_e"])
+    return exp_reduced(A, -minus_n_ln2(A, m, n)) * A.power_of_two(-n)
 
 
 def log(A, y):
@@ -121,85 +117,63 @@ def log(A, y):
 
 
 def tanh(A, y):
-    a = A.type(2) * clamped(A, y, "tanh")
+    a = A.type(2) * at_most(A, y, "tanh")
     n = nearest(a, A.table["log2_e"])
-    power = A.power_of_two(n)
-    t = A.fma(expm1_reduced(A, minus_n_ln2(A, a, n)), power, power - A.type(1))
+    power, r = A.power_of_two(n), minus_n_ln2(A, a, n)
+    expm1 = A.fma(r * A.polynomial("exp", r, slice(1, None)), r, r)
+    t = A.fma(expm1, power, power - A.type(1))
     return np.copysign(t / (t + A.type(2)), y)
 
 
-def normal_tail(A, m):
-    """Phi(-m) as (head, tail)."""
-    g = -(m / A.type(2))
-    n = nearest(g * A.table["log2_e"], m)
-    r = A.fma(g, m, -(A.type(n) * A.table["ln2_high"]))
-    r = A.fma(A.type(n), -A.table["ln2_low"], r)
-    d = m + A.type(4)
-    rest, t = m - (d - A.type(4)), A.type(1) / d
-    error = A.fma(-t, rest, A.fma(-t, d, A.type(1)))
-    p = A.polynomial("mills", A.fma(A.type(-8) * t, error, A.type(1) - A.type(8) * t))
-    quotient = p * t
-    remainder = A.fma(-quotient, rest, A.fma(-quotient, d, p))
-    mills = A.fma(t, remainder, quotient)
-    return scaled(A, mills, expm1_reduced(A, r), n)
+def bell(A, x):
+    """exp(-x^2 / 2) = (1 + fraction) 2^-n as (fraction, n)."""
+    half = -(x / A.type(2))
+    n = nearest(x * (A.table["log2_e"] / A.type(2)), x)
+    r = A.fma(half, x, A.type(n) * A.table["ln2_high"])
+    r = A.fma(A.type(n), A.table["ln2_low"], r)
+    return r * A.polynomial("exp", r), n
 
 
-def erf(A, y):
-    m = clamped(A, y, "erf")
-    x = clamped(A, y, "erf", "tiny")
-    if m < A.type(0.75):
-        result = A.fma(m, A.polynomial("erf", x * x), m)
-    else:
-        head, tail = normal_tail(A, x * A.table["sqrt_2"])
-        result = A.fma(A.type(-2) * head, tail, A.type(1))
-    return np.copysign(result, y)
-
-
-def logistic(A, negative, head, tail):
-    """Numerator over denominator, and the power of two still to be multiplied with."""
-    one = A.type(1)
-    denominator = A.fma(head, tail, one)
-    return (head / denominator, tail) if negative else (one / denominator, one)
-
-
-def below(A, y, limit):
-    """y, or -0 where the function is -0."""
-    return A.type(-0.0) if y < -A.limit[limit] else y
+def without_tail(A, y, m, tail):
+    return A.fma(-m, tail, A.type(-0.0) if np.signbit(y) else y)
 
 
 def sigmoid(A, y):
-    value, power = logistic(A, np.signbit(y), *exp_parts(A, -clamped(A, y, "exp")))
-    return value * power
+    e = exp_of_minus(A, abs(y)) if abs(y) < A.limit["exp"] else A.type(0)
+    return (e if np.signbit(y) else A.type(1)) / (e + A.type(1))
 
 
 def silu(A, y):
-    value, power = logistic(A, np.signbit(y), *exp_parts(A, -clamped(A, y, "exp")))
-    return below(A, y, "exp") * value * power
+    m = within(A, y, "exp")
+    e = exp_of_minus(A, m)
+    return without_tail(A, y, m, e / (e + A.type(1)))
 
 
 def gelu(A, y):
-    head, tail = normal_tail(A, clamped(A, y, "gelu", "tiny"))
-    if np.signbit(y):
-        return below(A, y, "gelu") * head * tail
-    return y * A.fma(-head, tail, A.type(1))
+    m = within(A, y, "gelu")
+    x = max(m, A.limit["tiny"])
+    fraction, n = bell(A, x)
+    over = A.by_squares("mills_over", x)
+    tail = A.fma(over, fraction, over) / A.by_squares("mills_under", x)
+    return without_tail(A, y, m * A.power_of_two(-n), tail)
 
 
 def gelu_tanh(A, y):
     t = A.table
-    m = clamped(A, y, "gelu_tanh", "tiny")
-    square = m * m
-    square_low = A.fma(m, m, -square)
+    m = within(A, y, "gelu_tanh")
+    x = max(m, A.limit["tiny"])
+    square = x * x
+    square_low = A.fma(x, x, -square)
     high = A.fma(t["cubic_high"], square, t["linear_high"])
     low = A.fma(t["cubic_high"], square, t["linear_high"] - high)
     low = A.fma(t["cubic_high"], square_low, low)
     low = A.fma(t["cubic_low"], square, low + t["linear_low"])
-    n = nearest(m * high, -t["log2_e"])
-    r = A.fma(-m, high, -(A.type(n) * t["ln2_high"]))
+    n = nearest(x * high, t["log2_e"])
+    r = A.fma(x, high, -(A.type(n) * t["ln2_high"]))
     r = A.fma(A.type(n), -t["ln2_low"], r)
-    r = A.fma(-m, low, r)
-    head, tail = scaled(A, A.type(1), expm1_reduced(A, r), n)
-    value, power = logistic(A, np.signbit(y), head, tail)
-    return below(A, y, "gelu_tanh") * value * power
+    r = A.fma(x, low, r)
+    e = exp_reduced(A, -r) * A.power_of_two(-n)
+    return without_tail(A, y, m, e / (e + A.type(1)))
 
 
 def relu(A, y):
@@ -207,10 +181,8 @@ def relu(A, y):
 
 
 FUNCTIONS = {
-    "exp": exp,
     "log": log,
     "tanh": tanh,
-    "erf": erf,
     "sigmoid": sigmoid,
     "silu": silu,
     "gelu": gelu,

@@ -1,4 +1,4 @@
-"""Fits the polynomials behind exp, log, tanh, erf and gelu, and writes every table made from them.
+"""Fits the polynomials behind exp, log, tanh and gelu, and writes every table made from them.
 
     python tools/fit_functions.py            print the tables with the approximation error of each
     python tools/fit_functions.py --write    rewrite csrc/kernels/coefficients.hpp,
@@ -10,6 +10,8 @@ Needs mpmath. Nothing is random and everything runs at 60 digits: two runs write
 A polynomial is the weighted least-squares fit on Chebyshev nodes, which is within a small factor
 of the minimax one. The first coefficients are rounded to the target type one after the other, and
 the remaining ones are fitted again each time, so that they absorb the rounding of those before.
+A quotient of polynomials is fitted by the same steps to the equation without its denominator, whose
+weight is the last round's (Sanathanan and Koerner, 1963).
 """
 
 import struct
@@ -24,10 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 TYPES = {"float32": ("f", 24), "float64": ("d", 53)}
 Function = Callable[[mpf], mpf]
 
-# Limits beyond which a function is constant or zero in the type; docs/functions.md derives them.
-GELU_LIMIT = {"float32": mpf("14.5"), "float64": mpf("38.75")}
-ERF_SPLIT = mpf("0.75")
-MILLS_CENTRE = 4
+# From here on gelu is y or -0; docs/functions.md derives it.
+GELU_LIMIT = {"float32": mpf("13.125"), "float64": mpf("37.5")}
 
 
 def rounded(x: mpf, dtype: str) -> float:
@@ -77,10 +77,48 @@ def worst(f: Function, weight: Function, low: mpf, high: mpf, c: list[float]) ->
     return max(abs(weight(x) * (mp.polyval(c[::-1], x) - f(x))) for x in nodes(low, high, 400))
 
 
+def fit_quotient(
+    f: Function, high: mpf, over: int, under: int, dtype: str
+) -> tuple[list[float], list[float], mpf]:
+    """Numerator, denominator and the largest relative error on [0, high]; f(0) is 1/2. The denominator is
+    1.5 there: just above 1, or a numerator just above 1/2, would round by twice as much of itself."""
+    edge = (high - 4) / (high + 4)  # nodes where f varies: near 0
+
+    def places(count: int) -> list[mpf]:
+        return [4 * (1 + v) / (1 - v) for v in nodes(mpf(-1), edge, count)]
+
+    xs = places(3 * (over + under) + 10)
+    values, scales = [f(x) for x in xs], [mpf(1)] * len(xs)
+    unknown = [(0, i) for i in range(1, over + 1)] + [(1, i) for i in range(1, under + 1)]
+    known = {(0, 0): mpf("0.75"), (1, 0): mpf("1.5")}
+
+    def polynomial(which: int, solved: dict[tuple[int, int], mpf]) -> list[mpf]:
+        return [solved[which, i] for i in range((over, under)[which] + 1)]
+
+    # The lowest coefficients are rounded first: their errors count most.
+    order = sorted(unknown, key=lambda term: (term[1], term[0]))
+    for step in range(-4, len(order)):
+        left = order[max(step, 0) :]
+        rows, right = mp.matrix(len(xs), len(left)), mp.matrix(len(xs), 1)
+        for i, (x, value, scale) in enumerate(zip(xs, values, scales, strict=True)):
+            weight = {0: 1 / (value * scale), 1: -1 / scale}
+            for j, (which, power) in enumerate(left):
+                rows[i, j] = weight[which] * x**power
+            right[i] = -mp.fsum(weight[which] * c * x**power for (which, power), c in known.items())
+        solution, _ = mp.qr_solve(rows, right)
+        solved = known | dict(zip(left, solution, strict=True))
+        scales = [mp.polyval(polynomial(1, solved)[::-1], x) for x in xs]
+        if step >= 0:
+            known[order[step]] = mpf(rounded(solved[order[step]], dtype))
+    top, bottom = ([float(c) for c in polynomial(which, known)] for which in (0, 1))
+    error = max(abs(mp.polyval(top[::-1], x) / mp.polyval(bottom[::-1], x) / f(x) - 1) for x in places(400))
+    return top, bottom, error
+
+
 # The functions. Where 0 lies in the interval it is never a node.
-def exp_tail(r: mpf) -> mpf:
-    """(exp(r) - 1 - r) / r^2"""
-    return (mp.expm1(r) - r) / r**2
+def exp_slope(r: mpf) -> mpf:
+    """(exp(r) - 1) / r"""
+    return mp.expm1(r) / r
 
 
 def exp2_slope(r: mpf) -> mpf:
@@ -94,20 +132,9 @@ def log_tail(z: mpf) -> mpf:
     return (2 * mp.atanh(s) - 2 * s) / (s * z)
 
 
-def erf_slope(z: mpf) -> mpf:
-    """erf(x) / x - 1 with z = x^2"""
-    x = mp.sqrt(z)
-    return mp.erf(x) / x - 1
-
-
-def erf_weight(z: mpf) -> mpf:
-    return 1 / (1 + erf_slope(z))
-
-
-def mills(v: mpf) -> mpf:
-    """(m + 4) Phi(-m) exp(m^2 / 2) with v = (m - 4) / (m + 4); Phi is the normal distribution"""
-    m = MILLS_CENTRE * (1 + v) / (1 - v)
-    return (m + MILLS_CENTRE) * mp.erfc(m / mp.sqrt(2)) * mp.exp(m * m / 2) / 2
+def mills(m: mpf) -> mpf:
+    """Phi(-m) exp(m^2 / 2); Phi is the normal distribution."""
+    return mp.erfc(m / mp.sqrt(2)) * mp.exp(m * m / 2) / 2
 
 
 def polynomials(dtype: str) -> dict[str, tuple[list[float], mpf]]:
@@ -115,20 +142,17 @@ def polynomials(dtype: str) -> dict[str, tuple[list[float], mpf]]:
     single = dtype == "float32"
     half = mp.log(2) / 2 * mpf("1.0001")
     s = (mp.sqrt(2) - 1) / (mp.sqrt(2) + 1)
-    limit = GELU_LIMIT[dtype]
-    edge = (limit - MILLS_CENTRE) / (limit + MILLS_CENTRE)
     jobs = {
-        "exp": (exp_tail, lambda r: r**2 / mp.expm1(r), -half, half, 5 if single else 10),
+        "exp": (exp_slope, lambda r: r / mp.exp(r), -half, half, 5 if single else 10),
         "exp2": (exp2_slope, lambda r: r / mpf(2) ** r, -mpf(1) / 2, mpf(1) / 2, 5 if single else 10),
         "log": (log_tail, lambda z: z / 2, mpf(0), s * s, 3 if single else 6),
-        "erf": (erf_slope, erf_weight, mpf(0), ERF_SPLIT**2, 5 if single else 11),
-        "mills": (mills, lambda v: 1 / mills(v), mpf(-1), edge, 9 if single else 22),
     }
     result = {}
     for name, (f, weight, low, high, degree) in jobs.items():
         c = fit(f, weight, low, high, degree, dtype)
         result[name] = (c, worst(f, weight, low, high, c))
-    return result
+    over, under, error = fit_quotient(mills, GELU_LIMIT[dtype], *((4, 5) if single else (10, 11)), dtype)
+    return result | {"mills_over": (over, error), "mills_under": (under, error)}
 
 
 def constants(dtype: str) -> dict[str, float]:
@@ -142,8 +166,8 @@ def constants(dtype: str) -> dict[str, float]:
         "log2_e": rounded(1 / ln2, dtype),
         "ln2_high": ln2_high,
         "ln2_low": rounded(ln2 - ln2_high, dtype),
-        "sqrt_2": rounded(mp.sqrt(2), dtype),
         "sqrt_half": rounded(mp.sqrt(mpf(1) / 2), dtype),
+        "density": rounded(1 / mp.sqrt(2 * mp.pi), dtype),
         "linear_high": linear_high,
         "linear_low": rounded(linear - linear_high, dtype),
         "cubic_high": cubic_high,
@@ -222,7 +246,7 @@ def main() -> None:
         fitted = polynomials(dtype)
         tables = {name: c for name, (c, _) in fitted.items()}
         for name, (c, error) in fitted.items():
-            print(f"{dtype} {name:6} degree {len(c) - 1:2}  error 2^{mp.nstr(mp.log(error, 2), 4)}")
+            print(f"{dtype} {name:11} degree {len(c) - 1:2}  error 2^{mp.nstr(mp.log(error, 2), 4)}")
         values = constants(dtype)
         cpp.append(cpp_table(dtype, tables, values))
         python.append(python_table(dtype, tables, values))

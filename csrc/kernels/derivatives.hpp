@@ -4,16 +4,11 @@
 
 namespace {
 
-template <class T> constexpr T kNegativeLimit = sizeof(T) == 4 ? T(-87) : T(-708);
-
-// exp(d) for d <= 0, but +0 below kNegativeLimit, where exp is about to lose digits: a factor of one exponent does.
+// exp(d) for d <= 0, but +0 below -exp_limit, where exp is about to lose digits; NaN stays NaN.
 template <class T> FASTLA_INLINE Vec<T> exp_of_negative(Vec<T> d) {
-  using C = Coefficients<T>;
-  const auto [shifted, n] = nearest_power<T>(splat<T>(C::log2_e), d);
-  Vec<T> r = fma(n, splat<T>(-C::ln2_high), d);
-  r = fma(n, splat<T>(-C::ln2_low), r);
-  const Vec<T> power = power_of_two<T>(shifted), e = fma(power, expm1_near_zero<T>(r), power);
-  return d < kNegativeLimit<T> ? Vec<T>{} : e;
+  const auto [shifted, n] = nearest_power<T>(splat<T>(Coefficients<T>::log2_e), d);
+  const Vec<T> e = exp_near_zero<T>(without_powers<T>(d, n)) * power_of_two<T>(shifted);
+  return d < -Format<T>::exp_limit ? Vec<T>{} : e;
 }
 
 // 2^x for x <= 0, but +0 below the exponents of normal numbers.
@@ -25,36 +20,37 @@ template <class T> FASTLA_INLINE Vec<T> exp2_of_negative(Vec<T> x) {
   return x < limit ? Vec<T>{} : e;
 }
 
-// Phi(y) + y phi(y): phi is the tail without its factor G.
+// Phi(y) + y phi(y): tail - m phi(m), or 1 less that; phi is the bell times a constant.
 template <class T> FASTLA_INLINE Vec<T> gelu_slope(Vec<T> y) {
+  using C = Coefficients<T>;
   using F = Format<T>;
-  constexpr T density = T(0x1.9884533d43651p-2);  // 1 / sqrt(2 pi)
-  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_limit), F::tiny);
-  const Scaled<T> tail = normal_tail<T>(m);
-  const Vec<T> below = tail.head * tail.tail;
-  const Vec<T> phi = exp_of_negative<T>((m * T(-0.5)) * m) * density;
-  const Vec<T> above = select<T>(is_negative<T>(y), below, T(1) - below);
-  return keep_nan<T>(y, fma(with_sign_of<T>(m, y), phi, above));
+  const Vec<T> x = at_least<T>(within<T>(y, F::gelu_limit), F::tiny), square = x * x;
+  const auto [fraction, shifted] = bell<T>(x);
+  const Vec<T> mills =
+      by_squares<T>(C::mills_over, x, square) / by_squares<T>(C::mills_under, x, square);
+  const Vec<T> g = fma(splat<T>(-C::density), x, mills);
+  const Vec<T> lost = fma(g, fraction, g) * power_of_two<T>(-shifted);
+  const IVec<T> usual = magnitude<T>(y) < bits<T>(splat<T>(F::gelu_limit));
+  const Vec<T> some = from_bits<T>(bits<T>(lost) & usual);
+  return keep_nan<T>(y, select<T>(is_negative<T>(y), some, T(1) - some));
 }
 
 // s + y s (1 - s) (linear + 3 cubic y^2), s = sigmoid(2u) = gelu_tanh(y) / y.
 template <class T> FASTLA_INLINE Vec<T> gelu_tanh_slope(Vec<T> y) {
   using C = Coefficients<T>;
   using F = Format<T>;
-  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_tanh_limit), F::tiny);
+  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), 2 * F::gelu_tanh_limit), F::tiny);
   const Vec<T> square = m * m, u = fma(splat<T>(C::cubic_high), square, splat<T>(C::linear_high));
   const Vec<T> rate = fma(splat<T>(3 * C::cubic_high), square, splat<T>(C::linear_high));
   const Vec<T> x = with_sign_of<T>(m, y);
-  const Scaled<T> parts = sigmoid_parts<T>(x * u);
-  const Vec<T> s = parts.head * parts.tail;
+  const Vec<T> s = sigmoid<T>(x * u);
   return keep_nan<T>(y, fma((x * s) * (T(1) - s), rate, s));
 }
 
 // s + y s (1 - s)
 template <class T> FASTLA_INLINE Vec<T> silu_slope(Vec<T> y) {
   const Vec<T> x = with_sign_of<T>(at_most<T>(absolute<T>(y), Format<T>::exp_limit), y);
-  const Scaled<T> parts = sigmoid_parts<T>(x);
-  const Vec<T> s = parts.head * parts.tail;
+  const Vec<T> s = sigmoid<T>(x);
   return keep_nan<T>(y, fma(x * s, T(1) - s, s));
 }
 template <class T> FASTLA_INLINE Vec<T> tanh_slope(Vec<T> y) {

@@ -83,21 +83,23 @@ template <class T> void apply(const Finish &f, const Sums<T> &sums) {
   sums.meet(f.residual, add);
 }
 
-// The epilogue that layers have: a bias for each column, and ReLU or nothing.
+// The epilogue that layers have: a bias for each column, and an activation or none.
 template <class T> bool is_layer(const Finish &f) {
   const bool others = f.alpha != 1 || f.scale[0].data || f.scale[1].data || f.c.data ||
                       f.bias[1].data || f.gate.data || f.residual.data;
-  return !others && f.activation <= FASTLA_ACT_RELU && f.bias[0].data &&
-         f.bias[0].row_stride == 0 && f.bias[0].col_stride == sizeof(T);
+  return !others && f.bias[0].data && f.bias[0].row_stride == 0 &&
+         f.bias[0].col_stride == sizeof(T);
 }
 
 // All its steps in one pass, of contiguous columns.
-template <class T, bool rectified>
-FASTLA_INLINE void apply_layer(const char *bias, char *c, int64_t row_stride, const Sums<T> &sums) {
-  sums.visit([=](T *y, int64_t i, int64_t j, int valid) FASTLA_LAMBDA {
-    const int64_t at = j * int64_t(sizeof(T));
-    const Vec<T> sum = load<T>(y) + fetch<T>(bias + at, sizeof(T), valid);
-    put<T>(c + i * row_stride + at, sizeof(T), valid, rectified ? relu<T>(sum) : sum);
+template <class T> void apply_layer(int activation, const char *bias, char *c, int64_t row_stride,
+                                    const Sums<T> &sums) {
+  with_activation<T>(activation, [&](auto act) FASTLA_LAMBDA {
+    sums.visit([=](T *y, int64_t i, int64_t j, int valid) FASTLA_LAMBDA {
+      const int64_t at = j * int64_t(sizeof(T));
+      const Vec<T> sum = load<T>(y) + fetch<T>(bias + at, sizeof(T), valid);
+      put<T>(c + i * row_stride + at, sizeof(T), valid, act(sum));
+    });
   });
 }
 
@@ -150,8 +152,7 @@ template <class T> __attribute__((noinline)) void finish_rows(const Block &block
     const Finish &f = *block.finish;
     if (block.c_col_stride == sizeof(T) && is_layer<T>(f)) {
       const char *bias = f.bias[0].data + (block.col0 + j0) * int64_t(sizeof(T));
-      return f.activation ? apply_layer<T, true>(bias, c, block.c_row_stride, here)
-                          : apply_layer<T, false>(bias, c, block.c_row_stride, here);
+      return apply_layer<T>(f.activation, bias, c, block.c_row_stride, here);
     }
     apply<T>(f, Sums<T>{sums, rows, width, n, block.row0 + i0, block.col0 + j0});
   }

@@ -1,10 +1,10 @@
-// exp, log, tanh, erf, sigmoid and the activations of the epilogue, lane by lane.
+// log, tanh, sigmoid and the activations of the epilogue, lane by lane.
 //
 // docs/functions.md defines every function as a sequence of IEEE operations (+ - * / and fma, round
 // to nearest even), so the bits are the same at every vector width, in the tests' oracle and on a
 // GPU. Nothing here compares floating-point numbers: magnitudes are ordered as integers, which
-// raises no flag on NaN. Arguments are clamped before use, so a finite one raises neither invalid
-// nor divide-by-zero, and overflow only where exp itself overflows.
+// raises no flag on NaN. What lies beyond a function's limit is replaced before use, so a finite
+// argument raises neither invalid, nor divide-by-zero, nor overflow.
 #pragma once
 
 #include "fastla/gemm.h"
@@ -20,17 +20,17 @@ template <> struct Format<float> {
   static constexpr int fraction_bits = 23, bias = 127;
   // x + magic rounds x to an integer, whose low bits are those of the sum (|x| < 2^21 or 2^50).
   static constexpr float magic = 0x1.8p23f;
-  // Below tiny a function equals its first term; beyond its limit it is constant or rounds to zero.
-  static constexpr float tiny = 0x1p-30f, exp_limit = 128, tanh_limit = 10, erf_limit = 4;
-  static constexpr float gelu_limit = 14.5f, gelu_tanh_limit = 11, erf_split = 0.75f;
+  // Below tiny a function equals its first term; from its limit on it is constant, or y where y is positive.
+  static constexpr float tiny = 0x1p-30f, exp_limit = 87, tanh_limit = 10;
+  static constexpr float gelu_limit = 13.125f, gelu_tanh_limit = 9.9375f;
 };
 template <> struct Format<double> {
   typedef uint64_t U __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
   static constexpr int64_t infinity = 0x7ff0000000000000, quiet = 0x0008000000000000;
   static constexpr int fraction_bits = 52, bias = 1023;
   static constexpr double magic = 0x1.8p52;
-  static constexpr double tiny = 0x1p-60, exp_limit = 1024, tanh_limit = 20, erf_limit = 6;
-  static constexpr double gelu_limit = 38.75, gelu_tanh_limit = 22, erf_split = 0.75;
+  static constexpr double tiny = 0x1p-60, exp_limit = 708, tanh_limit = 20;
+  static constexpr double gelu_limit = 37.5, gelu_tanh_limit = 21.125;
 };
 template <class T> using UVec = typename Format<T>::U;
 template <class T> using Int = typename Simd<T>::Int;
@@ -46,19 +46,28 @@ template <class T> FASTLA_INLINE Vec<T> with_sign_of(Vec<T> v, Vec<T> sign) {
 }
 template <class T> FASTLA_INLINE Vec<T> absolute(Vec<T> v) { return from_bits<T>(magnitude<T>(v)); }
 
-// NaN lanes of y keep their payload, made quiet; the others take result. What was computed in a NaN
-// lane came from a clamped argument.
+// NaN lanes of y keep their payload, made quiet; the others take result.
 template <class T> FASTLA_INLINE Vec<T> keep_nan(Vec<T> y, Vec<T> result) {
   return select<T>(is_nan<T>(y), from_bits<T>(bits<T>(y) | Format<T>::quiet), result);
 }
 // The smaller and the larger of two magnitudes; Inf and NaN are larger than any limit.
 template <class T> FASTLA_INLINE Vec<T> at_most(Vec<T> m, T limit) {
-  const Vec<T> l = splat<T>(limit);
-  return select<T>(bits<T>(m) > bits<T>(l), l, m);
+  const IVec<T> a = bits<T>(m), l = bits<T>(splat<T>(limit));
+  return from_bits<T>(a < l ? a : l);
 }
 template <class T> FASTLA_INLINE Vec<T> at_least(Vec<T> m, T limit) {
-  const Vec<T> l = splat<T>(limit);
-  return select<T>(bits<T>(m) < bits<T>(l), l, m);
+  const IVec<T> a = bits<T>(m), l = bits<T>(splat<T>(limit));
+  return from_bits<T>(a > l ? a : l);
+}
+// |y|, but +0 from the limit on and of NaN.
+template <class T> FASTLA_INLINE Vec<T> within(Vec<T> y, T limit) {
+  const IVec<T> m = magnitude<T>(y);
+  return from_bits<T>(m & (m < bits<T>(splat<T>(limit))));
+}
+// y, but -0 where its sign bit is set (as unsigned integers, negative numbers come after -0).
+template <class T> FASTLA_INLINE Vec<T> not_negative(Vec<T> y) {
+  const UVec<T> u = unsigned_bits<T>(y), zero = unsigned_bits<T>(splat<T>(T(-0.0)));
+  return as_value<T>(u < zero ? u : zero);
 }
 
 // c[0] + x (c[1] + x (c[2] + ...)), one fma per step.
@@ -67,6 +76,18 @@ template <class T, int N, int I = 0> FASTLA_INLINE Vec<T> horner(const T (&c)[N]
     return splat<T>(c[I]);
   else
     return fma(horner<T, N, I + 1>(c, x), x, splat<T>(c[I]));
+}
+
+// The same polynomial, of x and its square: fewer roundings, one after the other, where x is large.
+template <class T, int N, int I> FASTLA_INLINE Vec<T> every_second(const T (&c)[N], Vec<T> square) {
+  if constexpr (I + 2 >= N)
+    return splat<T>(c[I]);
+  else
+    return fma(every_second<T, N, I + 2>(c, square), square, splat<T>(c[I]));
+}
+template <class T, int N>
+FASTLA_INLINE Vec<T> by_squares(const T (&c)[N], Vec<T> x, Vec<T> square) {
+  return fma(every_second<T, N, 1>(c, square), x, every_second<T, N, 0>(c, square));
 }
 
 // n magic-shifted, and its value: x = n log(2) + r.
@@ -78,41 +99,42 @@ template <class T> FASTLA_INLINE Reduced<T> nearest_power(Vec<T> factor, Vec<T> 
   const Vec<T> shifted = fma(factor, x, splat<T>(Format<T>::magic));
   return {unsigned_bits<T>(shifted), shifted - Format<T>::magic};
 }
-template <class T> FASTLA_INLINE Vec<T> expm1_near_zero(Vec<T> r) {
-  const Vec<T> half = r * horner<T>(Coefficients<T>::exp, r);
-  return fma(half, r, r);  // (r r) q instead would underflow before r does
+template <class T> FASTLA_INLINE Vec<T> without_powers(Vec<T> x, Vec<T> n) {
+  using C = Coefficients<T>;
+  return fma(n, splat<T>(-C::ln2_low), fma(n, splat<T>(-C::ln2_high), x));
+}
+// (exp(x / divisor) - 1) / x as a polynomial: the divisor, a power of two, rounds nothing.
+template <class T, int divisor> struct ExpSeries {
+  static constexpr int terms = sizeof(Coefficients<T>::exp) / sizeof(T);
+  T c[terms];
+  constexpr ExpSeries() : c{} {
+    T factor = 1;
+    for (int i = 0; i < terms; ++i) c[i] = Coefficients<T>::exp[i] * (factor /= divisor);
+  }
+};
+// exp(x / divisor) for |x / divisor| <= log(2) / 2, and that less 1.
+template <class T, int divisor> FASTLA_INLINE Vec<T> exp_slope(Vec<T> x) {
+  constexpr ExpSeries<T, divisor> series;
+  return horner<T>(series.c, x);
+}
+template <class T, int divisor = 1> FASTLA_INLINE Vec<T> exp_near_zero(Vec<T> x) {
+  return fma(x, exp_slope<T, divisor>(x), splat<T>(1));
+}
+template <class T, int divisor> FASTLA_INLINE Vec<T> expm1_near_zero(Vec<T> x) {
+  return x * exp_slope<T, divisor>(x);
 }
 // 2^n for the integer in the low bits of n.
 template <class T> FASTLA_INLINE Vec<T> power_of_two(UVec<T> n) {
   return as_value<T>((n << Format<T>::fraction_bits) + unsigned_bits<T>(splat<T>(1)));
 }
-
-// c (1 + w) 2^n as head * tail, n outside the range of one exponent: head is a normal number and
-// tail a power of two, so head * tail rounds at most once and overflows or underflows only where
-// the value does.
-template <class T> struct Scaled {
-  Vec<T> head, tail;
-};
-template <class T> FASTLA_INLINE Scaled<T> scaled(Vec<T> c, Vec<T> w, UVec<T> shifted) {
-  const UVec<T> half = shifted >> 1;  // floor(n / 2) in its low bits: magic is even
-  c = c * power_of_two<T>(half);
-  return {fma(c, w, c), power_of_two<T>(shifted - half)};
+// x 2^n, where both are normal numbers or n is 0.
+template <class T> FASTLA_INLINE Vec<T> scaled(Vec<T> x, UVec<T> n) {
+  return as_value<T>(unsigned_bits<T>(x) + (n << Format<T>::fraction_bits));
 }
-// exp(x) for a clamped x.
-template <class T> FASTLA_INLINE Scaled<T> exp_parts(Vec<T> x) {
-  using C = Coefficients<T>;
-  const auto [shifted, n] = nearest_power<T>(splat<T>(C::log2_e), x);
-  Vec<T> r = fma(n, splat<T>(-C::ln2_high), x);
-  r = fma(n, splat<T>(-C::ln2_low), r);
-  return scaled<T>(splat<T>(1), expm1_near_zero<T>(r), shifted);
-}
-
-template <class T> FASTLA_INLINE Vec<T> exp(Vec<T> y) {
-  const IVec<T> finite = magnitude<T>(y) < Format<T>::infinity;
-  const Vec<T> m = at_most<T>(from_bits<T>(magnitude<T>(y) & finite), Format<T>::exp_limit);
-  const Scaled<T> e = exp_parts<T>(with_sign_of<T>(m, y));
-  const Vec<T> at_infinity = from_bits<T>(bits<T>(y) & ~is_negative<T>(y));
-  return keep_nan<T>(y, select<T>(finite, e.head * e.tail, at_infinity));
+// exp(-m) for 0 <= m <= exp_limit.
+template <class T> FASTLA_INLINE Vec<T> exp_of_minus(Vec<T> m) {
+  const auto [shifted, n] = nearest_power<T>(splat<T>(Coefficients<T>::log2_e), m);
+  return scaled<T>(exp_near_zero<T, -1>(without_powers<T>(m, n)), -shifted);
 }
 
 // log(0) = -Inf and log(negative) = NaN, both without a flag.
@@ -148,78 +170,54 @@ template <class T> FASTLA_INLINE Vec<T> tanh(Vec<T> y) {
   using C = Coefficients<T>;
   const Vec<T> a = at_most<T>(absolute<T>(y), Format<T>::tanh_limit) * T(2);
   const auto [shifted, n] = nearest_power<T>(splat<T>(C::log2_e), a);
-  Vec<T> r = fma(n, splat<T>(-C::ln2_high), a);
-  r = fma(n, splat<T>(-C::ln2_low), r);
-  const Vec<T> power = power_of_two<T>(shifted);
-  const Vec<T> t = fma(expm1_near_zero<T>(r), power, power - T(1));
+  const Vec<T> r = without_powers<T>(a, n), power = power_of_two<T>(shifted);
+  const Vec<T> expm1 = fma(r * horner<T, sizeof(C::exp) / sizeof(T), 1>(C::exp, r), r, r);
+  const Vec<T> t = fma(expm1, power, power - T(1));
   return keep_nan<T>(y, with_sign_of<T>(t / (t + T(2)), y));
 }
 
-// The normal distribution's lower tail Phi(-m) = exp(-m^2/2) G(m), for tiny <= m <= gelu_limit.
-// m^2/2 meets n log(2) inside an fma, so its rounding never grows into the exponent.
-template <class T> FASTLA_INLINE Scaled<T> normal_tail(Vec<T> m) {
+// The tail of the normal distribution: Phi(-x) = bell(x) numerator(x) / denominator(x), bell(x) = exp(-x^2/2), for
+// tiny <= x <= gelu_limit. x^2 meets n log(2) inside an fma, so its rounding never grows into the exponent. bell is
+// (1 + fraction) 2^-n.
+template <class T> struct Bell {
+  Vec<T> fraction;
+  UVec<T> shifted;  // of n
+};
+template <class T> FASTLA_INLINE Bell<T> bell(Vec<T> x) {
   using C = Coefficients<T>;
-  const Vec<T> minus_half = m * T(-0.5);
-  const auto [shifted, n] = nearest_power<T>(minus_half * C::log2_e, m);
-  Vec<T> r = fma(minus_half, m, n * -C::ln2_high);
-  r = fma(n, splat<T>(-C::ln2_low), r);
-  // G(m) = P(v) / (m + 4), v = (m - 4) / (m + 4) = 1 - 8 / (m + 4). m + 4 is d + rest exactly; both
-  // quotients are corrected by their remainder, which saves 3 ulp around m = 0.
-  const Vec<T> d = m + T(4), rest = m - (d - T(4)), t = T(1) / d, u = t * T(8);
-  const Vec<T> error = fma(-t, rest, fma(-t, d, splat<T>(1)));
-  const Vec<T> p = horner<T>(C::mills, fma(-u, error, T(1) - u)), quotient = p * t;
-  const Vec<T> remainder = fma(-quotient, rest, fma(-quotient, d, p));
-  const Vec<T> g = fma(t, remainder, quotient);
-  return scaled<T>(g, expm1_near_zero<T>(r), shifted);
+  const auto [shifted, n] = nearest_power<T>(x * (C::log2_e / 2), x);
+  const Vec<T> w = fma(n, splat<T>(-2 * C::ln2_low), fma(x, x, n * (-2 * C::ln2_high)));
+  return {expm1_near_zero<T, -2>(w), shifted};
 }
 
-// x (1 + x^2 ...) up to erf_split, then 1 - 2 Phi(-sqrt(2) x).
-template <class T> FASTLA_INLINE Vec<T> erf(Vec<T> y) {
-  using C = Coefficients<T>;
-  const Vec<T> m = at_most<T>(absolute<T>(y), Format<T>::erf_limit);
-  const Vec<T> x = at_least<T>(m, Format<T>::tiny);
-  const Vec<T> near = fma(m, horner<T>(C::erf, x * x), m);
-  const Scaled<T> tail = normal_tail<T>(x * C::sqrt_2);
-  const Vec<T> far = fma(tail.head * T(-2), tail.tail, splat<T>(1));
-  const IVec<T> small = bits<T>(m) < bits<T>(splat<T>(Format<T>::erf_split));
-  return keep_nan<T>(y, with_sign_of<T>(select<T>(small, near, far), y));
+// y (1 - tail) where y is not negative, y tail where it is: neither side cancels. m is |y|, tail what y loses, of m.
+template <class T> FASTLA_INLINE Vec<T> without_tail(Vec<T> y, Vec<T> m, Vec<T> tail) {
+  return keep_nan<T>(y, fma(-m, tail, not_negative<T>(y)));
 }
 
-// 1 / (1 + exp(-y)) as head * tail, given exp(-|y|). Only the product can underflow, so that
-// callers may multiply by y in between and keep all digits.
-template <class T> FASTLA_INLINE Scaled<T> logistic(Vec<T> y, Scaled<T> e) {
-  const IVec<T> negative = is_negative<T>(y);
-  const Vec<T> one = splat<T>(1);
-  return {select<T>(negative, e.head, one) / fma(e.head, e.tail, one),
-          select<T>(negative, e.tail, one)};
-}
-// y, but -0 below -limit, where the result is -0: to find that by underflow takes the CPU a hundred cycles.
-template <class T> FASTLA_INLINE Vec<T> from_below(Vec<T> y, T limit) {
-  const IVec<T> beyond = is_negative<T>(y) & (magnitude<T>(y) > bits<T>(splat<T>(limit)));
-  return select<T>(beyond, splat<T>(T(-0.0)), y);
-}
-template <class T> FASTLA_INLINE Scaled<T> sigmoid_parts(Vec<T> y) {
-  return logistic<T>(y, exp_parts<T>(-at_most<T>(absolute<T>(y), Format<T>::exp_limit)));
-}
-template <class T> FASTLA_INLINE Vec<T> sigmoid(Vec<T> y) {
-  const Scaled<T> s = sigmoid_parts<T>(y);
-  return keep_nan<T>(y, s.head * s.tail);
-}
-template <class T> FASTLA_INLINE Vec<T> silu(Vec<T> y) {
-  const Scaled<T> s = sigmoid_parts<T>(y);
-  return keep_nan<T>(y, from_below<T>(y, Format<T>::exp_limit) * s.head * s.tail);
-}
-
-// y Phi(y), with Phi(y) = 1 - Phi(-y) where y is not negative: neither side cancels.
+// y Phi(y). 2^-n goes to m, so that nothing is subnormal before the result is.
 template <class T> FASTLA_INLINE Vec<T> gelu(Vec<T> y) {
+  using C = Coefficients<T>;
   using F = Format<T>;
-  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_limit), F::tiny);
-  const Scaled<T> tail = normal_tail<T>(m);
-  const IVec<T> negative = is_negative<T>(y);
-  const Vec<T> one = splat<T>(1);
-  const Vec<T> factor = select<T>(negative, tail.head, fma(-tail.head, tail.tail, one));
-  const Vec<T> last = select<T>(negative, tail.tail, one);
-  return keep_nan<T>(y, from_below<T>(y, F::gelu_limit) * factor * last);
+  const Vec<T> m = within<T>(y, F::gelu_limit), x = at_least<T>(m, F::tiny);
+  const auto [fraction, shifted] = bell<T>(x);
+  const Vec<T> square = x * x, over = by_squares<T>(C::mills_over, x, square);
+  const Vec<T> tail = fma(over, fraction, over) / by_squares<T>(C::mills_under, x, square);
+  return without_tail<T>(y, scaled<T>(m, -shifted), tail);
+}
+
+// exp(-|y|) is normal below exp_limit and 0 beyond, where sigmoid is 0 or 1.
+template <class T> FASTLA_INLINE Vec<T> sigmoid(Vec<T> y) {
+  const IVec<T> usual = magnitude<T>(y) < bits<T>(splat<T>(Format<T>::exp_limit));
+  const Vec<T> e = exp_of_minus<T>(within<T>(y, Format<T>::exp_limit));
+  const Vec<T> some = from_bits<T>(bits<T>(e) & usual), one = splat<T>(1);
+  return keep_nan<T>(y, select<T>(is_negative<T>(y), some, one) / (some + one));
+}
+
+// y sigmoid(y)
+template <class T> FASTLA_INLINE Vec<T> silu(Vec<T> y) {
+  const Vec<T> m = within<T>(y, Format<T>::exp_limit), e = exp_of_minus<T>(m);
+  return without_tail<T>(y, m, e / (e + T(1)));
 }
 
 // y sigmoid(2u), 2u = y (linear + cubic y^2): 0.5 (1 + tanh(u)) is sigmoid(2u). The absolute error of
@@ -227,19 +225,19 @@ template <class T> FASTLA_INLINE Vec<T> gelu(Vec<T> y) {
 template <class T> FASTLA_INLINE Vec<T> gelu_tanh(Vec<T> y) {
   using C = Coefficients<T>;
   using F = Format<T>;
-  const Vec<T> m = at_least<T>(at_most<T>(absolute<T>(y), F::gelu_tanh_limit), F::tiny);
-  const Vec<T> square = m * m, square_low = fma(m, m, -square), cubic = splat<T>(C::cubic_high);
+  const Vec<T> m = within<T>(y, F::gelu_tanh_limit), x = at_least<T>(m, F::tiny);
+  const Vec<T> square = x * x, square_low = fma(x, x, -square), cubic = splat<T>(C::cubic_high);
   const Vec<T> high = fma(cubic, square, splat<T>(C::linear_high));
   // linear_high is short: linear_high - high is exact, and the next fma yields high's rounding error.
   Vec<T> low = fma(cubic, square, C::linear_high - high);
   low = fma(cubic, square_low, low);
   low = fma(splat<T>(C::cubic_low), square, low + C::linear_low);
-  const auto [shifted, n] = nearest_power<T>(m * high, splat<T>(-C::log2_e));
-  Vec<T> r = fma(-m, high, n * -C::ln2_high);
+  const auto [shifted, n] = nearest_power<T>(x * high, splat<T>(C::log2_e));
+  Vec<T> r = fma(x, high, n * -C::ln2_high);
   r = fma(n, splat<T>(-C::ln2_low), r);
-  r = fma(-m, low, r);
-  const Scaled<T> s = logistic<T>(y, scaled<T>(splat<T>(1), expm1_near_zero<T>(r), shifted));
-  return keep_nan<T>(y, from_below<T>(y, F::gelu_tanh_limit) * s.head * s.tail);
+  r = fma(x, low, r);
+  const Vec<T> e = scaled<T>(exp_near_zero<T, -1>(r), -shifted);
+  return without_tail<T>(y, m, e / (e + T(1)));
 }
 
 // +0 where the sign bit is set, NaN excepted.

@@ -217,7 +217,7 @@ template <class T> FASTLA_INLINE Vec<T> twice(Vec<T> v) { return v; }
 // mask lanes are all ones or all zeros. Integer compares only: a floating-point compare of a NaN would
 // raise the invalid flag, which belongs to the user's data.
 template <class T> FASTLA_INLINE Vec<T> select(IVec<T> mask, Vec<T> yes, Vec<T> no) {
-  return from_bits<T>((bits<T>(yes) & mask) | (bits<T>(no) & ~mask));
+  return mask ? yes : no;
 }
 template <class T> FASTLA_INLINE IVec<T> magnitude(Vec<T> v) {
   constexpr int shift = sizeof(T) * 8 - 1;

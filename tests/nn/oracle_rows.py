@@ -43,8 +43,7 @@ def exp_of_negative(d):
     *rest, p = a.table["exp"]
     for c in reversed(rest):
         p = fma(p, r, c)
-    power = np.ldexp(np.ones_like(x), n.astype(int))
-    e = fma(power, fma(r * p, r, r), power)
+    e = fma(r, p, np.ones_like(r)) * np.ldexp(np.ones_like(x), n.astype(int))
     return np.where(far, a.type(0), np.where(np.isnan(d), d, e))
 
 
@@ -211,16 +210,17 @@ def _relu_slope(a, y):
 
 
 def _gelu_slope(a, y):
-    m = oracle_functions.clamped(a, y, "gelu", "tiny")
-    head, tail = oracle_functions.normal_tail(a, m)
-    below = head * tail
-    density = a.hex("0x1.9884533d43651p-2")
-    phi = exp_of_negative(np.array([(m * a.type(-0.5)) * m], a.type))[0] * density
-    return a.fma(np.copysign(m, y), phi, below if np.signbit(y) else a.type(1) - below)
+    x = max(oracle_functions.within(a, y, "gelu"), a.limit["tiny"])
+    fraction, n = oracle_functions.bell(a, x)
+    g = a.fma(-a.table["density"], x, a.by_squares("mills_over", x) / a.by_squares("mills_under", x))
+    lost = a.fma(g, fraction, g) * a.power_of_two(-n)
+    if abs(y) >= a.limit["gelu"]:
+        lost = a.type(0)
+    return lost if np.signbit(y) else a.type(1) - lost
 
 
 def _gelu_tanh_slope(a, y):
-    m = oracle_functions.clamped(a, y, "gelu_tanh", "tiny")
+    m = max(min(abs(y), a.type(2) * a.limit["gelu_tanh"]), a.limit["tiny"])
     square, cubic, linear = m * m, a.table["cubic_high"], a.table["linear_high"]
     x = np.copysign(m, y)
     s = oracle_functions.sigmoid(a, x * a.fma(cubic, square, linear))
@@ -228,7 +228,7 @@ def _gelu_tanh_slope(a, y):
 
 
 def _silu_slope(a, y):
-    x = np.copysign(oracle_functions.clamped(a, y, "exp"), y)
+    x = np.copysign(oracle_functions.at_most(a, y, "exp"), y)
     s = oracle_functions.sigmoid(a, x)
     return a.fma(x * s, a.type(1) - s, s)
 

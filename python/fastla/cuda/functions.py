@@ -21,18 +21,17 @@ from .numbers import (
     negative,
     polynomial,
     quotient,
-    reciprocal,
     subtract,
     unless_nan,
 )
 
 ACTIVATIONS = ("none", "relu", "gelu", "gelu_tanh", "silu", "tanh", "sigmoid")
 NONE, RELU, GELU, GELU_TANH, SILU, TANH, SIGMOID = range(len(ACTIVATIONS))
-_EXP, _MILLS = (POLYNOMIALS.index(name) for name in ("exp", "mills"))
-# Below `tiny` a function equals its first term; beyond its limit it is constant or rounds to zero.
+_EXP, _EXPM1, _OVER_ODD, _OVER_EVEN, _UNDER_ODD, _UNDER_EVEN = range(len(POLYNOMIALS))
+# Below `tiny` a function equals its first term; from its limit on it is constant, or y where y is positive.
 _LIMITS = {
-    "float32": {"tiny": 2.0**-30, "exp": 128, "tanh": 10, "gelu": 14.5, "gelu_tanh": 11},
-    "float64": {"tiny": 2.0**-60, "exp": 1024, "tanh": 20, "gelu": 38.75, "gelu_tanh": 22},
+    "float32": {"tiny": 2.0**-30, "exp": 87, "tanh": 10, "gelu": 13.125, "gelu_tanh": 9.9375},
+    "float64": {"tiny": 2.0**-60, "exp": 708, "tanh": 20, "gelu": 37.5, "gelu_tanh": 21.125},
 }
 
 
@@ -52,13 +51,18 @@ def activation(dtype: str) -> tuple[Any, Any]:
     log2_e, ln2_high, ln2_low = (constants[name] for name in ("log2_e", "ln2_high", "ln2_low"))
     linear_high, linear_low = constants["linear_high"], constants["linear_low"]
     cubic_high, cubic_low = constants["cubic_high"], constants["cubic_low"]
-    minus_log2_e, minus_ln2_high, minus_ln2_low = -log2_e, -ln2_high, -ln2_low
-    zero, minus_zero, one, two, four, eight = map(number, (0.0, -0.0, 1, 2, 4, 8))
-    minus_half = number(-0.5)
+    minus_ln2_high, minus_ln2_low = -ln2_high, -ln2_low
+    zero, minus_zero, minus_half, one, two = map(number, (0.0, -0.0, -0.5, 1, 2))
+    half_log2_e = log2_e / two
 
     @cuda.jit(device=True, inline="always")
-    def below(y, limit):  # type: ignore
-        return minus_zero if y < -limit else y
+    def within(y, limit):  # type: ignore
+        m = clamped(y, zero, limit)
+        return m if m < limit else zero
+
+    @cuda.jit(device=True, inline="always")
+    def without_tail(y, m, tail):  # type: ignore
+        return fma(negative(m), tail, minus_zero if bits_of(y) < 0 else y)
 
     @cuda.jit(device=True, inline="always")
     def power_of_2(n, like):  # type: ignore
@@ -69,43 +73,23 @@ def activation(dtype: str) -> tuple[Any, Any]:
         return fma(n, minus_ln2_low, fma(n, minus_ln2_high, x))
 
     @cuda.jit(device=True, inline="always")
-    def expm1_reduced(r):  # type: ignore
-        return fma(multiply(r, polynomial(_EXP, r)), r, r)
+    def exp_reduced(r):  # type: ignore
+        return fma(r, polynomial(_EXP, r), one)
 
     @cuda.jit(device=True, inline="always")
-    def powers(shifted, like):  # type: ignore
-        """Two whose product is 2^n; n is in the low bits of shifted."""
-        half = shifted >> 1  # floor(n / 2) in its low bits: magic is even
-        return power_of_2(half, like), power_of_2(shifted - half, like)
+    def exp_of_minus(m):  # type: ignore
+        """As (e, power), exp(-m) = e power: so nothing that is divided is very small."""
+        shifted = fma(log2_e, m, magic)
+        e = exp_reduced(negative(remove(m, subtract(shifted, magic))))
+        return e, power_of_2(-bits_of(shifted), m)
 
     @cuda.jit(device=True, inline="always")
-    def exp_parts(r, shifted):  # type: ignore
-        head, tail = powers(bits_of(shifted), r)
-        return fma(head, expm1_reduced(r), head), tail
-
-    @cuda.jit(device=True, inline="always")
-    def logistic(y, head, tail):  # type: ignore
-        d = fma(head, tail, one)
-        below_0 = bits_of(y) < 0
-        return quotient(head if below_0 else one, d), tail if below_0 else one
-
-    @cuda.jit(device=True, inline="always")
-    def normal_tail(m):  # type: ignore
-        b = multiply(m, minus_half)
-        shifted = fma(multiply(b, log2_e), m, magic)
+    def bell(x):  # type: ignore
+        shifted = fma(multiply(x, half_log2_e), x, magic)
         n = subtract(shifted, magic)
-        r = fma(n, minus_ln2_low, fma(b, m, multiply(n, minus_ln2_high)))
-        d = add(m, four)
-        rest, t = subtract(m, subtract(d, four)), reciprocal(d)
-        u, minus_t = multiply(t, eight), negative(t)
-        error = fma(minus_t, rest, fma(minus_t, d, one))
-        p = polynomial(_MILLS, fma(negative(u), error, subtract(one, u)))
-        ratio = multiply(p, t)
-        back = negative(ratio)
-        g = fma(t, fma(back, rest, fma(back, d, p)), ratio)
-        head, tail = powers(bits_of(shifted), r)
-        head = multiply(g, head)
-        return fma(head, expm1_reduced(r), head), tail
+        r = fma(multiply(x, minus_half), x, multiply(n, ln2_high))
+        r = fma(n, ln2_low, r)
+        return multiply(r, polynomial(_EXP, r)), power_of_2(-bits_of(shifted), x)
 
     @cuda.jit(device=True)
     def relu(y, which):  # type: ignore
@@ -113,35 +97,41 @@ def activation(dtype: str) -> tuple[Any, Any]:
 
     @cuda.jit(device=True)
     def gelu(y, which):  # type: ignore
-        head, tail = normal_tail(clamped(y, tiny, gelu_limit))
-        lower, upper = multiply(below(y, gelu_limit), head), fma(negative(head), tail, one)
-        return multiply(lower, tail) if bits_of(y) < 0 else multiply(y, upper)
+        m = within(y, gelu_limit)
+        x = clamped(m, tiny, gelu_limit)
+        square = multiply(x, x)
+        fraction, power = bell(x)
+        over = fma(polynomial(_OVER_ODD, square), x, polynomial(_OVER_EVEN, square))
+        under = fma(polynomial(_UNDER_ODD, square), x, polynomial(_UNDER_EVEN, square))
+        return without_tail(y, multiply(m, power), quotient(fma(over, fraction, over), under))
 
     @cuda.jit(device=True)
     def gelu_tanh(y, which):  # type: ignore
-        m = clamped(y, tiny, gelu_tanh_limit)
-        minus_m, square = negative(m), multiply(m, m)
-        square_low = fma(m, m, negative(square))
+        m = within(y, gelu_tanh_limit)
+        x = clamped(m, tiny, gelu_tanh_limit)
+        square = multiply(x, x)
+        square_low = fma(x, x, negative(square))
         high = fma(cubic_high, square, linear_high)
         low = fma(cubic_high, square, subtract(linear_high, high))
         low = fma(cubic_high, square_low, low)
         low = fma(cubic_low, square, add(low, linear_low))
-        shifted = fma(multiply(m, high), minus_log2_e, magic)
+        shifted = fma(multiply(x, high), log2_e, magic)
         n = subtract(shifted, magic)
-        r = fma(n, minus_ln2_low, fma(minus_m, high, multiply(n, minus_ln2_high)))
-        r = fma(minus_m, low, r)
-        head, tail = exp_parts(r, shifted)
-        q, p = logistic(y, head, tail)
-        return multiply(multiply(below(y, gelu_tanh_limit), q), p)
+        r = fma(n, minus_ln2_low, fma(x, high, multiply(n, minus_ln2_high)))
+        e, power = exp_reduced(negative(fma(x, low, r))), power_of_2(-bits_of(shifted), x)
+        return without_tail(y, multiply(m, power), quotient(e, fma(e, power, one)))
 
     @cuda.jit(device=True)
     def sigmoid(y, which):  # type: ignore
         """Or, by the same steps, silu."""
-        x = negative(clamped(y, zero, exp_limit))
-        shifted = fma(log2_e, x, magic)
-        head, tail = exp_parts(remove(x, subtract(shifted, magic)), shifted)
-        q, p = logistic(y, head, tail)
-        return multiply(multiply(below(y, exp_limit), q) if which == SILU else q, p)
+        m = within(y, exp_limit)
+        e, power = exp_of_minus(m)
+        if which == SILU:
+            return without_tail(y, multiply(m, power), quotient(e, fma(e, power, one)))
+        usual, below_0 = clamped(y, zero, exp_limit) < exp_limit, bits_of(y) < 0
+        power = power if usual else zero
+        q = quotient(e if below_0 else one, fma(e, power, one))
+        return multiply(q, power) if below_0 else q
 
     @cuda.jit(device=True)
     def tanh(y, which):  # type: ignore
@@ -149,7 +139,7 @@ def activation(dtype: str) -> tuple[Any, Any]:
         shifted = fma(log2_e, a, magic)
         power = power_of_2(bits_of(shifted), y)
         r = remove(a, subtract(shifted, magic))
-        t = fma(expm1_reduced(r), power, subtract(power, one))
+        t = fma(fma(multiply(r, polynomial(_EXPM1, r)), r, r), power, subtract(power, one))
         t = divide(t, add(t, two))
         return negative(t) if bits_of(y) < 0 else t
 

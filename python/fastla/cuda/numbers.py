@@ -119,30 +119,29 @@ _RECIPROCAL = (
 )
 
 
-@instruction(lambda thread, x: 1 / x)
-def reciprocal(context: Any, x: Any) -> Any:
-    """1 / x, rounded once, for x from 2^-100 to 2^100."""
-    single = _RECIPROCAL.replace("DIVISOR", "$1") + "mov.f32 $0, r; }"
-    return _sequence("rcp.rn.TYPE $0, $1;", x, single=single)
-
-
 @instruction(lambda thread, x, y: x / y)
 def quotient(context: Any, x: Any, y: Any) -> Any:
-    """x / y, rounded once, for y from 1 to 2 and x from 2^-100 to 2^100."""
+    """x / y, rounded once, for y from 1 to 2^20 and x from 2^-100 to 2^100."""
     single = _RECIPROCAL.replace("DIVISOR", "$2")
     single += "mul.rn.f32 e, $1, r; fma.rn.f32 d, d, e, $1; fma.rn.f32 $0, d, r, e; }"
     return _sequence("div.rn.TYPE $0, $1, $2;", x, y, single=single)
 
 
-POLYNOMIALS = ("exp", "erf", "mills")
+# Coefficients of docs/functions.md: all, all but the first, those of odd and of even powers.
+POLYNOMIALS = (
+    ("exp", slice(None)),
+    ("exp", slice(1, None)),
+    *((name, slice(first, None, 2)) for name in ("mills_over", "mills_under") for first in (1, 0)),
+)
 
 
-def _table(name: str, double: bool) -> list[float]:
-    return [float.fromhex(c) for c in (coefficients.FLOAT64 if double else coefficients.FLOAT32)[name]]
+def _table(which: int, double: bool) -> list[float]:
+    name, part = POLYNOMIALS[which]
+    return [float.fromhex(c) for c in (coefficients.FLOAT64 if double else coefficients.FLOAT32)[name][part]]
 
 
 def _polynomial_model(thread: Any, which: int, x: Any) -> Any:
-    *rest, value = map(type(x), _table(POLYNOMIALS[which], isinstance(x, np.float64)))
+    *rest, value = map(type(x), _table(which, isinstance(x, np.float64)))
     for c in reversed(rest):
         value = thread.fma(value, x, c)
     return value
@@ -153,11 +152,11 @@ def polynomial(context: Any, which: Any, x: Any) -> Any:
     """One of POLYNOMIALS (docs/functions.md), by Horner's rule: a fused multiply-add for each degree."""
     if not literals(which):
         return None
-    name = POLYNOMIALS[which.literal_value]
+    number = which.literal_value
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         element = args[1].type
-        *rest, value = (ir.Constant(element, c) for c in _table(name, element == F64))
+        *rest, value = (ir.Constant(element, c) for c in _table(number, element == F64))
         for c in reversed(rest):
             value = builder.fma(value, args[1], c)
         return value
