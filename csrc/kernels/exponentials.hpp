@@ -22,19 +22,21 @@ template <class T> FASTLA_INLINE Vec<T> larger(Vec<T> v, Vec<T> m) {
 #endif
 }
 
+template <class T> FASTLA_INLINE T largest_of(const Lanes16<T> &most) {
+  return most.fold([](auto a, auto b) FASTLA_LAMBDA { return b > a ? b : a; });
+}
 template <class T> FASTLA_INLINE T largest(const char *x, int64_t cols) {
   Lanes16<T> most(-infinity<T>());
   most.visit(cols, [&](Vec<T> &m, int64_t at, auto part)
                        FASTLA_LAMBDA { m = larger<T>(part.load(x + at, m), m); });
-  return most.fold([](auto a, auto b) FASTLA_LAMBDA { return b > a ? b : a; });
+  return largest_of<T>(most);
 }
 
-// y = exp(x - m), or 2^(x - m), and their sum. Another row is asked for meanwhile: prefetchers stop at the end of a page.
+// y = exp(x - m), or 2^(x - m), and their sum.
 template <class T, bool base2 = false>
-FASTLA_INLINE T exponentials(const char *x, char *y, int64_t cols, T m, int64_t ahead = 0) {
+FASTLA_INLINE T exponentials(const char *x, char *y, int64_t cols, T m) {
   Lanes16<T> sum(0);
   sum.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
-    if (!base2) __builtin_prefetch(x + at + ahead);
     const Vec<T> d = part.load(x + at, splat(-infinity<T>())) - m;
     const Vec<T> e = base2 ? exp2_of_negative<T>(d) : exp_of_negative<T>(d);
     part.store(y + at, e);

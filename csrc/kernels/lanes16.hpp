@@ -33,13 +33,19 @@ template <class T> struct Streamed : Whole<T> {
   FASTLA_INLINE void store(char *p, Vec<T> v) const { _mm256_stream_pd((double *)p, (__m256d)v); }
 #endif
 };
-// The same for a row that nobody reads soon, if all its vectors are aligned.
+// Bytes of a row ahead of its first aligned vector; all of them where its elements are not aligned themselves.
+template <class T> FASTLA_INLINE int64_t before_aligned(const char *row, int64_t cols) {
+  const int64_t size = sizeof(T), bytes = -intptr_t(row) & (FASTLA_VECTOR_BYTES - 1);
+  return bytes % size == 0 && bytes < cols * size ? bytes : cols * size;
+}
+// The same for a row that nobody reads soon: its vectors begin where they are aligned.
 template <class T, class Body>
 FASTLA_INLINE void each_vector_of(const char *to, bool far, int64_t cols, Body body) {
-  if (far && uintptr_t(to) % FASTLA_VECTOR_BYTES == 0)
-    each_vector<T, Streamed<T>>(cols, body);
-  else
-    each_vector<T>(cols, body);
+  const int64_t size = sizeof(T), first = far ? before_aligned<T>(to, cols) : cols * size;
+  if (first == cols * size) return each_vector<T>(cols, body);
+  if (first) body(0, Part<T>(first / size));
+  each_vector<T, Streamed<T>>(cols - first / size,
+                              [&](int64_t at, auto part) FASTLA_LAMBDA { body(first + at, part); });
 }
 
 // Square roots. At full width with a mask of all: GCC 12 warns that the other form's operand is not initialised.

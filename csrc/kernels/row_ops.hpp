@@ -9,87 +9,13 @@
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/softmax.hpp"
 #include "kernels/turns.hpp"
 #include "kernels/updates.hpp"
 
 namespace {
 
-using fastla::RowArgs;
-
-// The operands of row i.
-template <class T> struct Row {
-  const char *x, *other;  // in[0], in[1]
-  char *y;
-  int64_t cols;
-  Row(const RowArgs &a, int64_t i)
-      : x(a.in[0].data + i * a.in[0].stride),
-        other(a.in[1].data + i * a.in[1].stride),
-        y(const_cast<char *>(a.out.data) + i * a.out.stride),
-        cols(a.cols) {}
-};
-template <class T> FASTLA_INLINE T &stat(char *stats, int64_t i) {
-  return reinterpret_cast<T *>(stats)[i];
-}
-
-// --- softmax ----------------------------------------------------------------------------------------------------
-
-template <class T> void softmax(const RowArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    const Row<T> row(a, i);
-    char *const e = a.far ? a.spare : row.y;
-    const T most = largest<T>(row.x, row.cols);
-    const T sum = exponentials<T>(row.x, e, row.cols, most, a.in[0].stride);
-    const T factor = T(1) / sum;
-    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      part.store(row.y + at, part.load(e + at, Vec<T>{}) * factor);
-    });
-  }
-}
-
-// The sum of exponentials of x - m.
-template <class T> T exponential_sum(const char *x, int64_t cols, T m) {
-  Lanes16<T> sum(0);
-  sum.visit(cols, [&](Vec<T> &s, int64_t at, auto part) FASTLA_LAMBDA {
-    s += exp_of_negative<T>(part.load(x + at, splat(-infinity<T>())) - m);
-  });
-  return sum.sum();
-}
-template <class T> FASTLA_INLINE T log_of_one(T x) { return log<T>(splat(x))[0]; }
-
-template <class T> void log_softmax(const RowArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    const Row<T> row(a, i);
-    const T m = largest<T>(row.x, row.cols),
-            rest = log_of_one<T>(exponential_sum<T>(row.x, row.cols, m));
-    each_vector_of<T>(row.y, a.far, row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      part.store(row.y + at, (part.load(row.x + at, Vec<T>{}) - m) - rest);
-    });
-  }
-}
-
-// dx = y (dy - sum(dy y)); x is dy, other is y.
-template <class T> void softmax_backward(const RowArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    const Row<T> row(a, i);
-    const T dot = row_dot<T>(row.x, row.other, row.cols);
-    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), y = part.load(row.other + at, Vec<T>{});
-      part.store(row.y + at, y * (dy - dot));
-    });
-  }
-}
-
-// dx = dy - exp(y) sum(dy)
-template <class T> void log_softmax_backward(const RowArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    const Row<T> row(a, i);
-    const T sum = row_sum<T>(row.x, row.cols);
-    each_vector<T>(row.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      const Vec<T> dy = part.load(row.x + at, Vec<T>{}), y = part.load(row.other + at, Vec<T>{});
-      part.store(row.y + at, fma(-exp_of_negative<T>(y), splat(sum), dy));
-    });
-  }
-}
+// --- cross entropy ----------------------------------------------------------------------------------------------
 
 // Of each row with a target t: its loss (1 - e) (L - x[t]) + e mean(L - x), L the logarithm of the sum of exponentials;
 // stat[1]: L. Rows whose target is negative have none.

@@ -91,16 +91,25 @@ def test_special_values(isa, dtype, name):
             assert_all_same(got, OPERATIONS[name].expected(given), f"{columns} columns, {alone}")
 
 
-@pytest.mark.parametrize("columns", [1001, 1024])
+@pytest.mark.parametrize("rows, columns", [(70000, 5), (1100, 1001), (1100, 1024)])
 @pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.in_place])
-def test_large_results(isa, name, columns):
-    """Of some MiB, which need not go through the caches: the same as by few rows."""
-    c = row_cases.operands(1100, columns, np.float32)
-    (whole,) = OPERATIONS[name](c)
-    for i in range(0, 1100, 275):
-        part = {k: v if k in ("weight", "bias") else v[i : i + 275] for k, v in vars(c).items()}
-        (few,) = OPERATIONS[name](type(c)(**part))
-        assert_same_bits(whole[i : i + 275], few, f"rows {i}")
+def test_large_results(isa, name, rows, columns):
+    """Of some MiB, which need not go through the caches: the same as by few rows, wherever the result lies."""
+    c = row_cases.operands(rows, columns, np.float32)
+    few = []
+    for i in range(0, rows, rows // 10):
+        part = {k: v if k in ("weight", "bias") else v[i : i + rows // 10] for k, v in vars(c).items()}
+        few += OPERATIONS[name](type(c)(**part))
+    want = np.concatenate(few)
+    buffer = np.empty(want.nbytes + 192, np.uint8)
+    line = -buffer.ctypes.data % 64
+    for offset in (0, 4, 16, 44, 63):  # 63: no element is aligned
+        buffer[:] = 0xA5
+        begin = line + offset
+        out = buffer[begin : begin + want.nbytes].view(np.float32).reshape(want.shape)
+        OPERATIONS[name](c, out=out)
+        assert_same_bits(out, want, f"{offset} bytes into a line")
+        assert (buffer[:begin] == 0xA5).all() and (buffer[begin + want.nbytes :] == 0xA5).all()
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
