@@ -70,24 +70,19 @@ template <class T> FASTLA_INLINE Vec<T> not_negative(Vec<T> y) {
   return as_value<T>(u < zero ? u : zero);
 }
 
-// c[0] + x (c[1] + x (c[2] + ...)), one fma per step.
-template <class T, int N, int I = 0> FASTLA_INLINE Vec<T> horner(const T (&c)[N], Vec<T> x) {
-  if constexpr (I == N - 1)
-    return splat<T>(c[I]);
+// c[first] + x (c[first + step] + x (c[first + 2 step] + ...)), one fma per step.
+template <class T, int N, int first = 0, int step = 1>
+FASTLA_INLINE Vec<T> horner(const T (&c)[N], Vec<T> x) {
+  if constexpr (first + step >= N)
+    return splat<T>(c[first]);
   else
-    return fma(horner<T, N, I + 1>(c, x), x, splat<T>(c[I]));
+    return fma(horner<T, N, first + step, step>(c, x), x, splat<T>(c[first]));
 }
 
 // The same polynomial, of x and its square: fewer roundings, one after the other, where x is large.
-template <class T, int N, int I> FASTLA_INLINE Vec<T> every_second(const T (&c)[N], Vec<T> square) {
-  if constexpr (I + 2 >= N)
-    return splat<T>(c[I]);
-  else
-    return fma(every_second<T, N, I + 2>(c, square), square, splat<T>(c[I]));
-}
 template <class T, int N>
 FASTLA_INLINE Vec<T> by_squares(const T (&c)[N], Vec<T> x, Vec<T> square) {
-  return fma(every_second<T, N, 1>(c, square), x, every_second<T, N, 0>(c, square));
+  return fma(horner<T, N, 1, 2>(c, square), x, horner<T, N, 0, 2>(c, square));
 }
 
 // n magic-shifted, and its value: x = n log(2) + r.

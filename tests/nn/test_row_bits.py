@@ -94,7 +94,7 @@ def test_special_values(isa, dtype, name):
 @pytest.mark.parametrize("rows, columns", [(70000, 5), (1100, 1001), (1100, 1024)])
 @pytest.mark.parametrize("name", [n for n, o in OPERATIONS.items() if o.in_place])
 def test_large_results(isa, name, rows, columns):
-    """Of some MiB, which need not go through the caches: the same as by few rows, wherever the result lies."""
+    """Of some MiB, which need not go through the caches: as by few rows, wherever the result lies."""
     c = row_cases.operands(rows, columns, np.float32)
     few = []
     for i in range(0, rows, rows // 10):
