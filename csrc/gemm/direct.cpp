@@ -21,6 +21,7 @@ struct Rectangle {
   const Problem &p;
   char *a_copy, *b_copy, *totals, *state;
   int64_t i0, rows, j0, cols;
+  bool b_kept = false;  // B is in b_copy already
 
   void run() const noexcept {
     for (int64_t n = 0; n < plan.k_blocks(p.k); ++n) {
@@ -122,8 +123,9 @@ struct Rectangle {
     if (!plan.copy_b) return;
     Source b = p.b;
     b.data = block->b;
-    plan.row->pack_b(b, block->k, block->n, block->k, b_copy);
-    block->b = b_copy;
+    char *const copy = b_copy + (plan.keep_b ? k * plan.nc * size : 0);
+    if (!b_kept) plan.row->pack_b(b, block->k, block->n, block->k, copy);
+    block->b = copy;
     block->b_step = nr * size;
     block->b_panel = block->k * nr * size;
   }
@@ -216,6 +218,11 @@ Block one_block_of(const Plan &plan, const Problem &p) noexcept {
 
 uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept {
   if (plan.slots) return run_shared_k(plan, p, scratch);
+  // Behind a worker's copy of all of B: whether it is there.
+  const auto kept = [&](int worker) -> char & {
+    return scratch[worker * plan.worker_scratch + plan.a_bytes + plan.b_bytes - 1];
+  };
+  for (int i = 0; plan.keep_b && i < plan.threads; ++i) kept(i) = false;
   return parallel_for(plan.tasks, plan.threads, [&](int64_t task, int worker) {
     const int64_t down = plan.col_tasks > 1 ? task / plan.col_tasks : task;
     const Range rows = part_of(p.m, plan.mr, plan.row_tasks, down);
@@ -223,7 +230,9 @@ uint32_t run_direct(const Plan &plan, const Problem &p, char *scratch) noexcept 
     Rectangle part = rectangle(plan, p, scratch + worker * plan.worker_scratch, rows);
     for (part.j0 = cols.begin; part.j0 < cols.end; part.j0 += plan.nc) {
       part.cols = smaller(plan.nc, cols.end - part.j0);
+      part.b_kept = plan.keep_b && kept(worker);
       part.run();
+      if (plan.keep_b) kept(worker) = true;
     }
   });
 }

@@ -84,6 +84,7 @@ struct Plan {
   int64_t row_tasks, col_tasks;
   int64_t deal;  // columns come to the tasks in so many at least
   bool copy_a, copy_b, down_columns, skewed, a_far, flowing, plain;
+  bool keep_b;      // a worker copies all of B once, for all its tasks; behind it: whether it has
   int64_t steps;    // of K at a time; 0: a block of K at once
   int row_steps;    // Block::row_steps
   int64_t b_ahead;  // Block::b_ahead

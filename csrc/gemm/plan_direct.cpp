@@ -166,6 +166,7 @@ bool is_deep(const Problem &p, const KernelRow &row) noexcept {
 bool direct_pays(const Problem &p, const Machine &machine) noexcept {
   const int64_t size = machine.row->element_size;
   if (p.n * size <= kNarrowBytes || p.m <= kFewRows || is_deep(p, *machine.row)) return true;
+  if (kept_pays(p, machine)) return true;
   const KernelRow &row = direct_row(p, machine);
   if (p.n * size <= kFlowingBytes && p.k * p.n * size <= machine.l2 / 2 && in_place(p.b, size) &&
       flows(p, row, row.mr, machine.l2))
@@ -215,8 +216,9 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                 p.k <= plan->kc && !p.panels && here && could_be_plain(p, size);
   // With many rows a copy pays (512^3 on two threads 1.07 times as fast; 40 rows lose 15%), but hardly for plain ones.
   const bool crowded = !few && scattered(p, machine, plan->plain && threads == 1 ? 1 : 16);
-  plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded);
-  plan->nc = most * plan->deal;
+  plan->keep_b = !plan->down_columns && !share_k && kept_pays(p, machine);
+  plan->copy_b = !p.panels && !plan->down_columns && (!here || crowded || plan->keep_b);
+  plan->nc = (plan->keep_b ? col_panels : most) * plan->deal;
   plan->row_steps = row_steps(p, machine);
   const bool many = p.m > 1 && (scattered(p, machine, 2) || b_bytes(p, size) > double(machine.l2));
   const bool along_b = plan->row_steps || (few && here && many);
@@ -248,7 +250,6 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
     plan->steps = kColumnBytes / size;
     plan->nc = p.m <= kColumnRows ? round_up(kColumnBytes / size, row.nr) : row.nr;
   }
-
   if (share_k) plan->nc = col_panels * plan->deal;
   int64_t row_tasks = 1, col_tasks = 1;
   if (threads > 1 && !share_k) {
@@ -264,10 +265,11 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                         smaller(threads, col_panels), wanted);
   }
   const bool totals = p.k > plan->kc;
-  if (totals && !share_k) {
+  if (totals && !share_k && !plan->keep_b) {
     const int64_t fit = machine.l2 / 4 / (plan->nc * size) / plan->mr;
     row_tasks = clamp(ceil_div(row_panels, fit > 0 ? fit : 1), row_tasks, row_panels);
   }
+  if (plan->keep_b) row_tasks = clamp(kept_tasks(row_panels, threads), row_tasks, row_panels);
   plan->row_tasks = row_tasks;
   plan->col_tasks = col_tasks;
   plan->tasks = row_tasks * col_tasks;
@@ -280,7 +282,8 @@ void block_direct(const Problem &p, const Machine &machine, Plan *plan) noexcept
                 p.a.col_stride == size && moved > kFarShare * double(machine.l3);
   plan->copy_a = p.a.swapped || (together && p.a.col_stride != size);
   if (plan->copy_a) plan->a_bytes = round_up(line * plan->mc, 64);
-  if (plan->copy_b) plan->b_bytes = round_up(line * plan->nc, 64);
+  const int64_t b_line = plan->keep_b ? p.k * size : line;
+  if (plan->copy_b) plan->b_bytes = round_up(b_line * plan->nc + 1, 64);
   const int64_t sums = round_up(plan->mc * plan->nc * size, 64) + (plan->row_steps ? kPage : 0);
   plan->totals_bytes = totals ? sums : 0;
   plan->worker_scratch = plan->a_bytes + plan->b_bytes + plan->totals_bytes;

@@ -23,6 +23,9 @@ constexpr int64_t kPieceBytes = int64_t{128} << 10, kPieceSteps = 4, kPiecePanel
 
 // Whether A is better read in place than packed; B may still be.
 bool direct_pays(const Problem &p, const Machine &machine) noexcept;
+// Whether workers had better copy all of B once, and keep it while A, in place, flows past; in how many tasks.
+bool kept_pays(const Problem &p, const Machine &machine) noexcept;
+int64_t kept_tasks(int64_t panels, int64_t threads) noexcept;
 // Whether C is symmetric and small, and B's rows, contiguous, are very many.
 bool is_deep(const Problem &p, const KernelRow &row) noexcept;
 // Whether on one thread a product is so small and so simple that planning it would show: on the direct path, by one task,
