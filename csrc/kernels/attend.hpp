@@ -84,26 +84,53 @@ template <class T> FASTLA_INLINE void settle(const AttendArgs &a, int64_t i, T *
   set_columns<T>(s, high, a.end, -infinity<T>());
 }
 
+// Of some rows side by side: their largest elements; weights, and their sums.
+template <class T, int rows>
+FASTLA_INLINE void maxima(const char *x, int64_t stride, int64_t cols, T *to) {
+  Rows16<T, rows> most(-infinity<T>());
+  most.visit(cols, [&](Vec<T> &m, int row, int64_t at)
+                       FASTLA_LAMBDA { m = larger<T>(load<T>(x + row * stride + at), m); });
+  most.fold(to, [](auto a, auto b) FASTLA_LAMBDA { return b > a ? b : a; });
+}
+template <class T, int rows>
+FASTLA_INLINE void weights(char *x, int64_t stride, int64_t cols, const T *most, T *sum) {
+  Rows16<T, rows> sums(0);
+  Vec<T> from[rows];
+#pragma GCC unroll 4
+  for (int row = 0; row < rows; ++row)
+    // With nothing kept all weights are 0, and NaN where a score is.
+    from[row] = splat(most[row] == -infinity<T>() ? T(0) : most[row]);
+  sums.visit(cols, [&](Vec<T> &s, int row, int64_t at) FASTLA_LAMBDA {
+    char *const place = x + row * stride + at;
+    const Vec<T> e = exp2_of_negative<T>(load<T>(place) - from[row]);
+    store<T>(place, e);
+    s += e;
+  });
+  sums.fold(sum, [](auto a, auto b) FASTLA_LAMBDA { return a + b; });
+}
+
 // All maxima, then all exponentials: so no row waits for its own.
 template <class T> void attend(const AttendArgs &a) {
+  constexpr int64_t size = sizeof(T), some = kManyRegisters ? 4 : 2;
   T *const most = reinterpret_cast<T *>(a.most), *const sum = reinterpret_cast<T *>(a.sum);
-  const auto first = [&](int64_t i) {
-    return a.scores + i * a.stride + a.begin * int64_t(sizeof(T));
-  };
+  const auto first = [&](int64_t i) { return a.scores + i * a.stride + a.begin * size; };
   const int64_t cols = a.end - a.begin;
-  for (int64_t i = 0; i < a.rows; ++i) {
-    settle<T>(a, i, nullptr);
-    most[i] = largest<T>(first(i), cols);
-  }
-  for (int64_t i = 0; i < a.rows; ++i) {
-    // With nothing kept all weights are 0, and NaN where a score is.
-    const T from = most[i] == -infinity<T>() ? T(0) : most[i];
-    sum[i] = exponentials<T, true>(first(i), first(i), cols, from);
-    if (a.dropout == 0) continue;
+  const bool asked = a.softcap != 0 || a.bias || a.slope || a.mask;
+  for (int64_t i = 0; i < a.rows; ++i)
+    if (asked || a.low[i] > a.begin || a.high[i] < a.end) settle<T>(a, i, nullptr);
+  int64_t i = 0;
+  for (; i + some <= a.rows; i += some) maxima<T, some>(first(i), a.stride, cols, most + i);
+  for (; i < a.rows; ++i) maxima<T, 1>(first(i), a.stride, cols, most + i);
+  i = 0;
+  for (; i + some <= a.rows; i += some)
+    weights<T, some>(first(i), a.stride, cols, most + i, sum + i);
+  for (; i < a.rows; ++i) weights<T, 1>(first(i), a.stride, cols, most + i, sum + i);
+  if (a.dropout == 0) return;
+  for (i = 0; i < a.rows; ++i) {
     T factors[fastla::kKeys + 16];
     survival<T>(a, i, factors);
-    T *const weights = reinterpret_cast<T *>(a.scores + i * a.stride);
-    for (int64_t j = a.begin; j < a.end; ++j) weights[j] *= factors[j];
+    T *const w = reinterpret_cast<T *>(a.scores + i * a.stride);
+    for (int64_t j = a.begin; j < a.end; ++j) w[j] *= factors[j];
   }
 }
 

@@ -11,15 +11,6 @@ template <class T> FASTLA_INLINE Vec<T> exp_of_negative(Vec<T> d) {
   return d < -Format<T>::exp_limit ? Vec<T>{} : e;
 }
 
-// 2^x for x <= 0, but +0 below the exponents of normal numbers.
-template <class T> FASTLA_INLINE Vec<T> exp2_of_negative(Vec<T> x) {
-  constexpr T limit = sizeof(T) == 4 ? T(-125) : T(-1021);
-  const Vec<T> shifted = x + Format<T>::magic, r = x - (shifted - Format<T>::magic);
-  const Vec<T> p = fma(r, horner<T>(Coefficients<T>::exp2, r), splat<T>(1));
-  const Vec<T> e = p * power_of_two<T>(unsigned_bits<T>(shifted));
-  return x < limit ? Vec<T>{} : e;
-}
-
 // Phi(y) + y phi(y): tail - m phi(m), or 1 less that; phi is the bell times a constant.
 template <class T> FASTLA_INLINE Vec<T> gelu_slope(Vec<T> y) {
   using C = Coefficients<T>;

@@ -67,6 +67,27 @@ template <class T> FASTLA_INLINE Vec<T> roots(Vec<T> v) {
 #endif
 }
 
+// Of sixteen lanes: l with l + 8, then + 4, + 2, + 1. join is for vectors of any length and for numbers.
+template <int half, class T, class Join> FASTLA_INLINE void join_halves(T *x, Join join) {
+  constexpr int width = half * int(sizeof(T)) < FASTLA_VECTOR_BYTES ? half : Simd<T>::lanes;
+  typedef T V __attribute__((vector_size(width * sizeof(T)), aligned(1), may_alias));
+#pragma GCC unroll 8
+  for (int l = 0; l < half; l += width) {
+    V *const to = reinterpret_cast<V *>(x + l);
+    *to = join(*to, *reinterpret_cast<const V *>(x + l + half));
+  }
+}
+template <class T, class Join> FASTLA_INLINE T fold16(const Vec<T> *v, Join join) {
+  constexpr int lanes = Simd<T>::lanes;
+  T x[16];
+#pragma GCC unroll 8
+  for (int n = 0; n < 16 / lanes; ++n) store<T>(x + n * lanes, v[n]);
+  join_halves<8>(x, join);
+  join_halves<4>(x, join);
+  join_halves<2>(x, join);
+  return join(x[0], x[1]);
+}
+
 template <class T> class Lanes16 {
  public:
   FASTLA_INLINE explicit Lanes16(T start) {
@@ -82,31 +103,13 @@ template <class T> class Lanes16 {
     each_group(cols, [&](int n, int64_t at, auto part)
                          FASTLA_LAMBDA { body(v_[n], other.v_[n], at, part); });
   }
-  // Lane l with l + 8, then + 4, + 2, + 1. join is for vectors of any length and for numbers.
-  template <class Join> FASTLA_INLINE T fold(Join join) const {
-    T x[16];
-#pragma GCC unroll 8
-    for (int n = 0; n < vectors; ++n) store<T>(x + n * lanes, v_[n]);
-    join_halves<8>(x, join);
-    join_halves<4>(x, join);
-    join_halves<2>(x, join);
-    return join(x[0], x[1]);
-  }
+  template <class Join> FASTLA_INLINE T fold(Join join) const { return fold16<T>(v_, join); }
   FASTLA_INLINE T sum() const {
     return fold([](auto a, auto b) FASTLA_LAMBDA { return a + b; });
   }
 
  private:
   static constexpr int lanes = Simd<T>::lanes, vectors = 16 / lanes;
-  template <int half, class Join> static FASTLA_INLINE void join_halves(T *x, Join join) {
-    constexpr int width = half * int(sizeof(T)) < FASTLA_VECTOR_BYTES ? half : lanes;
-    typedef T V __attribute__((vector_size(width * sizeof(T)), aligned(1), may_alias));
-#pragma GCC unroll 8
-    for (int l = 0; l < half; l += width) {
-      V *const to = reinterpret_cast<V *>(x + l);
-      *to = join(*to, *reinterpret_cast<const V *>(x + l + half));
-    }
-  }
   template <class Body> static FASTLA_INLINE void each_group(int64_t cols, Body body) {
     constexpr int64_t bytes = FASTLA_VECTOR_BYTES;
     int64_t j = 0;
@@ -124,6 +127,45 @@ template <class T> class Lanes16 {
     }
   }
   Vec<T> v_[vectors];
+};
+
+// The same of some rows side by side, whose chains hide each other's latency. Their columns are a multiple of 16.
+template <class T, int rows> class Rows16 {
+ public:
+  FASTLA_INLINE explicit Rows16(T start) {
+#pragma GCC unroll 16
+    for (auto &v : v_) v = splat(start);
+  }
+  // body(lanes, row, offset in bytes)
+  template <class Body> FASTLA_INLINE void visit(int64_t cols, Body body) {
+    for (int64_t at = 0; at < cols * int64_t(sizeof(T)); at += 16 * sizeof(T))
+#pragma GCC unroll 8
+      for (int n = 0; n < vectors; ++n)
+#pragma GCC unroll 4
+        for (int row = 0; row < rows; ++row)
+          body(v_[row * vectors + n], row, at + n * FASTLA_VECTOR_BYTES);
+  }
+  template <class Join> FASTLA_INLINE void fold(T *to, Join join) const {
+    if constexpr (vectors == 1 && rows == 4) {
+      const Vec<T> four = meet<4>(meet<8>(v_[0], v_[1], join), meet<8>(v_[2], v_[3], join), join);
+      const Vec<T> two = meet<2>(four, four, join), one = meet<1>(two, two, join);
+#pragma GCC unroll 4
+      for (int row = 0; row < rows; ++row) to[row] = one[row];
+    } else {
+#pragma GCC unroll 4
+      for (int row = 0; row < rows; ++row) to[row] = fold16<T>(v_ + row * vectors, join);
+    }
+  }
+
+ private:
+  static constexpr int vectors = 16 / Simd<T>::lanes;
+  // Of a's lanes and then b's, each group of 2 D: its two halves.
+  template <int D, class Join> static FASTLA_INLINE Vec<T> meet(Vec<T> a, Vec<T> b, Join join) {
+    IVec<T> low;
+    for (int l = 0; l < Simd<T>::lanes; ++l) low[l] = l / D * 2 * D + l % D;
+    return join(__builtin_shuffle(a, b, low), __builtin_shuffle(a, b, low + D));
+  }
+  Vec<T> v_[rows * vectors];
 };
 
 template <class T> FASTLA_INLINE T row_sum(const char *x, int64_t cols) {
