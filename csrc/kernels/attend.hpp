@@ -204,10 +204,11 @@ template <class T> void merge(const MergeArgs &a) {
 
 // o / sum, or 0 where nothing was kept.
 template <class T> void divide(const char *o, double sum, char *to, int64_t cols) {
-  const T by = T(sum);
+  const bool none = sum == 0;
+  const T factor = none ? T(0) : T(1) / T(sum);
   each_vector<T>(cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
     const Vec<T> v = part.load(o + at, Vec<T>{});
-    part.store(to + at, by == 0 ? Vec<T>{} : v / by);
+    part.store(to + at, none ? Vec<T>{} : v * factor);
   });
 }
 

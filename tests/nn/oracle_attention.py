@@ -86,7 +86,7 @@ def attention(q, k, v, seen=None, **others):
         merged = fma(o, np.broadcast_to(new[:, None], o.shape), out * old[:, None])
         out = np.where(((new == 0) & (old == 1))[:, None], out, merged)
         total, most = fma(of_chunk, new, total * old), joined
-    return np.where(total[:, None] == 0, t(0), out / total[:, None]), most * t(LN_2) + log(total)
+    return np.where(total[:, None] == 0, t(0), out * (t(1) / total)[:, None]), most * t(LN_2) + log(total)
 
 
 @quiet
