@@ -4,6 +4,15 @@
 #include "nn/attend_tile.hpp"
 
 namespace fastla {
+namespace {
+
+// L2 is asked for rows, which need not be there.
+void ask_for(const char *rows, int64_t stride, int64_t count, int64_t bytes) {
+  for (int64_t i = 0; i < count; ++i, rows += stride)
+    for (int64_t at = 0; at < bytes; at += 64) __builtin_prefetch(rows + at, 0, 2);
+}
+
+}  // namespace
 
 // Rows of an operand as the products take them: where they are, or widened.
 const char *AttendTile::rows_of(const fastla_heads &x, int64_t first, int64_t count, int64_t cols,
@@ -67,24 +76,30 @@ void AttendTile::scores(const Chunk &chunk, int64_t first, int64_t rows, int64_t
   if (size == 0)
     for (int64_t i = 0; i < rows; ++i)
       memset(block.c + i * s_.score_pitch, 0, size_t(block.n * element));
+  const char *const q = scratch_ + s_.q + first * s_.pitch;
+  block.a_row_stride = s_.pitch;
   if (!chunk.packed) {
     block.k = size;
     block.first = block.last = block.down_columns = true;
-    block.a = scratch_ + s_.q;
-    block.a_row_stride = s_.pitch;
-    block.b = chunk.k + from * chunk.k_stride;
+    block.a = q;
     block.b_step = chunk.k_stride;
     block.b_panel = nr * chunk.k_stride;
-    if (size) s_.row->block(block);
+    for (int64_t j = from; size && j < smaller_of(end, chunk.keys); j += nr) {
+      block.b = chunk.k + j * chunk.k_stride;
+      block.c = block.total = scratch_ + s_.scores + j * element;
+      block.n = smaller_of(nr, smaller_of(end, chunk.keys) - j);
+      ask_for(block.b + block.b_panel, chunk.k_stride, nr, size * element);
+      s_.row->block(block);
+    }
     return;
   }
-  block.packed = true;
+  block.packed = rows == 1;  // as in sums()
   block.b_step = nr * element;
   for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
     block.k = smaller_of(kBlockLength, size - k0);
     block.first = k0 == 0;
     block.last = k0 + kBlockLength >= size;
-    block.a = scratch_ + s_.packed_q + (k0 * rows_ + first * block.k) * element;
+    block.a = q + k0 * element;
     block.b_panel = block.k * nr * element;
     block.b = scratch_ + s_.k + (k0 * padded + from * block.k) * element;
     s_.row->block(block);
@@ -129,6 +144,7 @@ void AttendTile::sums(const Chunk &chunk, int64_t rows, int64_t begin, int64_t e
     block.b_step = chunk.v_stride;
     block.b_col_stride = element;
     block.b_panel = nr * element;
+    block.b_ahead = nr * chunk.v_stride;
   }
   block.c = block.total = to.out;
   block.c_row_stride = block.total_stride = s_.value_pitch;

@@ -23,7 +23,7 @@ AttendShape::AttendShape(const AttentionDesc &d, int64_t tile_rows) : wide_rows(
   rows = tile_rows;
   element = row->element_size;
   panels = panel_count(rows, row->mr);
-  pitch = whole_lines(d.size * element);
+  pitch = whole_lines(d.size * element) + kPad;
   value_pitch = whole_lines(d.value_size * element);
   score_pitch = (kKeys + row->nr) * element + kPad;
   const int64_t size = d.size, values = d.value_size, nr = row->nr;
@@ -34,8 +34,7 @@ AttendShape::AttendShape(const AttentionDesc &d, int64_t tile_rows) : wide_rows(
     total += whole_lines(bytes) + kMargin;
     return start;
   };
-  q = take(row->mr * pitch);
-  packed_q = take(rows * size * element);
+  q = take(rows * pitch);
   wide =
       wide_rows.half ? take(2 * kKeys * larger_of(pitch, value_pitch)) : take(kKeys * value_pitch);
   k = take(panel_cols(kKeys) * size * element);
@@ -89,27 +88,17 @@ AttendTile::State AttendTile::state_at(char *states, int64_t chunk) const {
   return {start, most, most + s_.rows * s_.element};
 }
 
-// Queries, scaled and packed, a panel at a time.
+// Queries, scaled.
 void AttendTile::begin() const noexcept {
   const int64_t size = d_.size, element = s_.element;
   ScoreRow *const rows = reinterpret_cast<ScoreRow *>(scratch_ + s_.score_rows);
-  const int64_t panels = panel_count(rows_, s_.row->mr);
-  const Panels panel(rows_, panels);
-  for (int64_t p = 0; p < panels; ++p) {
-    const int64_t first = panel.start(p), count = panel.start(p + 1) - first;
-    for (int64_t i = 0; i < count; ++i) {
-      const int64_t r = first_ + first + i, query = r / group_, head = kv_ * group_ + r % group_;
-      rows[first + i] = {query, head};
-      char *const to = scratch_ + s_.q + i * s_.pitch;
-      s_.wide_rows.load(row_at(d_.q, batch_, head, query), to, size);
-      scale_row(to, size, element, score_scale(d_));
-      set_number(scratch_ + s_.most + (first + i) * element, element, -INFINITY);
-    }
-    for (int64_t k0 = 0; k0 < size; k0 += kBlockLength) {
-      const int64_t depth = smaller_of(kBlockLength, size - k0);
-      s_.row->pack_a({scratch_ + s_.q + k0 * element, s_.pitch, element, false}, count, 1, depth,
-                     scratch_ + s_.packed_q + (k0 * rows_ + first * depth) * element);
-    }
+  for (int64_t i = 0; i < rows_; ++i) {
+    const int64_t r = first_ + i, query = r / group_, head = kv_ * group_ + r % group_;
+    rows[i] = {query, head};
+    char *const to = scratch_ + s_.q + i * s_.pitch;
+    s_.wide_rows.load(row_at(d_.q, batch_, head, query), to, size);
+    scale_row(to, size, element, score_scale(d_));
+    set_number(scratch_ + s_.most + i * element, element, -INFINITY);
   }
   memset(scratch_ + s_.sum, 0, size_t(rows_ * element));
   memset(scratch_ + s_.out, 0, size_t(rows_ * s_.value_pitch));

@@ -14,14 +14,14 @@ struct AttendShape {
   int64_t state_bytes() const { return rows * (value_pitch + 2 * element); }
 
   const KernelRow
-      *row;  // of the products, both of which read A and B that are packed, or A in place
+      *row;  // of the products, both of which read A in place, and B that is packed or not
   Wide wide_rows;
   const RowOps *ops;
   int64_t rows, element;
   int64_t panels;
   int64_t pitch, value_pitch, score_pitch;  // bytes of rows: of queries, of sums, of scores
-  int64_t q, packed_q, wide, k, v, scores, chunk, out, most, sum, chunk_most, chunk_sum, places,
-      score_rows, total;
+  int64_t q, wide, k, v, scores, chunk, out, most, sum, chunk_most, chunk_sum, places, score_rows,
+      total;
 };
 
 class AttendTile {
@@ -30,7 +30,7 @@ class AttendTile {
   AttendTile(const AttentionDesc &d, const AttendShape &shape, char *scratch, int64_t head,
              int64_t first, int64_t rows) noexcept;
 
-  void begin() const noexcept;  // packs the queries
+  void begin() const noexcept;  // scales the queries
   void take(int64_t first_chunk, int64_t end_chunk) const noexcept;
   // The same, but chunks' states stay apart, and are taken later.
   void leave(int64_t first_chunk, int64_t end_chunk, char *states) const noexcept;
