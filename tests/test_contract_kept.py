@@ -1,4 +1,4 @@
-"""Many rows against a small B, of more than one block of K: workers copy B once (csrc/gemm/plan_kept.cpp)."""
+"""Operands that workers copy once, for all of their tasks: a small B, a small A."""
 
 import numpy as np
 import oracle
@@ -9,7 +9,8 @@ from shapes import Guarded, assert_same_bits, poisoned, random_matrix
 import fastla
 from fastla import _core
 
-M, N, K = 530, 37, 520
+M, N, K = 530, 37, 520  # B: plan_kept.cpp
+WIDE = (45, 310, 520)  # A: packed.cpp
 
 
 def operands(dtype):
@@ -45,3 +46,19 @@ def test_each_product_of_a_stack_has_its_own(isa, dtype, threads, rng):
         assert_same_bits(got[i], fastla.matmul(a[i], b[i].T), f"item {i}")
         _core.force_path("auto")
     assert np.unique(got[:, 0, 0]).size == 3
+
+
+@pytest.mark.portable
+@pytest.mark.parametrize("layout", ["transposed", "rows"])
+def test_panels_of_a_small_a(isa, dtype, threads, layout):
+    m, n, k = WIDE
+    a, b, found = shapes.case(m, n, (k,), dtype)
+    b = poisoned(b.T).T if layout == "transposed" else poisoned(b)
+    bias = random_matrix(np.random.default_rng(5), (n,), dtype)
+    want = oracle.epilogue(found[k], bias=bias)
+    _core.force_path("packed")
+    for _ in range(2):
+        out = Guarded((m, n), dtype)
+        fastla.gemm(poisoned(a), b, bias=bias, out=out.out, num_threads=threads)
+        assert_same_bits(out.out, want, layout)
+        out.check(layout)

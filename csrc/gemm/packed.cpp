@@ -78,7 +78,8 @@ struct Step {
     block.panels = next_panel - panel;
     block.m = panel_start(rows, panels, next_panel) - i;
     block.n = cols;
-    block.a = pack_a(worker, i, block.m, block.panels);
+    block.a = plan.keep_a ? keep_a(worker, index, i, block.m, block.panels)
+                          : pack_a(worker, i, block.m, block.panels);
     block.a_col_stride = size();  // one row is as it would be in place
     block.b = b_panels;
     block.b_step = nr * size();
@@ -105,9 +106,21 @@ struct Step {
       }
       return block;
     }
+    pack_a(i, count, panels, block);
+    return block;
+  }
+  void pack_a(int64_t i, int64_t count, int64_t panels, char *to) const noexcept {
     Source a = p.a;
     a.data += (i0 + i) * a.row_stride + k0 * a.col_stride;
-    plan.row->pack_a(a, count, panels, depth, block);
+    plan.row->pack_a(a, count, panels, depth, to);
+  }
+  const char *keep_a(int worker, int64_t index, int64_t i, int64_t count,
+                     int64_t panels) const noexcept {
+    char *const own = a_blocks + worker * plan.worker_scratch;
+    char *const block = own + (k0 * rows + i * depth) * size();
+    char &there = own[plan.a_flags + k0 / plan.kc * blocks() + index];
+    if (!there) pack_a(i, count, panels, block);
+    there = true;
     return block;
   }
 };
@@ -218,6 +231,10 @@ class Strip {
 
 uint32_t run_packed(const Plan &plan, const Problem &p, char *scratch) noexcept {
   for (int64_t i = 0; i < plan.strips; ++i) Strip{plan, p, scratch, i}.begin();
+  char *const own = scratch + plan.strips * plan.strip_scratch;
+  for (int i = 0; plan.keep_a && i < plan.threads; ++i)
+    __builtin_memset(own + i * plan.worker_scratch + plan.a_flags, 0,
+                     size_t(plan.worker_scratch - plan.a_flags));
   return parallel_region(plan.threads, [&](int worker) {
     for (int64_t i = 0; i < plan.strips; ++i)
       Strip{plan, p, scratch, (worker + i) % plan.strips}.work(worker);

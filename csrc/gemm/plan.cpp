@@ -95,6 +95,10 @@ int64_t most_of_a_sum(const Plan &plan) {
   return larger(either_way(larger(plan.mr, kPiecePanels * plan.row->nr)), rows);
 }
 
+// An A of at most such a part of L2 is kept in panels, all of it, by each worker, where every thread has a strip. B's panel
+// takes such a part then: written again and again, it stays in L2 (docs/decisions/0002-packing.md).
+constexpr int64_t kKeptPart = 2, kNearPanels = 8;
+
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
 // 3% of 2048^3 on a 2 MiB L2). Panels of B (kc x nc), which are asked for long before their use, take half of L3, the
 // next one's copy counted in: A is packed again for each of them.
@@ -110,7 +114,12 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   const int64_t copies = plan->threads_per_strip() == 1 ? 1 : 2;
   const int64_t most_cols = clamp(
       machine.l3 / 2 / (plan->strips * copies * row.panel_steps(kc) * size), 8 * row.nr, 4096);
-  plan->nc = round_up(ceil_div(cols, ceil_div(cols, most_cols)), row.nr);
+  const int64_t near_cols =
+      clamp(machine.l2 / kNearPanels / (depth * size), kPiecePanels / 2 * row.nr, most_cols);
+  plan->keep_a = row.family == Family::floats && !plan->strips_of_rows && copies == 1 &&
+                 !scratch_totals && !p.panels && !p.a_sum && !p.b_sum && cols > near_cols &&
+                 p.m * p.k * size <= machine.l2 / kKeptPart;
+  plan->nc = round_up(ceil_div(cols, ceil_div(cols, plan->keep_a ? near_cols : most_cols)), row.nr);
   plan->chunk = rows;
   if (scratch_totals)
     plan->chunk = clamp(kTotalsBytes / (plan->nc * size) / plan->mr * plan->mr, plan->mr, rows);
@@ -123,6 +132,10 @@ void block_packed(const Problem &p, const Machine &machine, Plan *plan) {
   plan->tasks = plan->strips * blocks;
   if (p.a_sum || p.b_sum) plan->sum_bytes = round_up(most_of_a_sum(*plan), 4096);
   plan->worker_scratch = round_up((row.a_head + depth) * plan->mc * size, 4096) + plan->sum_bytes;
+  if (plan->keep_a) {
+    plan->a_flags = p.m * p.k * size;
+    plan->worker_scratch = round_up(plan->a_flags + blocks * plan->k_blocks(p.k), 4096);
+  }
   const bool one_step = p.k <= kc && cols <= plan->nc && rows <= plan->chunk;
   plan->b_copies = one_step ? 1 : copies;
   if (!p.panels) plan->panel_bytes = round_up(depth * plan->nc * size, 4096);

@@ -77,6 +77,8 @@ struct Plan {
   int64_t chunk;  // rows of a strip that share a pass over B: all, unless their totals need scratch
   int64_t b_copies;  // two where the next panel of B is packed while the last one is still read
   int64_t b_share;   // Block::b_share
+  bool keep_a;       // a worker packs each block of A once, for all panels of B
+  int64_t a_flags;   // behind them: a byte for each, whether it is there
   int64_t panel_bytes, strip_header, strip_scratch;
   int64_t sum_bytes;  // the end of a worker's scratch: a part of an operand that is a sum
 

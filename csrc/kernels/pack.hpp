@@ -11,7 +11,8 @@ namespace {
 
 using fastla::Source;
 
-// Lines this far apart are not in L2 as a rule; L2 is asked for them so far ahead.
+// Lines this far apart are not in L2 as a rule. Where no more bytes of each are packed at a time than this, L2 is asked for
+// them so far ahead; longer runs the hardware's prefetchers find (and asking costs a tenth).
 constexpr int64_t kFarLine = 4096, kPackAhead = 512;
 
 template <class T> FASTLA_INLINE T load_swapped(const char *p) {
@@ -61,58 +62,75 @@ template <class T, int size, int D = size / 2> FASTLA_INLINE void transpose(Vec<
   if constexpr (D > 1) transpose<T, size, D / 2>(r);
 }
 
-// Steps contiguous in memory: a vector of steps of each of `lines` lines goes through registers to a panel of W, in
-// groups of as many lines as a vector has lanes, or of half as many if one such group is enough. When lines do not fill
-// the groups a store spills into the next steps, which are written afterwards. Returns the steps done: the last ones are
-// not stored that way, what lies behind the panel may be another thread's.
-template <class T, int W, int lines, bool far>
-FASTLA_INLINE int64_t pack_lines(const char *p, int64_t line, int64_t k, T *dst) {
-  constexpr int lanes = Simd<T>::lanes, size = lines <= lanes / 2 ? lanes / 2 : lanes;
-  constexpr int groups = (lines + size - 1) / size;
-  constexpr int spilled_steps = (groups * size + W - 1) / W - 1;
-  const int64_t end = k - spilled_steps;
-  int64_t s = 0;
-  for (; s + lanes <= end; s += lanes, dst += lanes * W) {
-    Vec<T> r[groups][size];
-#pragma GCC unroll 4
-    for (int g = 0; g < groups; ++g) {
-#pragma GCC unroll 16
-      for (int i = 0; i < size; ++i) {
-        const int l = g * size + i < lines ? g * size + i : lines - 1;
-        const char *from = p + l * line + s * int64_t(sizeof(T));
-        r[g][i] = load<T>(from);
-        if (far && g * size + i < lines) __builtin_prefetch(from + kPackAhead, 0, 2);
-      }
-      transpose<T, size>(r[g]);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < lanes; ++i)
-#pragma GCC unroll 4
-      for (int g = 0; g < groups; ++g)
-        if constexpr (size == lanes)
-          store<T>(dst + i * W + g * lanes, r[g][i]);
-        else
-          store_half<T>(dst + i * W, r[g][i % size], i >= size);
-  }
-  return s;
-}
-
-// Whole groups of lines one after the other: fewer streams for the prefetchers.
-template <class T, int W, bool far>
-FASTLA_INLINE int64_t pack_groups(const char *p, int64_t line, int64_t k, T *dst) {
+// As many steps of as many lines as a vector has lanes; the excess repeats the last line.
+template <class T, int W, int lines>
+FASTLA_INLINE void pack_square(const char *p, int64_t line, T *dst) {
   constexpr int lanes = Simd<T>::lanes;
-  if constexpr (W % lanes != 0) return pack_lines<T, W, W, far>(p, line, k, dst);
-  int64_t done = 0;
-  for (int g = 0; g < W; g += lanes)
-    done = pack_lines<T, W, lanes, far>(p + g * line, line, k, dst + g);
-  return done;
+  const auto at = [=](int i) FASTLA_LAMBDA { return p + (i < lines ? i : lines - 1) * line; };
+#if FASTLA_VECTOR_BYTES > 16
+  // Half a vector of each of two lines: the exchange of halves comes with the loads.
+  constexpr int size = lanes / 2;
+  const auto take = [=](int i, int first) FASTLA_LAMBDA {
+    const int64_t byte = first * int64_t(sizeof(T));
+    return load_halves<T>(at(i) + byte, at(i + size) + byte);
+  };
+#else
+  constexpr int size = lanes;
+  const auto take = [=](int i, int) FASTLA_LAMBDA { return load<T>(at(i)); };
+#endif
+#pragma GCC unroll 2
+  for (int first = 0; first < lanes; first += size) {
+    Vec<T> r[size];
+#pragma GCC unroll 16
+    for (int i = 0; i < size; ++i) r[i] = take(i, first);
+    transpose<T, size>(r);
+#pragma GCC unroll 16
+    for (int i = 0; i < size; ++i) store<T>(dst + (first + i) * W, r[i]);
+  }
 }
 
+// The same for a panel of at most half as many lines.
+template <class T, int W> FASTLA_INLINE void pack_half(const char *p, int64_t line, T *dst) {
+  constexpr int lanes = Simd<T>::lanes, size = lanes / 2;
+  Vec<T> r[size];
+#pragma GCC unroll 16
+  for (int i = 0; i < size; ++i) r[i] = load<T>(p + (i < W ? i : W - 1) * line);
+  transpose<T, size>(r);
+#pragma GCC unroll 16
+  for (int i = 0; i < lanes; ++i) store_half<T>(dst + i * W, r[i % size], i >= size);
+}
+
+// Steps contiguous in memory: squares of them go through registers. Where lines do not fill the vectors a store spills
+// into the next steps, which are written afterwards (the last vector's lines first); the last steps are not stored that
+// way, what lies behind the panel may be another thread's. Where they do, the second square begins with the first line's
+// next cache line, and the last one ends with the panel: steps that two of them have are written twice.
 template <class T, int W> void pack_transposed(const char *p, int64_t line, int64_t k, T *dst) {
-  const int64_t done = line >= kFarLine ? pack_groups<T, W, true>(p, line, k, dst)
-                                        : pack_groups<T, W, false>(p, line, k, dst);
-  pack_elements<T>(p + done * int64_t(sizeof(T)), line, sizeof(T), false, W, W, k - done,
-                   dst + done * W);
+  constexpr int lanes = Simd<T>::lanes, size = W <= lanes / 2 ? lanes / 2 : lanes;
+  constexpr int groups = (W + size - 1) / size, spilled_steps = (groups * size + W - 1) / W - 1;
+  constexpr int64_t bytes = sizeof(T);
+  const bool far = line >= kFarLine && k * bytes <= kPackAhead;
+  const auto square = [=](int64_t s) FASTLA_LAMBDA {
+    const char *const from = p + s * bytes;
+    for (int i = 0; far && i < W; ++i) __builtin_prefetch(from + i * line + kPackAhead, 0, 2);
+    if constexpr (size < lanes) {
+      pack_half<T, W>(from, line, dst + s * W);
+    } else {
+      pack_square<T, W, W - (groups - 1) * size>(from + (groups - 1) * size * line, line,
+                                                 dst + s * W + (groups - 1) * size);
+#pragma GCC unroll 4
+      for (int g = groups - 2; g >= 0; --g)
+        pack_square<T, W, size>(from + g * size * line, line, dst + s * W + g * size);
+    }
+  };
+  int64_t s = 0;
+  if (spilled_steps == 0 && k >= lanes) {
+    square(0);
+    s = (-int64_t(uintptr_t(p)) & (FASTLA_VECTOR_BYTES - 1)) / bytes;
+    if (s == 0) s = lanes;
+  }
+  for (; s + lanes <= k - spilled_steps; s += lanes) square(s);
+  if (spilled_steps == 0 && k >= lanes && s < k) square((s = k) - lanes);
+  pack_elements<T>(p + s * bytes, line, sizeof(T), false, W, W, k - s, dst + s * W);
 }
 
 template <class T, int W> void pack_panel(const char *p, int64_t line, int64_t step, bool swapped,
