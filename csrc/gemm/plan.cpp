@@ -95,8 +95,8 @@ int64_t most_of_a_sum(const Plan &plan) {
   return larger(either_way(larger(plan.mr, kPiecePanels * plan.row->nr)), rows);
 }
 
-// An A of at most such a part of L2 is kept in panels, all of it, by each worker, where every thread has a strip. B's panel
-// takes such a part then: written again and again, it stays in L2 (docs/decisions/0002-packing.md).
+// Where every thread has a strip, an A of at most such a part of L2 is kept in panels, all of it, by each worker. B's
+// panel takes such a part then: written again and again, it stays in L2 (docs/decisions/0002-packing.md).
 constexpr int64_t kKeptPart = 2, kNearPanels = 8;
 
 // A block of A (mc x kc) takes a quarter of L2: a half would be written back to L3 while it is packed (2 to
