@@ -76,8 +76,7 @@ def _sampler(call: Call) -> Callable[[], Sample]:
     count = batch_size(call, time_batch(call, 1))
 
     def sample() -> Sample:
-        # Threads of the one before may still be spinning.
-        warm_up(call, 0.005 if fastla.get_num_threads() == 1 else 0.02)
+        warm_up(call, fastla.get_num_threads())
         return Sample(time_batch(call, count))
 
     return sample

@@ -11,7 +11,7 @@ from typing import Any
 
 import fastla
 from benchmarks.stats import speed_ratio
-from benchmarks.timer import Sample, batch_size, interleave, time_batch
+from benchmarks.timer import LONG_CALL, Sample, batch_size, interleave, time_batch, warm_up
 from fastla import _core
 
 Call = Callable[[], Any]
@@ -47,12 +47,15 @@ def measure(line: Line, seconds: float) -> tuple[float, str]:
     def sampler(name: str, call: Call) -> Callable[[], Sample]:
         start = time.perf_counter()
         call()
-        count = batch_size(call, time.perf_counter() - start)
+        first = time.perf_counter() - start
+        count = batch_size(call, first)
 
         def sample() -> Sample:
             roof = None
             if name == line.subject and line.roof:
                 roof = _roof(line.roof, fastla.get_num_threads())
+            if first < LONG_CALL:
+                warm_up(call, fastla.get_num_threads())
             return Sample(time_batch(call, count), roof)
 
         return sample

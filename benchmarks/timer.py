@@ -16,6 +16,8 @@ Call = Callable[[], object]
 
 BATCH_SECONDS = 0.005  # long against the clock (50 ns) and a wake-up (50 us)
 LONG_CALL = 0.05  # such a call times itself: no batch, and no warm-up call before it
+WARM_SECONDS = 0.005  # untimed calls before a batch
+WARM_TEAM_SECONDS = 0.02  # the scheduler, at ticks of 4 ms, must give each thread its core again
 MAX_ROUNDS = 60
 
 
@@ -62,9 +64,9 @@ def batch_size(call: Call, first: float) -> int:
     return max(1, round(BATCH_SECONDS / seconds))
 
 
-def warm_up(call: Call, seconds: float) -> None:
-    """Others have used the caches and the cores since the last call."""
-    end = time.perf_counter() + seconds
+def warm_up(call: Call, threads: int) -> None:
+    """Others have used the caches and the cores since the last call; their threads may still be spinning."""
+    end = time.perf_counter() + (WARM_SECONDS if threads == 1 else WARM_TEAM_SECONDS)
     while time.perf_counter() < end:
         call()
 

@@ -29,8 +29,6 @@ from benchmarks.timer import LONG_CALL, Sample, batch_size, time_batch, warm_up
 
 LEAST_ROOF_SECONDS, MOST_ROOF_SECONDS = 0.008, 0.25  # a sample of the roof in each round
 ROOF_AFTER_SECONDS = 0.001  # shorter than a CPU takes to raise its clock again
-WARM_SECONDS = 0.005  # untimed calls before a batch
-WARM_TEAM_SECONDS = 0.02  # the scheduler, at ticks of 4 ms, must give each thread its core again
 PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
@@ -86,7 +84,7 @@ class Served:
         if isinstance(self.contender, Fastla):
             roof = self.contender.roof(self.cell.dtype, self.cell.threads, self.roof_seconds)
         if not self.long:
-            warm_up(self.call, WARM_SECONDS if self.cell.threads == 1 else WARM_TEAM_SECONDS)
+            warm_up(self.call, self.cell.threads)
         seconds = time_batch(self.call, self.batch)
         if isinstance(self.contender, Fastla):
             after = self.contender.roof(self.cell.dtype, self.cell.threads, ROOF_AFTER_SECONDS)
