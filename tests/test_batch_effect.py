@@ -1,6 +1,7 @@
-"""A batch of 256 is enough for nine tenths of a square product's rate; where weights are packed anew, 512.
+"""A batch of 256 is enough for nine tenths of a square product's rate.
 
-On one thread a layer of 256 rows, whose weights are (out, in), spends an eighth of its time on packing them.
+Of a layer whose weights are (out, in), and are packed anew in each call, packing takes a twelfth of the time: 92 to
+94% were seen at 256 rows (an Intel Xeon), and less is asked for, as CPUs differ most in what they transpose.
 """
 
 import statistics
@@ -23,9 +24,9 @@ def linear(x, w, bias, out):
     fastla.linear(x, w, bias, out=out, num_threads=1)
 
 
-@pytest.mark.parametrize("kind, batch",
-                         [("product", 256), ("packed", 256), ("linear", 512), ("linear", 1024)])
-def test_a_wide_layer_at_the_rate_of_a_square_product(kind, batch, rng):
+@pytest.mark.parametrize("kind, batch, least", [("product", 256, 0.9), ("packed", 256, 0.9),
+                                                ("linear", 256, 0.85), ("linear", 512, 0.9)])
+def test_a_wide_layer_at_the_rate_of_a_square_product(kind, batch, least, rng):
     """Medians of turns; the machine may be busy with other things, so that the best of ten counts."""
     a, b, w = rng.standard_normal((3, 1024, 1024), np.float32)
     x, bias = a[:batch].copy(), b[0].copy()
@@ -46,6 +47,6 @@ def test_a_wide_layer_at_the_rate_of_a_square_product(kind, batch, rng):
     shares = []
     for _ in range(10):
         shares.append(statistics.median(turn() for _ in range(15)))
-        if shares[-1] >= 0.9:
+        if shares[-1] >= least:
             return
     raise AssertionError(f"{kind} of {batch} rows ran at {shares} of the rate of a square product")
