@@ -1,7 +1,7 @@
 """A batch of 256 is enough for nine tenths of a square product's rate.
 
-Of a layer whose weights are (out, in), and are packed anew in each call, packing takes a twelfth of the time: 92 to
-94% were seen at 256 rows (an Intel Xeon), and less is asked for, as CPUs differ most in what they transpose.
+Of a layer whose weights are (out, in), and are packed anew in each call, packing takes a twelfth of the time:
+92 to 94% were seen at 256 rows (an Intel Xeon), and less is asked for, as CPUs differ most in transposing.
 """
 
 import statistics
