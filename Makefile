@@ -15,8 +15,7 @@ SANITIZE_TESTS ?= tests/test_cgroup.py tests/test_contract.py tests/test_contrac
                   tests/test_strassen.py tests/test_stacks.py tests/test_bools.py tests/test_bfloat16.py \
                   tests/test_gram.py tests/test_small_integers.py tests/test_verify.py \
                   tests/nn/test_row_bits.py tests/nn/test_row_memory.py tests/nn/test_attention_bits.py \
-                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py \
-                  tests/nn/test_optimizer_bits.py tests/nn/test_element_bits.py
+                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py tests/test_contract_kept.py
 
 venv := .venv
 py := $(venv)/bin/python
