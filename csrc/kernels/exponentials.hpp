@@ -1,4 +1,4 @@
-// What softmax and attention have in common: the largest element of a row, and exponentials with their sum.
+// What softmax and attention are made of: the largest element of a row, powers of 2, exponentials with their sum.
 #pragma once
 #include "kernels/derivatives.hpp"
 #include "kernels/lanes16.hpp"

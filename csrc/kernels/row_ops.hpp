@@ -1,4 +1,4 @@
-// Operations on the rows of a matrix: softmax, norms, cross entropy, activations, and what goes back through them.
+// Operations on the rows of a matrix: norms, cross entropy, activations, and what goes back through them; their table.
 //
 // docs/rows.md: element e of a row belongs to virtual lane e mod 16, at every vector width.
 // Nothing here is promised to raise the flags that the data would.

@@ -1,4 +1,4 @@
-// Softmax, its logarithm, and what goes back through them.
+// Softmax of the rows of a matrix, its logarithm, and what goes back through them (docs/rows.md).
 #pragma once
 #include "kernels/exponentials.hpp"
 #include "kernels/ops.hpp"

@@ -22,7 +22,6 @@ AttendShape::AttendShape(const AttentionDesc &d, int64_t tile_rows) : wide_rows(
   ops = &chosen_ops().of[wide_type];
   rows = tile_rows;
   element = row->element_size;
-  panels = panel_count(rows, row->mr);
   pitch = whole_lines(d.size * element) + kPad;
   value_pitch = whole_lines(d.value_size * element);
   score_pitch = (kKeys + row->nr) * element + kPad;

@@ -13,12 +13,10 @@ struct AttendShape {
   // Of one chunk: each row's sums, then maxima and sums of weights.
   int64_t state_bytes() const { return rows * (value_pitch + 2 * element); }
 
-  const KernelRow
-      *row;  // of the products, both of which read A in place, and B that is packed or not
+  const KernelRow *row;  // of the products, which read A in place, and B that is packed or not
   Wide wide_rows;
   const RowOps *ops;
   int64_t rows, element;
-  int64_t panels;
   int64_t pitch, value_pitch, score_pitch;  // bytes of rows: of queries, of sums, of scores
   int64_t q, wide, k, v, scores, chunk, out, most, sum, chunk_most, chunk_sum, places, score_rows,
       total;
