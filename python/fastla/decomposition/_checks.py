@@ -1,0 +1,50 @@
+"""What the arguments of decompositions must be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+_COMPUTED = {np.dtype(t) for t in (np.float32, np.float64, np.complex64, np.complex128)}
+
+
+def real_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """Of the parts of complex numbers."""
+    return np.dtype(np.float32 if dtype in (np.float32, np.complex64) else np.float64)
+
+
+def computed_dtype(name: str, dtype: np.dtype[Any], what: str = "a") -> np.dtype[Any]:
+    """The dtype that numbers of another one are computed in: integers in float64, float16 in float32."""
+    if dtype.newbyteorder("=") in _COMPUTED:
+        return dtype.newbyteorder("=")
+    if dtype == np.float16 or dtype.name == "bfloat16":
+        return np.dtype(np.float32)
+    if dtype.kind in "biu":
+        return np.dtype(np.float64)
+    raise TypeError(
+        f"{name}: {what} is of dtype {dtype}; there are decompositions of real and complex "
+        "numbers of at most 64 bits a part"
+    )
+
+
+def matrices(name: str, a: ArrayLike, what: str = "a", *, stacks: bool = False) -> NDArray[Any]:
+    """An array of one matrix, or of a stack of them, in the dtype that it is computed in; no copy if none is needed."""
+    array = np.asarray(a)
+    if array.ndim < 2 or (array.ndim > 2 and not stacks):
+        must = "at least two dimensions" if stacks else "two dimensions"
+        raise ValueError(f"{name}: {what} is {array.shape}; it must have {must}")
+    return array.astype(computed_dtype(name, array.dtype, what), copy=False)
+
+
+def require_finite(name: str, a: NDArray[Any], what: str = "a") -> None:
+    """An error that says where the first NaN or infinity is."""
+    if np.isfinite(a.sum()) or np.isfinite(a).all():  # a finite sum has finite terms
+        return
+    where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
+    raise ValueError(
+        f"{name}: {what} of shape {a.shape}, dtype {a.dtype} contains {a[where]} at {where}"
+    )
