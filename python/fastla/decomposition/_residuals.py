@@ -1,0 +1,61 @@
+"""How far triplets are from a matrix's own, computed from the matrix, and never too small."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from ._operands import Dense
+from ._orthonormal import adjoint, lengths
+from ._rounding import gamma, unit
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+def triplet_residuals(
+    a: Any, u: NDArray[Any], s: NDArray[Any], v: NDArray[Any]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Bounds of sqrt(||A v - s u||^2 + ||A^H u - s v||^2) of each triplet, and the real parts of u^H A v.
+
+    A product is wrong by at most gamma |A| |v|, whose norm is at most gamma ||A||_F ||v||; an operator's norm is taken to be
+    the largest s times the root of its short side.
+    """
+    m, n = a.shape
+    total = a.squared_norm()
+    norm = math.sqrt(total) if total is not None else (float(s[0]) if len(s) else 0.0) * math.sqrt(min(m, n))
+    down, up = a.matmat(v), a.rmatmat(u)
+    inner = (u.conj() * down).sum(axis=0).real
+    right = lengths(down - u * s) + gamma(n, a.dtype, 4) * norm
+    # Pieces of A are summed on the way up: m / 256 additions more at most.
+    left = lengths(up - v * s) + gamma(m, a.dtype, 4 + m // 256) * norm
+    return np.sqrt(right**2 + left**2) * (1 + 1e-10), inner.astype(np.float64)
+
+
+def approximation_bound(
+    a: Any, u: NDArray[Any], s: NDArray[Any], v: NDArray[Any], inner: NDArray[Any]
+) -> float:
+    """Of the Frobenius norm of A - u s v^H.
+
+    Of dense matrices it is computed; else ||A||^2 - 2 sum s Re(u^H A v) + sum s^2 is, whose rounding is bounded.
+    """
+    k, more = len(s), 1 + 1e-10
+    total = a.squared_norm()
+    if total is None:
+        return math.inf
+    if isinstance(a, Dense):
+        right, squares = adjoint(v * s) if k else v.T, 0.0
+        for part, rows in a.pieces():
+            rest = rows - _core.matmul(u[part], right)
+            squares += float(lengths(rest.reshape(-1, 1))[0] ** 2)
+        size = math.sqrt(float(np.square(s, dtype=np.float64).sum())) * math.sqrt(k)
+        return (math.sqrt(squares) + (gamma(k, a.dtype, 4)) * size + 2 * unit(a.dtype) * math.sqrt(total)) * more
+    wide = s.astype(np.float64)
+    squares = total - 2 * float((wide * inner).sum()) + float((wide**2).sum())
+    m, n = a.shape
+    wrong = (gamma(m, a.dtype, 8) + gamma(n, a.dtype, 8)) * math.sqrt(total) * float(wide.sum())
+    wrong += 8 * k * float(np.finfo(a.dtype).eps) * float((wide**2).sum()) + 1e-14 * total
+    return math.sqrt(max(squares, 0.0) + wrong) * more
