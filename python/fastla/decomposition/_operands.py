@@ -40,6 +40,11 @@ class Dense:
     ):
         self.a, self.mean, self.is_turned = a, mean, turned
         self.dtype = computed_dtype(name, a.dtype)
+        # A large mean is more exact than an element: what rounding it leaves is taken away apart.
+        self._means = []
+        if mean is not None:
+            high = mean.astype(self.dtype)
+            self._means = [m for m in (high, (mean - high).astype(self.dtype)) if m.any()]
         self.shape = (a.shape[1], a.shape[0]) if turned else a.shape
         self._as_is = mean is None and a.dtype == self.dtype
 
@@ -56,8 +61,8 @@ class Dense:
 
     def _rows(self, part: slice) -> NDArray[Any]:
         found = self.a[:, part] if self.is_turned else self.a[part]
-        if self.mean is not None:
-            found = np.subtract(found, self.mean[part] if self.is_turned else self.mean, dtype=self.dtype)
+        for mean in self._means:
+            found = np.subtract(found, mean[part, np.newaxis].T if self.is_turned else mean, dtype=self.dtype)
         found = found.astype(self.dtype, copy=False)
         return adjoint(found) if self.is_turned else found
 

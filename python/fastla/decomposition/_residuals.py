@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 def triplet_residuals(
     a: Any, u: NDArray[Any], s: NDArray[Any], v: NDArray[Any]
-) -> tuple[NDArray[np.float64], NDArray[Any]]:
-    """Bounds of sqrt(||A v - s u||^2 + ||A^H u - s v||^2) of each triplet, and the real parts of u^H A v.
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
+    """sqrt(||A v - s u||^2 + ||A^H u - s v||^2) of each triplet as computed, bounds of it, and the real parts of u^H A v.
 
     A product is wrong by at most gamma |A| |v|, whose norm is at most gamma ||A||_F ||v||; an operator's norm is taken to be
     the largest s times the root of its short side.
@@ -29,10 +29,10 @@ def triplet_residuals(
     norm = math.sqrt(total) if total is not None else (float(s[0]) if len(s) else 0.0) * math.sqrt(min(m, n))
     down, up = a.matmat(v), a.rmatmat(u)
     inner = (u.conj() * down).sum(axis=0).real
-    right = lengths(down - u * s) + gamma(n, a.dtype, 4) * norm
+    right, left = lengths(down - u * s), lengths(up - v * s)
     # Pieces of A are summed on the way up: m / 256 additions more at most.
-    left = lengths(up - v * s) + gamma(m, a.dtype, 4 + m // 256) * norm
-    return np.sqrt(right**2 + left**2) * (1 + 1e-10), inner.astype(np.float64)
+    most = np.hypot(right + gamma(n, a.dtype, 4) * norm, left + gamma(m, a.dtype, 4 + m // 256) * norm)
+    return np.hypot(right, left), most * (1 + 1e-10), inner.astype(np.float64)
 
 
 def approximation_bound(

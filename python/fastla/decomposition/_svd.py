@@ -182,6 +182,14 @@ def check_k(name: str, k: int | None, shape: tuple[int, int]) -> int:
     return count
 
 
+def count_for(squares: NDArray[Any], k: int | float) -> int:
+    """k, or how many of the leading squares have that share of their sum."""
+    if not isinstance(k, float):
+        return k
+    parts = np.cumsum(squares) / max(float(squares.sum()), np.finfo(np.float64).tiny)
+    return min(int(np.searchsorted(parts, k, side="right")) + 1, len(squares))
+
+
 def reporter(
     name: str, progress: bool, callback: Callable[[int, NDArray[Any], NDArray[Any]], object] | None
 ) -> Callable[[int, NDArray[Any], NDArray[Any]], None]:
@@ -198,7 +206,7 @@ def reporter(
 
 def decompose(
     matrix: Any,
-    k: int,
+    k: int | float,
     tol: float | None,
     method: str,
     rng: np.random.Generator | int | None,
@@ -206,11 +214,14 @@ def decompose(
     each: Callable[[int, NDArray[Any], NDArray[Any]], None],
     name: str = "svd",
 ) -> SVDResult:
-    """`svd` of an operand."""
+    """`svd` of an operand; k may be a share of the squares, but not of "krylov"."""
     wanted = _TOL if tol is None else float(tol)
     if not wanted >= 0:
         raise ValueError(f"{name}: tol is {tol}; it must not be negative")
-    method, why = choose(matrix, k, method)
+    if not isinstance(k, float):
+        method, why = choose(matrix, k, method)
+    else:
+        method, why = ("gram" if method == "auto" else method), "a share of the squares takes all singular values"
     tall = matrix if matrix.shape[0] >= matrix.shape[1] else matrix.turned()
     random = np.random.default_rng(0 if rng is None else rng)
     passes = 0
@@ -225,15 +236,15 @@ def decompose(
         else:
             v, passes = _krylov_vectors(tall, k, wanted, max_iter, random, each)
         u, s, v = _from_right_vectors(tall, v, random)
-    residuals, inner = triplet_residuals(tall, u, s, v)
+    seen, residuals, inner = triplet_residuals(tall, u, s, v)
     bound = approximation_bound(tall, u, s, v, inner)
     if tall is not matrix:
         u, v = v, u
     u, vh = flip_signs(u, adjoint(v))
     result = SVDResult(u, s, vh, residuals, bound, passes, method, why)
-    if method == "krylov" and k and residuals.max() > max(wanted * s[0], 4 * _floor(matrix) * s[0]):
+    if method == "krylov" and k and seen.max() > (1.01 * wanted + 8 * _floor(matrix)) * s[0]:
         raise NotConverged(
-            f"{name}: the largest residual is {residuals.max():.3g} after {passes} blocks; asked for was "
+            f"{name}: the largest residual is {seen.max():.3g} after {passes} blocks; asked for was "
             f"{wanted:.3g} times {s[0]:.3g} (tol, the largest singular value)",
             result,
         )
@@ -255,21 +266,23 @@ def flip_signs(u: NDArray[Any], vh: NDArray[Any]) -> tuple[NDArray[Any], NDArray
     return u * turn, vh * turn.conj()[:, np.newaxis]
 
 
-def _full(tall: Any, k: int, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+def _full(tall: Any, k: int | float, rng: np.random.Generator) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Of a matrix that is twice as high as wide LAPACK sees the triangle alone."""
     m, n = tall.shape
     rows = np.concatenate([np.array(rows) for _, rows in tall.pieces()]) if isinstance(tall, Dense) else (
         tall.matmat(np.eye(n, dtype=tall.dtype)))
     if m < 2 * n:
         u, s, vh = np.linalg.svd(rows, full_matrices=False)
+        k = count_for(np.square(s), k)
     else:
         q = orthonormal(rows, rng)
         inner, s, vh = np.linalg.svd(_core.matmul(adjoint(q), rows))
+        k = count_for(np.square(s), k)
         u = _core.matmul(q, inner[:, :k])
     return u[:, :k], s[:k], adjoint(vh[:k])
 
 
-def _gram_vectors(tall: Any, k: int) -> NDArray[Any]:
+def _gram_vectors(tall: Any, k: int | float) -> NDArray[Any]:
     n = tall.shape[1]
     if isinstance(tall, Dense):
         gram = np.zeros((n, n), tall.dtype)
@@ -277,7 +290,9 @@ def _gram_vectors(tall: Any, k: int) -> NDArray[Any]:
             gram += _core.gram(rows)
     else:
         gram = tall.normal(np.eye(n, dtype=tall.dtype))
-    return np.linalg.eigh(gram)[1][:, : -k - 1 : -1]
+    values, vectors = np.linalg.eigh(gram)
+    k = count_for(np.maximum(values[::-1], 0), k)
+    return np.ascontiguousarray(vectors[:, ::-1][:, :k])
 
 
 def _krylov_vectors(

@@ -1,0 +1,112 @@
+"""What PCA finds, and what is done with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import _core
+from .._runtime import threads
+from ._operands import Dense, Sparse, operand
+from ._orthonormal import adjoint
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+
+@dataclass(frozen=True)
+class PCAResult:
+    """Principal components of n rows of d columns.
+
+    Attributes
+    ----------
+    mean : ndarray
+        (d,), of the rows; float64, as the sums are.
+    components : ndarray
+        (k, d), orthonormal rows, the one along which x varies most first; the entry of largest magnitude is positive.
+    explained_variance, explained_variance_ratio : ndarray
+        (k,), along each component (ddof 1), and its share of all.
+    singular_values : ndarray
+        (k,), of the centred rows.
+    noise_variance : float
+        The mean variance along the directions that are left out.
+    n_samples : int
+        n.
+    residuals : ndarray of float64
+        (k,), within residuals[i] of singular_values[i] there is a singular value of the centred rows, rounding included.
+    bound : float
+        Of the Frobenius norm of the centred rows less their projections on the components, rounding included.
+    iterations : int
+        Blocks of "krylov".
+    method, why : str
+        How it was done, and what decided for it.
+    """
+
+    mean: NDArray[Any]
+    components: NDArray[Any]
+    explained_variance: NDArray[Any]
+    explained_variance_ratio: NDArray[Any]
+    singular_values: NDArray[Any]
+    noise_variance: float
+    n_samples: int
+    residuals: NDArray[np.float64]
+    bound: float
+    iterations: int
+    method: str
+    why: str
+
+    @classmethod
+    def of(
+        cls,
+        mean: NDArray[Any],
+        components: NDArray[Any],
+        s: NDArray[Any],
+        total: float,
+        n: int,
+        residuals: NDArray[np.float64],
+        bound: float,
+        iterations: int,
+        method: str,
+        why: str,
+    ) -> PCAResult:
+        """total: the sum of squares of the centred rows."""
+        squares = np.square(s, dtype=np.float64)
+        variance = squares / max(n - 1, 1)
+        left = min(n, components.shape[1]) - len(s)
+        noise = max(total - float(squares.sum()), 0.0) / max(n - 1, 1) / left if left > 0 else 0.0
+        ratio = squares / total if total > 0 else np.zeros_like(squares)
+        return cls(mean, components, variance.astype(s.dtype), ratio.astype(s.dtype), s, noise, n, residuals,
+                   bound, iterations, method, why)  # fmt: skip
+
+    def transform(self, x: Any, *, num_threads: int | None = None) -> NDArray[Any]:
+        """(n, k): rows less the mean, along the components. Sparse matrices stay sparse."""
+        with threads(num_threads or _core.get_num_threads()):
+            given = self._rows("transform", x, self.components.shape[1])
+            mean, turned = self.mean, np.ascontiguousarray(adjoint(self.components))
+            if isinstance(given, Sparse):
+                return Sparse(given.matrix, mean.astype(given.dtype)).matmat(turned.astype(given.dtype))
+            return Dense(given.a, mean, name="transform").matmat(turned.astype(given.dtype))
+
+    def inverse_transform(self, y: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
+        """(n, d): the rows that have these coordinates along the components, and none besides."""
+        with threads(num_threads or _core.get_num_threads()):
+            given = self._rows("inverse_transform", y, len(self.components))
+            made = given.matmat(self.components.astype(given.dtype, copy=False))
+            return made + self.mean.astype(made.dtype)
+
+    def explain(self) -> str:
+        """How it was done, and what decided for it."""
+        k, d = self.components.shape
+        text = f"{self.method}: {self.why}; {k} components of {self.n_samples} x {d}"
+        return text + (f", {self.iterations} blocks" if self.iterations else "")
+
+    def _rows(self, name: str, x: Any, columns: int) -> Any:
+        given = operand(name, x) if hasattr(x, "tocsr") else Dense(np.asarray(x), name=name)
+        if len(given.shape) != 2 or given.shape[1] != columns:
+            raise ValueError(
+                f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "
+                f"{self.components.shape}"
+            )
+        return given
