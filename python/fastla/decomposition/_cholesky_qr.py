@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 # Inverses of triangles, where others solve, cost a factor of the condition in A - Q R: two digits at most.
 LARGEST_CONDITION = 100.0
-_TALL = 4  # rows for each column; below, the factorisation of R is most of the work
+_TALL = 8  # rows for each column; below, factorising R is much of the work
+_SMALL = 8192  # elements; below, the calls take longer than what they save
 
 
 class TallSVD(NamedTuple):
@@ -38,7 +39,7 @@ class TallSVD(NamedTuple):
 
 def tall_svd(a: NDArray[Any], threads: int | None) -> TallSVD | None:
     """None where the matrix is not tall, or its condition not seen to be small."""
-    if a.ndim != 2 or a.shape[1] == 0 or a.shape[0] < _TALL * a.shape[1]:
+    if a.ndim != 2 or a.size < _SMALL or a.shape[0] < _TALL * a.shape[1]:
         return None
     with np.errstate(all="ignore"):  # squares may overflow; the checks see it
         try:

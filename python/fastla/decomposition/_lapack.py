@@ -1,4 +1,4 @@
-"""The factorisations of numpy.linalg, of matrices and stacks, and what is done where LAPACK does not converge.
+"""The factorisations of numpy.linalg, for stacks too, and what is done where LAPACK does not converge.
 
 Matrices must be finite. Of a stack in which some matrices fail, only those are computed in another way.
 """
@@ -51,7 +51,7 @@ def qr(a: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     return q, r
 
 
-def r_of_qr(a: NDArray[Any]) -> NDArray[Any]:
+def r_of_qr(a: NDArray[Any]) -> Any:
     """R alone."""
     return np.linalg.qr(a, mode="r")
 

@@ -121,16 +121,16 @@ def _distance(
     """Bounds from above of the norm of w - a b, and of its ratio to that of w.
 
     The product of factors with r terms is off by at most r u |a| |b| in each element, whose norm is at most
-    r u times the norms of a and b; sums of all squares by a relative m n u.
+    r u times the norms of a and b; a sum of squares by a relative u for each addition in its longest chain.
     """
     wide, half = np.result_type(w.dtype, np.float64), exponent(w) // 2
     x = scaled(w.astype(wide), -2 * half)  # squares do not overflow
     left, right = (scaled(z.astype(wide), -half) for z in (a, b))
     u = np.finfo(wide).eps / 2
-    slack = (w.size + 8) * u
-    rest = _norm(x - _core.matmul(left, right, num_threads=threads)) * (1 + 4 * slack)
+    slack = (min(w.size, 512) + w.size / 512 + 16) * u
+    rest = _norm(x - _core.matmul(left, right, num_threads=threads)) * (1 + slack)
     rest += 4 * (a.shape[1] + 4) * u * _norm(left) * _norm(right)
-    size = _norm(x) * (1 - 4 * slack)
+    size = _norm(x) * (1 - slack)
     relative = rest / size if size > 0 else 0.0
     return float(np.ldexp(rest, 2 * half)), relative
 

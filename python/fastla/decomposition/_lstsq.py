@@ -10,7 +10,7 @@ from .. import _core
 from .._vectors import vecdot
 from ._checks import matrices, require_finite
 from ._cholesky_qr import tall_svd
-from ._lapack import adjoint, reciprocals, svd
+from ._lapack import adjoint, r_of_qr, reciprocals, svd
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def lstsq(
         (..., m, k), or (m,); leading dimensions are broadcast with those of `a`.
     rcond : float, optional
         Singular values of at most `rcond` times the largest count as zero. Default: max(m, n) eps, eps the
-        distance from 1 to the next number; below 0, eps.
+        distance from 1 to the next number. 0 or less is eps / 2.
     num_threads : int, optional
         Of products; default: `get_num_threads()`.
 
@@ -83,10 +83,11 @@ def lstsq(
 
     Notes
     -----
-    By the singular value decomposition of `a`, O(m n min(m, n)) operations, and products of fastla. A single
-    matrix of at least four rows for each column, whose condition is at most 100, is decomposed by products
-    alone (CholeskyQR2, 4 m n^2 operations) and x refined once; the condition is checked, and if it is larger
-    the other way is taken. NumPy computes float32 in float64, and eps is float64's there.
+    By the singular value decomposition of `a`, or of R where a = Q R if that is much smaller, in
+    O(m n min(m, n)) operations, and products of fastla. Large single matrices of at least eight rows for each
+    column, whose condition is at most 100, are decomposed by products alone (CholeskyQR2, 4 m n^2 operations)
+    and x refined once; the condition is checked, and if it is larger the other way is taken. NumPy computes
+    float32 in float64, and its eps is always float64's.
 
     References
     ----------
@@ -147,8 +148,12 @@ def _solved(
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """x, the singular values, and which of them count."""
     eps = np.finfo(a.dtype).eps
-    small = max(a.shape[-2:]) * eps if rcond is None else eps if rcond < 0 else rcond
+    m, n = a.shape[-2:]
+    small = max(m, n) * eps if rcond is None else eps / 2 if rcond <= 0 else rcond
     tall = tall_svd(a, threads)
+    if tall is None and a.ndim == b.ndim == 2 and m > 2 * n and b.shape[1] <= n:
+        r = r_of_qr(np.concatenate((a, b), axis=1))  # R beside Q^H b, without Q
+        a, b = r[:n, :n], r[:n, n:]
     u, s, vt = svd(a) if tall is None else tall[2:]
     keep = s > small * s[..., :1]
     v = adjoint(vt) * reciprocals(s, keep)[..., np.newaxis, :]

@@ -82,7 +82,9 @@ def pinv(
     if hermitian and m != n:
         raise np.linalg.LinAlgError(f"pinv: a is {x.shape}; a Hermitian matrix is square")
     if rtol is not _UNSET and rcond is not None:
-        raise ValueError(f"pinv: rcond={rcond} and rtol={rtol} are both given; they are the same")
+        raise ValueError(
+            f"pinv: rcond={rcond!r} and rtol={rtol!r} are both given; they are the same"
+        )
     small: Any = rcond if rtol is _UNSET else rtol
     if small is None:
         small = 1e-15 if rtol is _UNSET else max(m, n) * np.finfo(x.dtype).eps

@@ -65,7 +65,8 @@ class WhitenResult:
         """Whitened rows (n, k), turned back."""
         rows = self._rows("inverse_transform", z, "z", len(self.inverse))
         made: NDArray[Any] = _core.matmul(rows, self.inverse, num_threads=num_threads)
-        return (made + self.mean).astype(self._dtype(rows))
+        made = (made + self.mean).astype(self._dtype(rows), copy=False)
+        return made
 
     def _rows(self, name: str, x: ArrayLike, what: str, columns: int) -> NDArray[Any]:
         rows = matrices(name, x, what)
