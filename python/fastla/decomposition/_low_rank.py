@@ -131,8 +131,10 @@ def _distance(
     rest = _norm(x - _core.matmul(left, right, num_threads=threads)) * (1 + slack)
     rest += 4 * (a.shape[1] + 4) * u * _norm(left) * _norm(right)
     size = _norm(x) * (1 - slack)
-    relative = rest / size if size > 0 else 0.0
-    return float(np.ldexp(rest, 2 * half)), relative
+    if rest == 0:  # of zeros alone
+        return 0.0, 0.0
+    # Upwards, as what is subnormal is rounded once more.
+    return float(np.nextafter(np.ldexp(rest, 2 * half), np.inf)), float(rest / size)
 
 
 def _norm(x: NDArray[Any]) -> float:
