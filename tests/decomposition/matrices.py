@@ -34,9 +34,9 @@ def of_rank(rng, shape, rank, dtype):
 
 
 def rounding(x):
-    """c eps, with c = 10 times the longer side: backward errors of factorisations and products (N. Higham,
+    """c eps, with c = 20 times the longer side: backward errors of factorisations and products (N. Higham,
     Accuracy and Stability of Numerical Algorithms, 2nd ed., theorem 19.4) with room for their constants."""
-    return 10 * max(*x.shape[-2:], 1) * np.finfo(x.dtype).eps
+    return 20 * max(*x.shape[-2:], 1) * np.finfo(x.dtype).eps
 
 
 def spectral(x):
