@@ -8,7 +8,7 @@ import pytest
 
 import fastla
 
-MODULES = {"": fastla, "flops.": fastla.flops, "nn.": fastla.nn}
+MODULES = {"": fastla, "decomposition.": fastla.decomposition, "flops.": fastla.flops, "nn.": fastla.nn}
 OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
            for name in module.__all__ if callable(getattr(module, name))}
 FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("threads", "use_isa")]
@@ -60,8 +60,9 @@ def test_result_is_described(name):
     assert ("Returns" in sections(OBJECTS[name].__doc__)) == (name not in silent)
 
 
-@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "flops.Cost", "flops.Roof",
-                                  "flops.Time", "flops.Transformer", "nn.SGD", "nn.Adam", "nn.AdamW",
+@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "decomposition.LowRank",
+                                  "decomposition.WhitenResult", "flops.Cost", "flops.Roof", "flops.Time",
+                                  "flops.Transformer", "nn.SGD", "nn.Adam", "nn.AdamW",
                                   "nn.EarlyStopping", "nn.History", "nn.Layer"])
 def test_attributes_are_described(name):
     found = sections(OBJECTS[name].__doc__)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, flops, nn
+    from . import array_api, decomposition, flops, nn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
     from ._matrices import matrix_power, matrix_transpose, multi_dot
@@ -47,6 +47,7 @@ _LAZY = {
     "VerificationError": "_verify",
     "array_api": "array_api",
     "call_counts": "linalg",
+    "decomposition": "decomposition",
     "einsum": "_einsum",
     "explain": "linalg",
     "flops": "flops",
@@ -86,6 +87,7 @@ __all__ = [
     "array_api",
     "call_counts",
     "contract_version",
+    "decomposition",
     "einsum",
     "explain",
     "flops",

@@ -32,7 +32,7 @@ def computed_dtype(name: str, dtype: np.dtype[Any], what: str = "a") -> np.dtype
 
 
 def matrices(name: str, a: ArrayLike, what: str = "a", *, stacks: bool = False) -> NDArray[Any]:
-    """An array of one matrix, or of a stack of them, in the dtype that it is computed in; no copy if none is needed."""
+    """One matrix, or a stack of them, in the dtype that it is computed in; no copy if none is needed."""
     array = np.asarray(a)
     if array.ndim < 2 or (array.ndim > 2 and not stacks):
         must = "at least two dimensions" if stacks else "two dimensions"
@@ -42,8 +42,9 @@ def matrices(name: str, a: ArrayLike, what: str = "a", *, stacks: bool = False) 
 
 def require_finite(name: str, a: NDArray[Any], what: str = "a") -> None:
     """An error that says where the first NaN or infinity is."""
-    if np.isfinite(a.sum()) or np.isfinite(a).all():  # a finite sum has finite terms
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(a.sum()) or np.isfinite(a).all():  # a finite sum has finite terms
+            return
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(a))[0])
     raise ValueError(
         f"{name}: {what} of shape {a.shape}, dtype {a.dtype} contains {a[where]} at {where}"
