@@ -12,7 +12,8 @@ from ._pca import pca
 from ._pca_result import PCAResult
 from ._pinv import pinv
 from ._streaming import PCA
-from ._svd import NotConverged, SVDResult, svd
+from ._svd import svd
+from ._triplets import NotConverged, SVDResult
 from ._whiten import WhitenResult, whiten
 
 __all__ = [

@@ -18,21 +18,26 @@ if TYPE_CHECKING:
 
 def _observations(name: str, m: ArrayLike, y: ArrayLike | None, rowvar: bool) -> NDArray[Any]:
     """(observations, variables)."""
-    parts = [np.array(part, ndmin=2, copy=None) for part in ([m] if y is None else [m, y])]
-    for part, given in zip(parts, (m, y), strict=False):
+    parts = [np.asarray(part) for part in ([m] if y is None else [m, y])]
+    for part in parts:
         if part.ndim > 2:
-            raise ValueError(f"{name}: an argument is {part.shape}; it must have at most two dimensions")
-        del given
-    turned = [p if not rowvar and np.ndim(g) != 1 else p.T for p, g in zip(parts, (m, y), strict=False)]
+            raise ValueError(
+                f"{name}: an argument is {part.shape}; it must have at most two dimensions"
+            )
+    turned = [p if p.ndim == 2 and not rowvar else np.atleast_2d(p).T for p in parts]
     if len({len(t) for t in turned}) > 1:
-        raise ValueError(f"{name}: m is {parts[0].shape}, y is {parts[1].shape}; observations must be as many")
+        raise ValueError(
+            f"{name}: m is {parts[0].shape}, y is {parts[1].shape}; observations must be as many"
+        )
     return turned[0] if len(turned) == 1 else np.concatenate(turned, axis=1)
 
 
 def _weights(name: str, given: ArrayLike, what: str, count: int) -> NDArray[np.float64]:
     w = np.asarray(given, dtype=np.float64)
     if w.shape != (count,):
-        raise ValueError(f"{name}: {what} is {w.shape}; it must be ({count},), one for each observation")
+        raise ValueError(
+            f"{name}: {what} is {w.shape}; it must be ({count},), one for each observation"
+        )
     if not (w >= 0).all():
         raise ValueError(f"{name}: {what} must not be negative or NaN")
     if what == "fweights" and not (w == np.rint(w)).all():
@@ -51,7 +56,9 @@ def _cov(
     dtype: DTypeLike | None,
 ) -> NDArray[Any]:
     x = _observations(name, m, y, rowvar)
-    used = computed_dtype(name, np.result_type(x, np.float64) if dtype is None else np.dtype(dtype), "m")
+    used = computed_dtype(
+        name, np.result_type(x, np.float64) if dtype is None else np.dtype(dtype), "m"
+    )
     count, less = len(x), 1 if ddof is None else ddof
     w = None
     if fweights is not None:
@@ -145,8 +152,8 @@ def cov(
 
     Notes
     -----
-    One pass, in pieces: no centred copy. Rows are taken less a shift near the mean, so that a large mean costs no
-    accuracy. n v^2 operations, half of them by symmetry.
+    One pass, in pieces: no centred copy. Rows are taken less a shift near the mean, so that a large mean
+    costs no accuracy. n v^2 operations, half of them by symmetry.
 
     Examples
     --------
@@ -159,7 +166,7 @@ def cov(
         ddof = 0
     with threads(num_threads or _core.get_num_threads()):
         found = _cov("cov", m, y, rowvar, ddof, fweights, aweights, dtype)
-    return found[0, 0] if found.shape == (1, 1) else found  # type: ignore[no-any-return]
+    return found[0, 0] if found.shape == (1, 1) else found
 
 
 def corrcoef(
@@ -188,8 +195,8 @@ def corrcoef(
     Returns
     -------
     ndarray
-        (variables, variables), between -1 and 1, 1 on the diagonal; NaN where a variable does not vary. A number for one
-        variable.
+        (variables, variables), between -1 and 1, 1 on the diagonal; NaN where a variable does not vary.
+        A number for one variable.
 
     Raises
     ------

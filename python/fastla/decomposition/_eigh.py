@@ -11,17 +11,19 @@ import numpy as np
 
 from .. import _core
 from .._runtime import threads
-from ._krylov import lanczos, settings
+from ._krylov import Order, lanczos, largest, settings
+from ._lapack import adjoint
 from ._operands import operand
-from ._orthonormal import adjoint, lengths
+from ._orthonormal import lengths
 from ._rounding import gamma
-from ._svd import NotConverged, check_k, flip_signs, reporter
+from ._svd import check_k, reporter
+from ._triplets import NotConverged, flip_signs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_ORDERS: dict[str, Callable[[NDArray[Any]], NDArray[Any]]] = {
-    "LA": lambda values: np.argsort(-values, kind="stable"),
+_ORDERS: dict[str, Order] = {
+    "LA": largest,
     "SA": lambda values: np.argsort(values, kind="stable"),
     "LM": lambda values: np.argsort(-np.abs(values), kind="stable"),
 }
@@ -38,7 +40,8 @@ class EighResult:
     vectors : ndarray
         (n, k), orthonormal columns.
     residuals : ndarray of float64
-        (k,), bounds of ||A v - value v||, rounding included: within residuals[i] of values[i] there is an eigenvalue.
+        (k,), bounds of ||A v - value v||, rounding included: within residuals[i] of values[i] there is
+        an eigenvalue.
     bound : float
         The largest of them.
     iterations : int
@@ -75,8 +78,8 @@ def eigh_topk(
     which : {"LA", "SA", "LM"}
         The largest, the smallest, or those of largest magnitude.
     tol : float, optional
-        Iterations stop when every residual is at most tol times the largest magnitude of an eigenvalue seen. 1e-6 unless
-        given (float32: 1e-4).
+        Iterations stop when every residual is at most tol times the largest magnitude of an eigenvalue
+        seen. 1e-6 unless given (float32: 1e-4).
     rng : numpy.random.Generator or int, optional
         Of the first block. The same one each time unless given.
     max_iter : int, optional
@@ -86,7 +89,8 @@ def eigh_topk(
     progress : bool
         Whether residuals are shown on stderr as they fall.
     callback : callable, optional
-        callback(iterations, values, residuals), as they are estimated on the way; an exception stops the work.
+        callback(iterations, values, residuals), as they are estimated on the way; an exception stops the
+        work.
 
     Returns
     -------
@@ -106,13 +110,13 @@ def eigh_topk(
 
     Notes
     -----
-    Block Lanczos with full orthogonalisation and thick restarts; memory for 6 k vectors. That `a` is Hermitian is not
-    checked. The bits do not depend on the number of threads.
+    Block Lanczos with full orthogonalisation and thick restarts; memory for 6 k vectors. That `a` is
+    Hermitian is not checked. The bits do not depend on the number of threads.
 
     References
     ----------
-    Wu and Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix Anal. Appl. 22
-    (2000).
+    Wu and Simon, "Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix
+    Anal. Appl. 22 (2000).
 
     Examples
     --------
@@ -131,30 +135,32 @@ def eigh_topk(
         count = check_k("eigh_topk", k, matrix.shape)
         eps = float(np.finfo(matrix.dtype).eps)
         wanted = (1e-6 if eps < 1e-10 else 1e-4) if tol is None else float(tol)
-        largest = 0.0
+        size = 0.0
 
         def converged(values: NDArray[Any], estimates: NDArray[Any]) -> bool:
-            nonlocal largest
-            largest = max(largest, float(np.abs(values).max()))
-            return bool((estimates <= max(wanted, 8 * eps * math.sqrt(n)) * largest).all())
+            nonlocal size
+            size = max(size, float(np.abs(values).max()))
+            return bool((estimates <= max(wanted, 8 * eps * math.sqrt(n)) * size).all())
 
         found = lanczos(
             matrix.matmat, n, count, matrix.dtype, converged, _ORDERS[which], settings(n, count, max_iter),
             np.random.default_rng(0 if rng is None else rng), reporter("eigh_topk", progress, callback),
         )  # fmt: skip
         total = matrix.squared_norm()
-        largest = max(largest, float(np.abs(found.values).max()))
-        norm = math.sqrt(total) if total is not None else largest * math.sqrt(n)
-        off = matrix.matmat(found.vectors) - found.vectors * found.values.astype(np.finfo(matrix.dtype).dtype)
+        size = max(size, float(np.abs(found.values).max()))
+        norm = math.sqrt(total) if total is not None else size * math.sqrt(n)
+        off = matrix.matmat(found.vectors) - found.vectors * found.values.astype(
+            np.finfo(matrix.dtype).dtype
+        )
         residuals = (lengths(off) + gamma(n, matrix.dtype, 4) * norm) * (1 + 1e-10)
         vectors = adjoint(flip_signs(found.vectors, adjoint(found.vectors))[1])
         values = found.values.astype(np.finfo(matrix.dtype).dtype)
         result = EighResult(values, vectors, residuals, float(residuals.max()), found.passes)
         slack = gamma(n, matrix.dtype, 4) * norm
-        if residuals.max() - slack > 2 * max(wanted, 8 * eps * math.sqrt(n)) * largest:
+        if residuals.max() - slack > 2 * max(wanted, 8 * eps * math.sqrt(n)) * size:
             raise NotConverged(
-                f"eigh_topk: the largest residual is {residuals.max():.3g} after {found.passes} blocks; asked for "
-                f"was {wanted:.3g} times {largest:.3g} (tol, the largest magnitude of an eigenvalue)",
+                f"eigh_topk: the largest residual is {residuals.max():.3g} after {found.passes} blocks; "
+                f"asked for was {wanted:.3g} times {size:.3g} (tol, the largest magnitude of an eigenvalue)",
                 result,
             )
         return result

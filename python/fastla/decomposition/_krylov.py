@@ -1,8 +1,9 @@
 """Leading eigenpairs of Hermitian operators: block Lanczos with full orthogonalisation and thick restarts.
 
-Golub and Underwood, "The block Lanczos method for computing eigenvalues" (1977); Wu and Simon, "Thick-restart Lanczos
-method for large symmetric eigenvalue problems", SIAM J. Matrix Anal. Appl. 22 (2000). That few blocks do, whatever the
-gaps: Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate SVD" (2015).
+Golub and Underwood, "The block Lanczos method for computing eigenvalues" (1977); Wu and Simon,
+"Thick-restart Lanczos method for large symmetric eigenvalue problems", SIAM J. Matrix Anal. Appl. 22
+(2000). That few blocks do, whatever the gaps: Musco and Musco, "Randomized block Krylov methods for
+stronger and faster approximate SVD" (2015).
 """
 
 from __future__ import annotations
@@ -13,10 +14,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import _core
-from ._orthonormal import adjoint, lengths, orthonormal, project_out, random_columns
+from ._lapack import adjoint, eigh
+from ._orthonormal import lengths, orthonormal, project_out, random_columns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+Order = Callable[["NDArray[Any]"], "NDArray[Any]"]
+
+
+def largest(values: NDArray[Any]) -> NDArray[Any]:
+    return np.argsort(-values, kind="stable")
 
 
 class Found(NamedTuple):
@@ -27,7 +36,8 @@ class Found(NamedTuple):
 
 
 class Settings(NamedTuple):
-    """How far to go: columns side by side, columns of the basis at most, applications of the operator at most."""
+    """How far to go: columns side by side, columns of the basis at most, applications of the operator at
+    most."""
 
     block: int
     most: int
@@ -46,14 +56,15 @@ def lanczos(
     k: int,
     dtype: np.dtype[Any],
     converged: Callable[[NDArray[Any], NDArray[Any]], bool],
-    order: Callable[[NDArray[Any]], NDArray[Any]],
+    order: Order,
     how: Settings,
     rng: np.random.Generator,
     each: Callable[[int, NDArray[Any], NDArray[Any]], None],
 ) -> Found:
     """k eigenpairs, those whose values `order` puts first.
 
-    converged(values, estimates) says when to stop; each(passes, values, estimates) is called when they are known.
+    converged(values, estimates) says when to stop; each(passes, values, estimates) is called when they
+    are known.
     """
     basis = np.empty((n, how.most), dtype)
     projected = np.zeros((how.most, how.most), dtype)
@@ -77,7 +88,7 @@ def lanczos(
             q = rest
             continue
         look = min(how.most, used + max(how.block, used // 2))
-        values, inner = np.linalg.eigh(projected[:used, :used])
+        values, inner = eigh(projected[:used, :used])
         chosen = order(values)
         coupling = _core.matmul(adjoint(rest), w)
         # A's part along the basis' last block is all that leaves the space.

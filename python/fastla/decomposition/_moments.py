@@ -1,7 +1,8 @@
 """Means and scatter matrices in one pass, of rows that come in any portions.
 
-Rows are taken less a shift near their mean, so that nothing cancels however large the mean is; what the shift lacks is
-taken away at the end: Chan, Golub and LeVeque, "Algorithms for computing the sample variance" (1983).
+Rows are taken less a shift near their mean, so that nothing cancels however large the mean is; what the
+shift lacks is taken away at the end: Chan, Golub and LeVeque, "Algorithms for computing the sample
+variance" (1983).
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ._rounding import gamma, unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Products of so many rows are summed in the rows' dtype, and these sums in float64. Part of the result's definition.
+# Products of so many rows are summed in the rows' dtype, and these sums in float64. Part of the result's
+# definition.
 CHUNK = 4096
 # Rows, spread over the first portion, whose mean is the shift.
 _SAMPLE = 256
@@ -58,7 +60,7 @@ class Moments:
             require_finite(self.name, x, "x")
         if not np.isfinite(np.trace(scatter)):
             raise ValueError(
-                f"{self.name}: squares of x of shape {x.shape}, dtype {x.dtype} overflow; divide it by its scale"
+                f"{self.name}: squares of x of shape {x.shape}, dtype {x.dtype} overflow; scale it down"
             )
         self._shift, self.count = shift, self.count + len(x)
         self._sums += sums
@@ -68,7 +70,8 @@ class Moments:
         """Those of other's rows too."""
         if other.columns != self.columns or other.dtype != self.dtype:
             raise ValueError(
-                f"{self.name}: {other.columns} columns of {other.dtype} cannot join {self.columns} of {self.dtype}"
+                f"{self.name}: {other.columns} columns of {other.dtype} cannot join "
+                f"{self.columns} of {self.dtype}"
             )
         if self.count == 0:
             self._shift = other._shift

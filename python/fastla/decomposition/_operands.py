@@ -1,7 +1,8 @@
-"""What is decomposed: a dense matrix, less its means if asked, in pieces that fit the caches; a sparse one; an operator.
+"""What is decomposed: a dense matrix, less its means if asked, in pieces that fit the caches; a sparse
+one; an operator.
 
-All have shape, dtype, matmat(q) = A q, rmatmat(y) = A^H y, normal(q) = A^H (A q) and squared_norm(), the sum of squared
-magnitudes, None where entries are not seen. Each `turned` is A^H.
+All have shape, dtype, matmat(q) = A q, rmatmat(y) = A^H y, normal(q) = A^H (A q) and squared_norm(), the
+sum of squared magnitudes, None where entries are not seen. Each `turned` is A^H.
 """
 
 from __future__ import annotations
@@ -13,12 +14,14 @@ import numpy as np
 
 from .. import _core
 from ._checks import computed_dtype, matrices, require_finite
-from ._orthonormal import adjoint, lengths
+from ._lapack import adjoint
+from ._orthonormal import lengths
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A piece is read from memory once, for both products with it: it should stay in L2. More rows make products efficient.
+# A piece is read from memory once, for both products with it: it should stay in L2. More rows make
+# products efficient.
 _PIECE_BYTES, _PIECE_ROWS = 1 << 20, 256
 
 
@@ -33,10 +36,15 @@ class Operand(Protocol):
 
 
 class Dense:
-    """Rows of an array, less `mean` (a vector for its columns); or, turned, its columns as rows, conjugated."""
+    """Rows of an array, less `mean` (a vector for its columns); or, turned, its columns as rows,
+    conjugated."""
 
     def __init__(
-        self, a: NDArray[Any], mean: NDArray[Any] | None = None, turned: bool = False, name: str = "svd"
+        self,
+        a: NDArray[Any],
+        mean: NDArray[Any] | None = None,
+        turned: bool = False,
+        name: str = "svd",
     ):
         self.a, self.mean, self.is_turned = a, mean, turned
         self.dtype = computed_dtype(name, a.dtype)
@@ -62,7 +70,9 @@ class Dense:
     def _rows(self, part: slice) -> NDArray[Any]:
         found = self.a[:, part] if self.is_turned else self.a[part]
         for mean in self._means:
-            found = np.subtract(found, mean[part, np.newaxis].T if self.is_turned else mean, dtype=self.dtype)
+            found = np.subtract(
+                found, mean[part, np.newaxis].T if self.is_turned else mean, dtype=self.dtype
+            )
         found = found.astype(self.dtype, copy=False)
         return adjoint(found) if self.is_turned else found
 
@@ -95,12 +105,20 @@ class Dense:
 
 
 class Sparse:
-    """A sparse matrix, less `mean` for its columns, which stays sparse; or, turned, its conjugate transpose."""
+    """A sparse matrix, less `mean` for its columns, which stays sparse; or, turned, its conjugate
+    transpose."""
 
     def __init__(self, matrix: Any, mean: NDArray[Any] | None = None, turned: bool = False):
         self.matrix, self.mean, self.is_turned = matrix, mean, turned
         self.dtype = matrix.dtype
         self.shape = matrix.shape[::-1] if turned else matrix.shape
+
+    @classmethod
+    def of(cls, a: Any) -> Sparse:
+        """Of anything like scipy.sparse's matrices."""
+        from .._sparse import SparseMatrix
+
+        return cls(SparseMatrix.of(a))
 
     def turned(self) -> Sparse:
         return Sparse(self.matrix, self.mean, not self.is_turned)
@@ -129,7 +147,9 @@ class Sparse:
     def squared_norm(self) -> float:
         total: float = self.matrix.squared_norm()
         if self.mean is not None:  # sum |x - m|^2 = sum |x|^2 - n |m|^2, m being the mean
-            total -= self.matrix.shape[0] * float(np.square(np.abs(self.mean), dtype=np.float64).sum())
+            total -= self.matrix.shape[0] * float(
+                np.square(np.abs(self.mean), dtype=np.float64).sum()
+            )
         return max(total, 0.0)
 
 
@@ -174,9 +194,7 @@ def is_sparse(a: Any) -> bool:
 def operand(name: str, a: Any) -> Dense | Sparse | Operator:
     """Of whatever the user has; NaN and infinities are named."""
     if is_sparse(a):
-        from .._sparse import SparseMatrix
-
-        return Sparse(SparseMatrix.of(a))
+        return Sparse.of(a)
     if not isinstance(a, np.ndarray) and hasattr(a, "matmat") and hasattr(a, "rmatmat"):
         return Operator(a, name=name)
     array = a if isinstance(a, np.ndarray) and a.ndim == 2 else matrices(name, a)

@@ -1,8 +1,9 @@
 """Orthonormal columns by products: Cholesky's factor of the Gram matrix, twice.
 
-Yamamoto, Nakatsukasa, Yanagisawa and Fukaya, "Roundoff error analysis of the CholeskyQR2 algorithm", ETNA 44 (2015).
-Where columns depend on each other the eigenvectors of the Gram matrix take its place: Stathopoulos and Wu, "A block
-orthogonalization procedure with constant synchronization requirements", SIAM J. Sci. Comput. 23 (2002).
+Yamamoto, Nakatsukasa, Yanagisawa and Fukaya, "Roundoff error analysis of the CholeskyQR2 algorithm",
+ETNA 44 (2015). Where columns depend on each other the eigenvectors of the Gram matrix take its place:
+Stathopoulos and Wu, "A block orthogonalization procedure with constant synchronization requirements",
+SIAM J. Sci. Comput. 23 (2002).
 """
 
 from __future__ import annotations
@@ -13,18 +14,15 @@ import numpy as np
 
 from .. import _core
 from ._checks import real_dtype
+from ._lapack import adjoint, eigh
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A factor whose diagonal falls below this share is not trusted: the second time it would not be close to the identity.
+# A factor whose diagonal falls below this share is not trusted: the second time it would not be close to
+# the identity.
 _TRUSTED = 1e-2
 _ROUNDS = 6
-
-
-def adjoint(a: NDArray[Any]) -> NDArray[Any]:
-    """The conjugate transpose; of real numbers a view."""
-    return a.conj().T if a.dtype.kind == "c" else a.T
 
 
 def project_out(w: NDArray[Any], basis: NDArray[Any], recent: int | None = None) -> NDArray[Any]:
@@ -43,10 +41,11 @@ def project_out(w: NDArray[Any], basis: NDArray[Any], recent: int | None = None)
 
 
 def _factor(g: NDArray[Any], wide: float, drop: bool) -> tuple[NDArray[Any], bool]:
-    """What makes columns with this Gram matrix more orthonormal, from the right, and whether it is all they need.
+    """What makes columns with this Gram matrix more orthonormal, from the right, and whether it is all
+    they need.
 
-    Columns shorter than `wide` are noise. What the Gram matrix hardly sees is made larger, for the next round to see, or
-    dropped.
+    Columns shorter than `wide` are noise. What the Gram matrix hardly sees is made larger, for the next
+    round to see, or dropped.
     """
     eps = float(np.finfo(g.dtype).eps)
     sizes = np.sqrt(np.maximum(np.diag(g).real, 0))
@@ -62,7 +61,7 @@ def _factor(g: NDArray[Any], wide: float, drop: bool) -> tuple[NDArray[Any], boo
             if np.diag(low).real.min() > _TRUSTED:
                 inverse: NDArray[Any] = scale[:, np.newaxis] * adjoint(np.linalg.inv(low))
                 return inverse, True
-    values, vectors = np.linalg.eigh(scaled)
+    values, vectors = eigh(scaled)
     seen = 8 * len(g) * eps
     kept = values > (seen if drop else -1)
     if not drop:  # columns of zeros have nothing to be made larger
@@ -79,8 +78,8 @@ def orthonormal(
 ) -> NDArray[Any]:
     """As many orthonormal columns as w has, that span w's; random ones where w's depend on each other.
 
-    They are orthogonal to the orthonormal columns `basis`, of which there must be few enough for that. Columns of length
-    `wide` or less are taken for zero.
+    They are orthogonal to the orthonormal columns `basis`, of which there must be few enough for that.
+    Columns of length `wide` or less are taken for zero.
     """
     count, q = w.shape[1], w
     for round_ in range(_ROUNDS if count else 0):
@@ -117,4 +116,5 @@ def lengths(columns: NDArray[Any]) -> NDArray[np.float64]:
     squares = np.square(real, dtype=np.float64).sum(axis=0)
     if columns.dtype.kind == "c":
         squares = squares[0::2] + squares[1::2]
-    return np.sqrt(squares)
+    found: NDArray[np.float64] = np.sqrt(squares)
+    return found

@@ -12,12 +12,13 @@ import numpy as np
 from .. import _core
 from .._runtime import threads
 from ._checks import require_finite
+from ._lapack import adjoint, eigh
 from ._moments import Moments, wide_dtype
-from ._operands import Dense, Sparse, operand
-from ._orthonormal import adjoint
+from ._operands import Dense, Sparse, is_sparse
 from ._pca_result import PCAResult
 from ._streaming import PCA
-from ._svd import METHODS, choose, count_for, decompose, flip_signs, reporter
+from ._svd import reporter
+from ._triplets import METHODS, choose, count_for, decompose, flip_signs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -40,14 +41,15 @@ def pca(
     Parameters
     ----------
     x : array_like, memmap, sparse matrix or iterator of arrays
-        (n, d), a row for each sample. An iterator gives some rows at a time, which are not kept. Sparse matrices stay
-        sparse.
+        (n, d), a row for each sample. An iterator gives some rows at a time, which are not kept. Sparse
+        matrices stay sparse.
     n_components : int or float, optional
-        How many; or, between 0 and 1, the share of the variance that they explain at least. min(n, d) unless given.
+        How many; or, between 0 and 1, the share of the variance that they explain at least. min(n, d)
+        unless given.
     method : {"auto", "gram", "krylov", "full"}
-        "gram": by the scatter matrix, or the products of rows where there are fewer rows than columns. "krylov": block
-        Lanczos, for few components of large matrices. "full": LAPACK's singular value decomposition of a centred copy.
-        "auto" chooses by shape.
+        "gram": by the scatter matrix, or the products of rows where there are fewer rows than columns.
+        "krylov": block Lanczos, for few components of large matrices. "full": LAPACK's singular value
+        decomposition of a centred copy. "auto" chooses by shape.
     tol : float, optional
         Of "krylov": residuals are at most tol times the largest singular value. 1e-3 unless given.
     rng : numpy.random.Generator or int, optional
@@ -79,10 +81,10 @@ def pca(
 
     Notes
     -----
-    Nowhere is there a centred copy of x (but for "full"): rows are centred a piece at a time, within the caches, and so that
-    a large mean costs no accuracy. "gram" takes n d min(n, d) operations and memory for min(n, d)^2 numbers of float64.
-    The bits do not depend on the number of threads. Signs: of each component the entry of largest magnitude is
-    positive, as scikit-learn has it.
+    Nowhere is there a centred copy of x (but for "full"): rows are centred a piece at a time, within the
+    caches, and so that a large mean costs no accuracy. "gram" takes n d min(n, d) operations and memory
+    for min(n, d)^2 numbers of float64. The bits do not depend on the number of threads. Signs: of each
+    component the entry of largest magnitude is positive, as scikit-learn has it.
 
     References
     ----------
@@ -105,7 +107,7 @@ def pca(
             for rows in x:
                 stream.partial_fit(rows)
             return stream.result()
-        given = operand("pca", x) if hasattr(x, "tocsr") else _dense(x)
+        given = _operand(x)
         n, d = given.shape
         if n == 0 or d == 0:
             raise ValueError(f"pca: x is {given.shape}; there must be a row and a column at least")
@@ -117,14 +119,20 @@ def pca(
             return from_moments(moments, wanted, why)
         mean = _column_means(given)
         each = reporter("pca", progress, callback)
-        centred = Dense(given.a, mean, name="pca") if isinstance(given, Dense) else Sparse(given.matrix, mean)
+        centred = (
+            Dense(given.a, mean, name="pca")
+            if isinstance(given, Dense)
+            else Sparse(given.matrix, mean)
+        )
         found = decompose(centred, wanted, tol, method, rng, max_iter, each, "pca")
         total = centred.squared_norm()
         return PCAResult.of(mean, found.vh, found.s, total, n, found.residuals, found.bound, found.iterations,
                             method, why)  # fmt: skip
 
 
-def _dense(x: Any) -> Dense:
+def _operand(x: Any) -> Dense | Sparse:
+    if is_sparse(x):
+        return Sparse.of(x)
     array = x if isinstance(x, np.ndarray) else np.asarray(x)
     if array.ndim != 2:
         raise ValueError(f"pca: x is {array.shape}; it must have two dimensions")
@@ -171,7 +179,7 @@ def _column_means(given: Dense | Sparse) -> NDArray[Any]:
 def from_moments(moments: Moments, wanted: int | float, why: str) -> PCAResult:
     """By the eigenvectors of the scatter matrix."""
     scatter = moments.scatter()
-    values, vectors = np.linalg.eigh(scatter)
+    values, vectors = eigh(scatter)
     values, vectors = np.maximum(values[::-1], 0), vectors[:, ::-1]
     total = float(values.sum())
     k = count_for(values, wanted) if isinstance(wanted, float) else wanted
@@ -183,5 +191,7 @@ def from_moments(moments: Moments, wanted: int | float, why: str) -> PCAResult:
     residuals = np.minimum(np.divide(off, s, out=np.full(k, np.inf), where=s > 0), np.sqrt(off))
     bound = math.sqrt(float(values[k:].sum()) + wrong + float(off.sum()))
     _, components = flip_signs(kept, adjoint(kept))
-    return PCAResult.of(moments.mean, components.astype(moments.dtype), s.astype(np.finfo(moments.dtype).dtype),
-                        total, moments.count, residuals, bound, 0, "gram", why)  # fmt: skip
+    found, s = components.astype(moments.dtype), s.astype(np.finfo(moments.dtype).dtype)
+    return PCAResult.of(
+        moments.mean, found, s, total, moments.count, residuals, bound, 0, "gram", why
+    )

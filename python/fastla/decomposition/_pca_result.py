@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import _core
 from .._runtime import threads
-from ._operands import Dense, Sparse, operand
-from ._orthonormal import adjoint
+from ._lapack import adjoint
+from ._operands import Dense, Sparse, is_sparse
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,7 +25,8 @@ class PCAResult:
     mean : ndarray
         (d,), of the rows; float64, as the sums are.
     components : ndarray
-        (k, d), orthonormal rows, the one along which x varies most first; the entry of largest magnitude is positive.
+        (k, d), orthonormal rows, the one along which x varies most first; the entry of largest magnitude
+        is positive.
     explained_variance, explained_variance_ratio : ndarray
         (k,), along each component (ddof 1), and its share of all.
     singular_values : ndarray
@@ -35,7 +36,8 @@ class PCAResult:
     n_samples : int
         n.
     residuals : ndarray of float64
-        (k,), within residuals[i] of singular_values[i] there is a singular value of the centred rows, rounding included.
+        (k,), within residuals[i] of singular_values[i] there is a singular value of the centred rows,
+        rounding included.
     bound : float
         Of the Frobenius norm of the centred rows less their projections on the components, rounding included.
     iterations : int
@@ -86,15 +88,18 @@ class PCAResult:
             given = self._rows("transform", x, self.components.shape[1])
             mean, turned = self.mean, np.ascontiguousarray(adjoint(self.components))
             if isinstance(given, Sparse):
-                return Sparse(given.matrix, mean.astype(given.dtype)).matmat(turned.astype(given.dtype))
+                return Sparse(given.matrix, mean.astype(given.dtype)).matmat(
+                    turned.astype(given.dtype)
+                )
             return Dense(given.a, mean, name="transform").matmat(turned.astype(given.dtype))
 
     def inverse_transform(self, y: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
         """(n, d): the rows that have these coordinates along the components, and none besides."""
         with threads(num_threads or _core.get_num_threads()):
             given = self._rows("inverse_transform", y, len(self.components))
-            made = given.matmat(self.components.astype(given.dtype, copy=False))
-            return made + self.mean.astype(made.dtype)
+            made: NDArray[Any] = given.matmat(self.components.astype(given.dtype, copy=False))
+            made += self.mean.astype(made.dtype)
+            return made
 
     def explain(self) -> str:
         """How it was done, and what decided for it."""
@@ -103,7 +108,7 @@ class PCAResult:
         return text + (f", {self.iterations} blocks" if self.iterations else "")
 
     def _rows(self, name: str, x: Any, columns: int) -> Any:
-        given = operand(name, x) if hasattr(x, "tocsr") else Dense(np.asarray(x), name=name)
+        given = Sparse.of(x) if is_sparse(x) else Dense(np.asarray(x), name=name)
         if len(given.shape) != 2 or given.shape[1] != columns:
             raise ValueError(
                 f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "

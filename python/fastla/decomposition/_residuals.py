@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from ._lapack import adjoint
 from ._operands import Dense
-from ._orthonormal import adjoint, lengths
+from ._orthonormal import lengths
 from ._rounding import gamma, unit
 
 if TYPE_CHECKING:
@@ -19,19 +20,26 @@ if TYPE_CHECKING:
 def triplet_residuals(
     a: Any, u: NDArray[Any], s: NDArray[Any], v: NDArray[Any]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[Any]]:
-    """sqrt(||A v - s u||^2 + ||A^H u - s v||^2) of each triplet as computed, bounds of it, and the real parts of u^H A v.
+    """sqrt(||A v - s u||^2 + ||A^H u - s v||^2) of each triplet as computed, bounds of it, and the real
+    parts of u^H A v.
 
-    A product is wrong by at most gamma |A| |v|, whose norm is at most gamma ||A||_F ||v||; an operator's norm is taken to be
-    the largest s times the root of its short side.
+    A product is wrong by at most gamma |A| |v|, whose norm is at most gamma ||A||_F ||v||; an operator's
+    norm is taken to be the largest s times the root of its short side.
     """
     m, n = a.shape
     total = a.squared_norm()
-    norm = math.sqrt(total) if total is not None else (float(s[0]) if len(s) else 0.0) * math.sqrt(min(m, n))
+    norm = (
+        math.sqrt(total)
+        if total is not None
+        else (float(s[0]) if len(s) else 0.0) * math.sqrt(min(m, n))
+    )
     down, up = a.matmat(v), a.rmatmat(u)
     inner = (u.conj() * down).sum(axis=0).real
     right, left = lengths(down - u * s), lengths(up - v * s)
     # Pieces of A are summed on the way up: m / 256 additions more at most.
-    most = np.hypot(right + gamma(n, a.dtype, 4) * norm, left + gamma(m, a.dtype, 4 + m // 256) * norm)
+    most = np.hypot(
+        right + gamma(n, a.dtype, 4) * norm, left + gamma(m, a.dtype, 4 + m // 256) * norm
+    )
     return np.hypot(right, left), most * (1 + 1e-10), inner.astype(np.float64)
 
 
@@ -40,7 +48,8 @@ def approximation_bound(
 ) -> float:
     """Of the Frobenius norm of A - u s v^H.
 
-    Of dense matrices it is computed; else ||A||^2 - 2 sum s Re(u^H A v) + sum s^2 is, whose rounding is bounded.
+    Of dense matrices it is computed; else ||A||^2 - 2 sum s Re(u^H A v) + sum s^2 is, whose rounding is
+    bounded.
     """
     k, more = len(s), 1 + 1e-10
     total = a.squared_norm()
@@ -52,7 +61,11 @@ def approximation_bound(
             rest = rows - _core.matmul(u[part], right)
             squares += float(lengths(rest.reshape(-1, 1))[0] ** 2)
         size = math.sqrt(float(np.square(s, dtype=np.float64).sum())) * math.sqrt(k)
-        return (math.sqrt(squares) + (gamma(k, a.dtype, 4)) * size + 2 * unit(a.dtype) * math.sqrt(total)) * more
+        return (
+            math.sqrt(squares)
+            + (gamma(k, a.dtype, 4)) * size
+            + 2 * unit(a.dtype) * math.sqrt(total)
+        ) * more
     wide = s.astype(np.float64)
     squares = total - 2 * float((wide * inner).sum()) + float((wide**2).sum())
     m, n = a.shape

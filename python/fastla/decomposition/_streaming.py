@@ -13,7 +13,7 @@ from ._checks import matrices, require_finite
 from ._moments import Moments, wide_dtype
 from ._operands import Dense
 from ._pca_result import PCAResult
-from ._svd import decompose
+from ._triplets import decompose
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -25,9 +25,9 @@ _MOST_COLUMNS = 8192
 class PCA:
     """Principal components of rows that come a portion at a time.
 
-    Up to 8192 columns the scatter matrix is kept: the result is that of all rows at once, whatever the portions. Of more
-    columns the leading singular values and vectors are kept, twice as many as asked for; what is left out on the way is
-    counted in `bound` and `residuals`.
+    Up to 8192 columns the scatter matrix is kept: the result is that of all rows at once, whatever the
+    portions. Of more columns the leading singular values and vectors are kept, twice as many as asked
+    for; what is left out on the way is counted in `bound` and `residuals`.
 
     Parameters
     ----------
@@ -63,7 +63,9 @@ class PCA:
         if self._state is None:
             few = rows.shape[1] <= _MOST_COLUMNS
             self._state = (
-                Moments(rows.shape[1], rows.dtype, "partial_fit") if few else _Leading(rows, self.n_components)
+                Moments(rows.shape[1], rows.dtype, "partial_fit")
+                if few
+                else _Leading(rows, self.n_components)
             )
         if rows.shape[1] != self._state.columns:
             raise ValueError(
@@ -106,14 +108,15 @@ class PCA:
 
 
 class _Leading:
-    """Singular values times right vectors of the rows so far, centred; the others are gone, but for their squares."""
+    """Singular values times right vectors of the rows so far, centred; the others are gone, but for
+    their squares."""
 
     def __init__(self, rows: NDArray[Any], n_components: int | float | None):
         self.columns, self.dtype, self.count = rows.shape[1], rows.dtype, 0
         if not isinstance(n_components, int | np.integer):
             raise ValueError(
-                f"partial_fit: n_components is {n_components}, x is {rows.shape}; of more than {_MOST_COLUMNS} "
-                "columns it must be an integer"
+                f"partial_fit: n_components is {n_components}, x is {rows.shape}; of more than "
+                f"{_MOST_COLUMNS} columns it must be an integer"
             )
         self._kept = 2 * int(n_components) + 10
         self._mean = np.zeros(self.columns, wide_dtype(rows.dtype))
@@ -128,7 +131,9 @@ class _Leading:
         mean = rows.mean(axis=0, dtype=self._mean.dtype)
         between = math.sqrt(n * m / (n + m)) * (mean - self._mean)
         centred = np.subtract(rows, mean, dtype=self._mean.dtype)
-        stack = np.concatenate([self._factor, centred.astype(self.dtype), between[np.newaxis].astype(self.dtype)])
+        stack = np.concatenate(
+            [self._factor, centred.astype(self.dtype), between[np.newaxis].astype(self.dtype)]
+        )
         k = min(self._kept, min(stack.shape))
         found = decompose(Dense(stack), k, 1e-6, "gram", None, None, lambda *_: None, "partial_fit")
         self._lost += found.bound**2
