@@ -15,6 +15,7 @@ void bind_numpy_patch(py::module_ &module);
 void bind_verify(py::module_ &module);
 void bind_nn(py::module_ &module);
 void bind_attention(py::module_ &module);
+void bind_moments(py::module_ &module);
 void bind_update(py::module_ &module);
 void bind_turn(py::module_ &module);
 }  // namespace fastla_py
@@ -47,6 +48,7 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_verify(module);
   fastla_py::bind_nn(module);
   fastla_py::bind_attention(module);
+  fastla_py::bind_moments(module);
   fastla_py::bind_update(module);
   fastla_py::bind_turn(module);
 }

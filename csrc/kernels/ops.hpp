@@ -68,6 +68,17 @@ struct MergeArgs {
   int64_t chunk_stride;
 };
 
+// Rows less a shift, and their sums: of each column a chain that goes on from what is there.
+struct CentreArgs {
+  int64_t rows, cols;
+  const char *x;
+  int64_t stride;
+  const char *shift;
+  char *out;
+  int64_t out_stride;
+  char *sums;
+};
+
 struct RowOps {
   void (*of[FASTLA_ROW_OPS])(const RowArgs &);
   // Of count elements, from that one on.
@@ -80,6 +91,7 @@ struct RowOps {
   double (*dot)(const char *x, const char *y, int64_t cols);
   void (*divide)(const char *x, double by, char *to, int64_t cols);
   double (*log_of)(double x);
+  void (*centre)(const CentreArgs &);
 };
 struct OpTable {
   RowOps of[2];  // float32, float64

@@ -184,6 +184,19 @@ template <class T> void swiglu_backward(const RowArgs &a) {
   }
 }
 
+// A row after the other, as memory has them.
+template <class T> void centre(const fastla::CentreArgs &a) {
+  for (int64_t i = 0; i < a.rows; ++i) {
+    const char *const from = a.x + i * a.stride;
+    char *const to = a.out + i * a.out_stride;
+    each_vector<T>(a.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
+      const Vec<T> y = part.load(from + at, Vec<T>{}) - part.load(a.shift + at, Vec<T>{});
+      part.store(to + at, y);
+      part.store(a.sums + at, part.load(a.sums + at, Vec<T>{}) + y);
+    });
+  }
+}
+
 template <class T> double dot_of(const char *x, const char *y, int64_t cols) {
   return double(row_dot<T>(x, y, cols));
 }
@@ -200,7 +213,8 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &merge<T>,
           &dot_of<T>,
           &divide<T>,
-          &log_of<T>};
+          &log_of<T>,
+          &centre<T>};
 }
 
 }  // namespace

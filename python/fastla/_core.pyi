@@ -149,6 +149,9 @@ def sgd(
     momentum: float,
     nesterov: bool,
 ) -> bool: ...
+def moments(
+    x: NDArray[Any], shift: NDArray[Any], sums: NDArray[Any], scatter: NDArray[Any]
+) -> bool: ...
 def adam(
     parameter: NDArray[Any],
     gradient: NDArray[Any],

@@ -14,7 +14,7 @@ import numpy as np
 
 from .. import _core
 from ._checks import require_finite
-from ._rounding import gamma, unit
+from ._rounding import BLOCK, gamma, unit
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,6 +28,22 @@ _SAMPLE = 256
 
 def wide_dtype(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.complex128 if np.dtype(dtype).kind == "c" else np.float64)
+
+
+def _add_chunks(
+    x: NDArray[Any], shift: NDArray[Any], sums: NDArray[Any], scatter: NDArray[Any]
+) -> None:
+    """What `_core.moments` does, with the same bits, of any dtype and layout and of many columns."""
+    rows = np.empty((min(len(x), CHUNK), x.shape[1]), shift.dtype)
+    for first in range(0, len(x), CHUNK):
+        part = x[first : first + CHUNK]
+        there = np.subtract(part, shift, out=rows[: len(part)], dtype=shift.dtype)
+        found = np.zeros_like(sums)
+        for block in range(0, len(there), BLOCK):
+            # Of contiguous rows NumPy adds one after the other.
+            found += there[block : block + BLOCK].sum(axis=0, dtype=shift.dtype)
+        sums += found
+        scatter += _core.gram(there)
 
 
 class Moments:
@@ -51,11 +67,9 @@ class Moments:
             with np.errstate(invalid="ignore", over="ignore"):
                 shift = sample.mean(axis=0, dtype=self._sums.dtype).astype(self.dtype)
         sums, scatter = np.zeros_like(self._sums), np.zeros_like(self._scatter)
-        with np.errstate(invalid="ignore", over="ignore"):
-            for first in range(0, len(x), CHUNK):
-                rows = np.subtract(x[first : first + CHUNK], shift, dtype=self.dtype)
-                sums += rows.sum(axis=0, dtype=sums.dtype)
-                scatter += _core.gram(rows)
+        if x.dtype != self.dtype or not _core.moments(x, shift, sums, scatter):
+            with np.errstate(invalid="ignore", over="ignore"):
+                _add_chunks(x, shift, sums, scatter)
         if not np.isfinite(sums).all():
             require_finite(self.name, x, "x")
         if not np.isfinite(np.trace(scatter)):
