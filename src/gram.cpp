@@ -25,7 +25,8 @@ int parse_side(PyObject *value) {
 
 // The operand in the dtype asked for, of two dimensions at least; empty with an error set.
 Ref operand(PyObject *object, PyObject *asked) {
-  const bool file = std::strcmp(Py_TYPE(object)->tp_name, "numpy.memmap") == 0;
+  const char *const type = Py_TYPE(object)->tp_name;
+  const bool file = std::strcmp(type, "memmap") == 0 || std::strcmp(type, "numpy.memmap") == 0;
   if (PyArray_Check(object) && !PyArray_CheckExact(object) && !file) {
     PyErr_Format(PyExc_TypeError,
                  "gram: a is %.100s; it must be an array (numpy.asarray makes one of a subclass)",

@@ -20,9 +20,9 @@ from ._orthonormal import lengths
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# A piece is read from memory once, for both products with it: it should stay in L2. More rows make
-# products efficient.
-_PIECE_BYTES, _PIECE_ROWS = 1 << 20, 256
+# A piece is read from memory once, for both products with it: it should stay in L2. More rows make products
+# efficient, but take memory for what is centred.
+_PIECE_BYTES, _PIECE_ROWS, _MOST_BYTES = 1 << 20, 256, 4 << 20
 
 
 class Operand(Protocol):
@@ -46,7 +46,7 @@ class Dense:
         turned: bool = False,
         name: str = "svd",
     ):
-        self.a, self.mean, self.is_turned = a, mean, turned
+        self.a, self.mean, self.is_turned = np.asarray(a), mean, turned  # of a memmap too
         self.dtype = computed_dtype(name, a.dtype)
         # A large mean is more exact than an element: what rounding it leaves is taken away apart.
         self._means = []
@@ -62,7 +62,8 @@ class Dense:
     def pieces(self) -> Iterator[tuple[slice, NDArray[Any]]]:
         """Some rows at a time, as they are computed with."""
         rows, cols = self.shape
-        height = max(_PIECE_ROWS, _PIECE_BYTES // (max(cols, 1) * self.dtype.itemsize))
+        row = max(cols, 1) * self.dtype.itemsize
+        height = max(16, min(max(_PIECE_ROWS, _PIECE_BYTES // row), _MOST_BYTES // row))
         for first in range(0, rows, height):
             part = slice(first, min(first + height, rows))
             yield part, self._rows(part)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
-from ._checks import real_dtype
 from ._lapack import adjoint, eigh
 
 if TYPE_CHECKING:
@@ -108,13 +107,17 @@ def random_columns(
     return made.astype(dtype)
 
 
+def squares(x: NDArray[Any]) -> float:
+    """The sum of squared magnitudes, in float64."""
+    if x.dtype.kind == "c":
+        return squares(x.real) + squares(x.imag)
+    return float(np.square(x, dtype=np.float64).sum())
+
+
 def lengths(columns: NDArray[Any]) -> NDArray[np.float64]:
     """Of each column, in float64."""
-    real = columns.view(real_dtype(columns.dtype)) if columns.flags.c_contiguous else columns
-    if real is columns and columns.dtype.kind == "c":
-        real = np.ascontiguousarray(columns).view(real_dtype(columns.dtype))
-    squares = np.square(real, dtype=np.float64).sum(axis=0)
+    total = np.square(columns.real, dtype=np.float64).sum(axis=0)
     if columns.dtype.kind == "c":
-        squares = squares[0::2] + squares[1::2]
-    found: NDArray[np.float64] = np.sqrt(squares)
+        total += np.square(columns.imag, dtype=np.float64).sum(axis=0)
+    found: NDArray[np.float64] = np.sqrt(total)
     return found
