@@ -46,6 +46,13 @@ class EighResult:
         The largest of them.
     iterations : int
         How often A was applied to a block.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastla import decomposition
+    >>> decomposition.eigh_topk(np.diag([2.0, 1.0]), 1).values
+    array([2.])
     """
 
     values: NDArray[Any]

@@ -15,14 +15,14 @@ import numpy as np
 from .. import _core
 from ._checks import computed_dtype, matrices, require_finite
 from ._lapack import adjoint
-from ._orthonormal import lengths
+from ._orthonormal import squares
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # A piece is read from memory once, for both products with it: it should stay in L2. More rows make products
 # efficient, but take memory for what is centred.
-_PIECE_BYTES, _PIECE_ROWS, _MOST_BYTES = 1 << 20, 256, 4 << 20
+_PIECE_BYTES, _PIECE_ROWS, _MOST_BYTES = 1 << 20, 256, 2 << 20
 
 
 class Operand(Protocol):
@@ -70,10 +70,9 @@ class Dense:
 
     def _rows(self, part: slice) -> NDArray[Any]:
         found = self.a[:, part] if self.is_turned else self.a[part]
-        for mean in self._means:
-            found = np.subtract(
-                found, mean[part, np.newaxis].T if self.is_turned else mean, dtype=self.dtype
-            )
+        for i, mean in enumerate(self._means):
+            less = mean[part] if self.is_turned else mean
+            found = np.subtract(found, less, out=found if i else None, dtype=self.dtype)
         found = found.astype(self.dtype, copy=False)
         return adjoint(found) if self.is_turned else found
 
@@ -102,7 +101,7 @@ class Dense:
         return out
 
     def squared_norm(self) -> float:
-        return float(sum((lengths(rows.reshape(-1, 1))[0] ** 2 for _, rows in self.pieces()), 0.0))
+        return sum((squares(rows) for _, rows in self.pieces()), 0.0)
 
 
 class Sparse:
@@ -148,9 +147,7 @@ class Sparse:
     def squared_norm(self) -> float:
         total: float = self.matrix.squared_norm()
         if self.mean is not None:  # sum |x - m|^2 = sum |x|^2 - n |m|^2, m being the mean
-            total -= self.matrix.shape[0] * float(
-                np.square(np.abs(self.mean), dtype=np.float64).sum()
-            )
+            total -= self.matrix.shape[0] * squares(self.mean)
         return max(total, 0.0)
 
 

@@ -8,6 +8,7 @@ SIAM J. Sci. Comput. 23 (2002).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 # the identity.
 _TRUSTED = 1e-2
 _ROUNDS = 6
+_SQUARED = 1 << 17
 
 
 def project_out(w: NDArray[Any], basis: NDArray[Any], recent: int | None = None) -> NDArray[Any]:
@@ -111,7 +113,9 @@ def squares(x: NDArray[Any]) -> float:
     """The sum of squared magnitudes, in float64."""
     if x.dtype.kind == "c":
         return squares(x.real) + squares(x.imag)
-    return float(np.square(x, dtype=np.float64).sum())
+    step = max(1, _SQUARED // max(math.prod(x.shape[1:]), 1))  # rows at a time: float64 takes memory
+    parts = (x[i : i + step] for i in range(0, len(x), step))
+    return sum((float(np.square(part, dtype=np.float64).sum()) for part in parts), 0.0)
 
 
 def lengths(columns: NDArray[Any]) -> NDArray[np.float64]:

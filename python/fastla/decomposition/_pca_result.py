@@ -44,6 +44,13 @@ class PCAResult:
         Blocks of "krylov".
     method, why : str
         How it was done, and what decided for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastla import decomposition
+    >>> decomposition.pca(np.array([[0.0, 1.0], [0.0, 3.0]]), 1).mean
+    array([0., 2.])
     """
 
     mean: NDArray[Any]

@@ -10,7 +10,7 @@ import numpy as np
 from .. import _core
 from ._lapack import adjoint
 from ._operands import Dense
-from ._orthonormal import lengths
+from ._orthonormal import lengths, squares
 from ._rounding import gamma, unit
 
 if TYPE_CHECKING:
@@ -56,19 +56,18 @@ def approximation_bound(
     if total is None:
         return math.inf
     if isinstance(a, Dense):
-        right, squares = adjoint(v * s) if k else v.T, 0.0
+        right, left_over = adjoint(v * s) if k else v.T, 0.0
         for part, rows in a.pieces():
-            rest = rows - _core.matmul(u[part], right)
-            squares += float(lengths(rest.reshape(-1, 1))[0] ** 2)
+            left_over += squares(rows - _core.matmul(u[part], right))
         size = math.sqrt(float(np.square(s, dtype=np.float64).sum())) * math.sqrt(k)
         return (
-            math.sqrt(squares)
+            math.sqrt(left_over)
             + (gamma(k, a.dtype, 4)) * size
             + 2 * unit(a.dtype) * math.sqrt(total)
         ) * more
     wide = s.astype(np.float64)
-    squares = total - 2 * float((wide * inner).sum()) + float((wide**2).sum())
+    left_over = total - 2 * float((wide * inner).sum()) + float((wide**2).sum())
     m, n = a.shape
     wrong = (gamma(m, a.dtype, 8) + gamma(n, a.dtype, 8)) * math.sqrt(total) * float(wide.sum())
     wrong += 8 * k * float(np.finfo(a.dtype).eps) * float((wide**2).sum()) + 1e-14 * total
-    return math.sqrt(max(squares, 0.0) + wrong) * more
+    return math.sqrt(max(left_over, 0.0) + wrong) * more

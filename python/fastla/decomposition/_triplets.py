@@ -56,6 +56,13 @@ class SVDResult:
         "full", "gram" or "krylov".
     why : str
         What decided for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastla import decomposition
+    >>> decomposition.svd(np.diag([2.0, 1.0]), 1).vh
+    array([[1., 0.]])
     """
 
     u: NDArray[Any]
@@ -69,7 +76,20 @@ class SVDResult:
 
 
 class NotConverged(RuntimeError):
-    """Not as exact as asked after so many iterations; `result` is what there is."""
+    """Not as exact as asked after so many iterations; `result` is what there is.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from fastla import decomposition
+    >>> a = np.diag(np.linspace(1, 2, 200))
+    >>> try:
+    ...     found = decomposition.svd(a, 3, method="krylov", tol=1e-12, max_iter=2)
+    ... except decomposition.NotConverged as error:
+    ...     found = error.result
+    >>> found.iterations
+    2
+    """
 
     def __init__(self, message: str, result: Any):
         super().__init__(message)
