@@ -1,0 +1,5 @@
+"""scikit-learn's tests of its own estimator, of ours."""
+
+from scikit_suite import tests_of
+
+globals().update(tests_of("test_truncated_svd", {}))
