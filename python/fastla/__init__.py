@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, decomposition, flops, nn, sklearn
+    from . import array_api, decomposition, flops, nn
+    from . import sklearn as sklearn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
     from ._matrices import matrix_power, matrix_transpose, multi_dot

@@ -9,18 +9,22 @@ pytest.importorskip("sklearn", minversion="1.9", reason="needs scikit-learn 1.9'
 
 import sklearn.decomposition
 import sklearn.decomposition._pca
+import sklearn.utils._array_api
 
 from fastla import sklearn as ours
 from fastla.sklearn import _minka
 
 
-def tests_of(name, left_out):
+def theirs(name, left_out):
     """Tests and fixtures of sklearn/decomposition/tests/{name}.py, in which estimators are ours.
 
-    left_out: names of tests that are skipped, each with the reason why.
+    left_out: names of tests that are skipped, each with the reason why. Of the array API NumPy's arrays alone
+    are tried: ours take no others.
     """
     full = f"sklearn.decomposition.tests.{name}"
-    with (mock.patch.multiple(sklearn.decomposition, **{n: getattr(ours, n) for n in ours.__all__}),
+    with (mock.patch.object(sklearn.utils._array_api, "yield_namespace_device_dtype_combinations",
+                            lambda: [("numpy", None, None)]),
+          mock.patch.multiple(sklearn.decomposition, **{n: getattr(ours, n) for n in ours.__all__}),
           mock.patch.multiple(sklearn.decomposition._pca, _assess_dimension=_minka.log_evidence,
                               _infer_dimension=_minka.best_rank)):
         module = importlib.import_module(full)

@@ -1,5 +1,5 @@
 """scikit-learn's tests of its own estimator, of ours."""
 
-from scikit_suite import tests_of
+from scikit_suite import theirs
 
-globals().update(tests_of("test_incremental_pca", {}))
+globals().update(theirs("test_incremental_pca", {}))

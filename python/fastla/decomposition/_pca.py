@@ -156,7 +156,9 @@ def _choose(given: Dense | Sparse, wanted: int | float, method: str) -> tuple[st
 def centred(given: Dense | Sparse) -> tuple[NDArray[Any], Dense | Sparse]:
     """The means of columns, and what is left without them; no copy."""
     mean = _column_means(given)
-    return mean, Dense(given.a, mean, name="pca") if isinstance(given, Dense) else Sparse(given.matrix, mean)
+    if isinstance(given, Sparse):
+        return mean, Sparse(given.matrix, mean)
+    return mean, Dense(given.a, mean, name="pca")
 
 
 def _column_means(given: Dense | Sparse) -> NDArray[Any]:

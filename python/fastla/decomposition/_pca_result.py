@@ -104,7 +104,8 @@ def project(x: Any, mean: NDArray[Any] | None, components: NDArray[Any]) -> NDAr
     given = _rows("transform", x, components, components.shape[1])
     turned = np.ascontiguousarray(adjoint(components)).astype(given.dtype, copy=False)
     if isinstance(given, Sparse):
-        return Sparse(given.matrix, None if mean is None else mean.astype(given.dtype)).matmat(turned)
+        less = None if mean is None else mean.astype(given.dtype)
+        return Sparse(given.matrix, less).matmat(turned)
     return Dense(given.a, mean, name="transform").matmat(turned)
 
 
@@ -119,6 +120,7 @@ def _rows(name: str, x: Any, components: NDArray[Any], columns: int) -> Any:
     given = operand(name, x) if hasattr(x, "tocsr") else Dense(np.asarray(x), name=name)
     if len(given.shape) != 2 or given.shape[1] != columns:
         raise ValueError(
-            f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are {components.shape}"
+            f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "
+            f"{components.shape}"
         )
     return given

@@ -19,7 +19,7 @@ def _of_result(name: str, doc: str) -> Any:
 
 
 class IncrementalPCA(Projections):
-    """Principal components of rows that come in batches, with the parameters and attributes of scikit-learn's.
+    """Principal components of rows in batches, with the parameters and attributes of scikit-learn's.
 
     Parameters
     ----------
@@ -55,12 +55,14 @@ class IncrementalPCA(Projections):
 
     Notes
     -----
-    Up to 8192 columns the scatter matrix is kept: results are those of all rows at once, whatever the batches, where
-    scikit-learn's depend on them. Attributes are computed when they are first asked for, so batches cost a product each.
+    Up to 8192 columns the scatter matrix is kept: results are those of all rows at once, whatever the
+    batches, where scikit-learn's depend on them. Attributes are computed when they are first asked for, so
+    that a batch costs a product.
 
     References
     ----------
-    Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American Statistician 37 (1983).
+    Chan, Golub and LeVeque, "Algorithms for computing the sample variance", The American Statistician 37
+    (1983).
 
     Examples
     --------
@@ -74,6 +76,8 @@ class IncrementalPCA(Projections):
     True
     """
 
+    _stream: decomposition.PCA
+
     __metadata_request__partial_fit = {"check_input": metadata_routing.UNUSED}  # noqa: RUF012
 
     _parameter_constraints = {  # noqa: RUF012
@@ -85,7 +89,7 @@ class IncrementalPCA(Projections):
 
     components_ = _of_result("components", "(n_components, n_features), orthonormal rows.")
     explained_variance_ = _of_result("explained_variance", "(n_components,), along each component.")
-    explained_variance_ratio_ = _of_result("explained_variance_ratio", "(n_components,), shares of all.")
+    explained_variance_ratio_ = _of_result("explained_variance_ratio", "(n_components,), of all.")
     singular_values_ = _of_result("singular_values", "(n_components,), of the centred rows.")
     mean_ = _of_result("mean", "(n_features,), of all rows so far.")
     noise_variance_ = _of_result("noise_variance", "The mean variance along what is left out.")
@@ -133,9 +137,10 @@ class IncrementalPCA(Projections):
         X = validate_data(self, X, accept_sparse=["csr", "csc", "lil"], dtype=DTYPES)
         self.__dict__.pop("_stream", None)
         self.batch_size_ = 5 * X.shape[1] if self.batch_size is None else self.batch_size
-        for batch in gen_batches(X.shape[0], self.batch_size_, min_batch_size=self.n_components or 0):
-            rows = X[batch]
-            self.partial_fit(rows.toarray() if hasattr(rows, "toarray") else rows, check_input=False)
+        least = self.n_components or 0
+        for batch in gen_batches(X.shape[0], self.batch_size_, min_batch_size=least):
+            rows = X[batch].toarray() if hasattr(X, "toarray") else X[batch]
+            self.partial_fit(rows, check_input=False)
         return self
 
     @_fit_context(prefer_skip_nested_validation=True)
@@ -163,12 +168,12 @@ class IncrementalPCA(Projections):
         >>> batches.partial_fit([[6.0, 8.0]]).n_samples_seen_
         3
         """
-        first = "_stream" not in vars(self)
+        first = not self.__sklearn_is_fitted__()
         if check_input:
             if hasattr(X, "tocsr"):
                 raise TypeError(
-                    "IncrementalPCA.partial_fit does not support sparse input. Either convert data to dense or use "
-                    "IncrementalPCA.fit to do so in batches."
+                    "IncrementalPCA.partial_fit does not support sparse input. Either convert data to dense "
+                    "or use IncrementalPCA.fit to do so in batches."
                 )
             X = validate_data(self, X, dtype=DTYPES, reset=first)
         count = self._count(X.shape, first)
@@ -192,13 +197,13 @@ class IncrementalPCA(Projections):
             )
         if first and wanted > shape[0]:
             raise ValueError(
-                f"n_components={wanted} must be less or equal to the batch number of samples {shape[0]} for the "
-                "first partial_fit call."
+                f"n_components={wanted} must be less or equal to the batch number of samples {shape[0]} "
+                "for the first partial_fit call."
             )
         if not first and wanted != self.n_components_:
             raise ValueError(
-                f"Number of input features has changed from {self.n_components_} to {wanted} between calls to "
-                "partial_fit! Try setting n_components to a fixed value."
+                f"Number of input features has changed from {self.n_components_} to {wanted} between calls "
+                "to partial_fit! Try setting n_components to a fixed value."
             )
         return wanted
 

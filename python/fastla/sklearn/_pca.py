@@ -36,15 +36,17 @@ class PCA(Projections):
     whiten : bool, default=False
         Whether what `transform` gives has variance 1 along each component.
     svd_solver : {'auto', 'full', 'covariance_eigh', 'arpack', 'randomized'}, default='auto'
-        'full': LAPACK's singular value decomposition of the centred rows. 'covariance_eigh': by their scatter matrix, in
-        one pass. 'arpack' and 'randomized': block Lanczos, which goes on until residuals are small enough. 'auto': what
-        suits the shape; of sparse matrices 'arpack'.
+        'full': LAPACK's singular value decomposition of the centred rows. 'covariance_eigh': by their scatter
+        matrix, in one pass. 'arpack' and 'randomized': block Lanczos, which goes on until residuals are small
+        enough. 'auto': what suits the shape; of sparse matrices 'arpack'.
     tol : float, default=0.0
         Of 'arpack': residuals in terms of the largest singular value; 0 is to rounding.
     iterated_power : int or 'auto', default='auto'
-        Of 'randomized': digits of residuals, 3 at least; 'auto' is 7 for less than a tenth of all components, else 4.
+        Of 'randomized': digits of residuals, 3 at least; 'auto' is 7 for less than a tenth of all components,
+        else 4.
     n_oversamples : int, default=10
-        Of 'randomized': with so many more columns than components as the short side of X has, results are to rounding.
+        Of 'randomized': where these and the components are as many as the short side of X, results are to
+        rounding.
     power_iteration_normalizer : {'auto', 'QR', 'LU', 'none'}, default='auto'
         Ignored: blocks are always orthonormal.
     random_state : int, RandomState instance or None, default=None
@@ -73,8 +75,8 @@ class PCA(Projections):
 
     Notes
     -----
-    There is no centred copy of X but for 'full', and a large mean costs no accuracy. The bits do not depend on the number
-    of threads, which is `fastla.get_num_threads()`.
+    There is no centred copy of X but for 'full', and a large mean costs no accuracy. The bits do not depend
+    on the number of threads, which is `fastla.get_num_threads()`.
 
     References
     ----------
@@ -165,7 +167,11 @@ class PCA(Projections):
         wanted = _checked(self.n_components, X.shape, solver)
         short = min(X.shape)
         k = wanted if isinstance(wanted, int) else short
-        power = (7 if k < 0.1 * short else 4) if self.iterated_power == "auto" else int(self.iterated_power)
+        power = (
+            (7 if k < 0.1 * short else 4)
+            if self.iterated_power == "auto"
+            else int(self.iterated_power)
+        )
         tol = tolerance(solver, self.tol, power, k + self.n_oversamples, short)
         found = pca(X, k, method=METHODS[solver], tol=tol, rng=seed(self.random_state))
         noise = found.noise_variance
@@ -239,32 +245,31 @@ class PCA(Projections):
         return tags
 
 
-def _checked(wanted: int | float | str | None, shape: tuple[int, int], solver: str) -> int | float | str:
+def _checked(
+    wanted: int | float | str | None, shape: tuple[int, int], solver: str
+) -> int | float | str:
     """What n_components asks for, where the solver can give it."""
     short = min(shape)
     if wanted is None:
         return short - 1 if solver == "arpack" else short
     if solver in ("arpack", "randomized"):
         if isinstance(wanted, str):
-            raise ValueError(f"n_components={wanted!r} cannot be a string with svd_solver='{solver}'")
+            raise ValueError(
+                f"n_components={wanted!r} cannot be a string with svd_solver='{solver}'"
+            )
+        limits = f"min(n_samples, n_features)={short} with svd_solver='{solver}'"
         if not 1 <= wanted <= short:
-            raise ValueError(
-                f"n_components={wanted!r} must be between 1 and min(n_samples, n_features)={short!r} with "
-                f"svd_solver='{solver}'"
-            )
+            raise ValueError(f"n_components={wanted!r} must be between 1 and {limits}")
         if solver == "arpack" and wanted == short:
-            raise ValueError(
-                f"n_components={wanted!r} must be strictly less than min(n_samples, n_features)={short!r} with "
-                f"svd_solver='{solver}'"
-            )
+            raise ValueError(f"n_components={wanted!r} must be strictly less than {limits}")
     elif isinstance(wanted, str):
         if shape[0] < shape[1]:
             raise ValueError("n_components='mle' is only supported if n_samples >= n_features")
     elif not 0 <= wanted <= short:
-        limits = "full" if solver == "auto" else solver
+        limited = "full" if solver == "auto" else solver
         raise ValueError(
             f"n_components={wanted} must be between 0 and min(n_samples, n_features)={short} with "
-            f"svd_solver={limits!r}"
+            f"svd_solver={limited!r}"
         )
     return int(wanted) if isinstance(wanted, Integral) else wanted
 

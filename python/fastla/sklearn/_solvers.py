@@ -18,8 +18,8 @@ METHODS = {
 def tolerance(solver: str, tol: float, power: int, columns: int, short: int) -> float | None:
     """Residuals in terms of the largest singular value; 0 is to rounding.
 
-    "randomized": a digit for each power iteration, 3 at least, so that singular values have twice as many; and to rounding
-    where the sketch, so many columns, would hold all of the short side.
+    "randomized": a digit for each power iteration, 3 at least, so that singular values have twice as many;
+    and to rounding where the sketch, so many columns, would hold all of the short side.
     """
     if solver == "arpack":
         return tol
@@ -30,4 +30,6 @@ def tolerance(solver: str, tol: float, power: int, columns: int, short: int) -> 
 
 def seed(random_state: Any) -> int | None:
     """A seed; without random_state the same one each time."""
-    return None if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
+    return (
+        None if random_state is None else int(check_random_state(random_state).randint(2**31 - 1))
+    )

@@ -6,7 +6,12 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin, _fit_context
+from sklearn.base import (
+    BaseEstimator,
+    ClassNamePrefixFeaturesOutMixin,
+    TransformerMixin,
+    _fit_context,
+)
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -33,7 +38,8 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
     n_iter : int, default=5
         Of 'randomized': digits of residuals, 3 at least; singular values have twice as many.
     n_oversamples : int, default=10
-        Of 'randomized': with so many more columns than components as the short side of X has, results are to rounding.
+        Of 'randomized': where these and the components are as many as the short side of X, results are to
+        rounding.
     power_iteration_normalizer : {'auto', 'QR', 'LU', 'none'}, default='auto'
         Ignored: blocks are always orthonormal.
     random_state : int, RandomState instance or None, default=None
@@ -60,12 +66,13 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
 
     Notes
     -----
-    Sparse matrices stay sparse. The bits do not depend on the number of threads, which is `fastla.get_num_threads()`.
+    Sparse matrices stay sparse. The bits do not depend on the number of threads, which is
+    `fastla.get_num_threads()`.
 
     References
     ----------
-    Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate singular value decomposition",
-    NeurIPS 2015.
+    Musco and Musco, "Randomized block Krylov methods for stronger and faster approximate singular value
+    decomposition", NeurIPS 2015.
 
     Examples
     --------
@@ -156,16 +163,19 @@ class TruncatedSVD(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstima
         short = min(X.shape)
         if self.algorithm == "arpack" and self.n_components >= short:
             raise ValueError(
-                f"n_components={self.n_components} must be strictly less than "
-                f"min(n_samples, n_features)={short} with algorithm='arpack'"
+                f"n_components={self.n_components} must be strictly less than both n_samples={X.shape[0]} "
+                f"and n_features={X.shape[1]} with algorithm='arpack'"
             )
         if self.n_components > X.shape[1]:
-            raise ValueError(f"n_components({self.n_components}) must be <= n_features({X.shape[1]}).")
+            raise ValueError(
+                f"n_components({self.n_components}) must be <= n_features({X.shape[1]})."
+            )
         k = min(self.n_components, short)
         tol = tolerance(self.algorithm, self.tol, self.n_iter, k + self.n_oversamples, short)
         found = svd(X, k, tol=tol, method=METHODS[self.algorithm], rng=seed(self.random_state))
-        made = found.u * found.s
-        total = centred(operand("TruncatedSVD", X))[1].squared_norm() / X.shape[0]
+        made: NDArray[Any] = found.u * found.s
+        rows: Any = operand("TruncatedSVD", X)
+        total = centred(rows)[1].squared_norm() / X.shape[0]
         variance = made.var(axis=0, dtype=np.float64)
         self.components_, self.singular_values_ = found.vh, found.s
         self.explained_variance_ = variance.astype(found.s.dtype)
