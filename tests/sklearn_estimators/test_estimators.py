@@ -168,6 +168,11 @@ def test_constant_rows_and_one_row():
             assert found.noise_variance_ == 0
 
 
+def test_arpack_of_one_row():
+    with pytest.raises(ValueError, match=r"n_components=0 must be between 1 and min\(n_samples, n_features\)=1"):
+        PCA(svd_solver="arpack").fit(np.ones((1, 3)))
+
+
 def test_arpack_is_exact_and_randomized_is_as_exact_as_asked():
     x = np.random.default_rng(3).standard_normal((600, 300))
     true = np.linalg.svd(x, compute_uv=False)[:5]

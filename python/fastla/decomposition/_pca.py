@@ -118,8 +118,8 @@ def pca(
         mean, less = centred(given)
         each = reporter("pca", progress, callback)
         found = decompose(less, wanted, tol, method, rng, max_iter, each, "pca")
-        return PCAResult.of(mean, found.vh, found.s, less.squared_norm(), n, found.residuals, found.bound, found.iterations,
-                            method, why)  # fmt: skip
+        return PCAResult.of(mean, found.vh, found.s, less.squared_norm(), n, found.residuals, found.bound,
+                            found.iterations, method, why)  # fmt: skip
 
 
 def _dense(x: Any) -> Dense:

@@ -251,7 +251,7 @@ def _checked(
     """What n_components asks for, where the solver can give it."""
     short = min(shape)
     if wanted is None:
-        return short - 1 if solver == "arpack" else short
+        wanted = short - 1 if solver == "arpack" else short
     if solver in ("arpack", "randomized"):
         if isinstance(wanted, str):
             raise ValueError(
