@@ -15,6 +15,7 @@ from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
     from . import array_api, decomposition, flops, nn
+    from . import sklearn as sklearn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
     from ._matrices import matrix_power, matrix_transpose, multi_dot
@@ -68,6 +69,7 @@ _LAZY = {
     "selftest": "_selftest",
     "set_num_threads": "_runtime",
     "show_config": "_config",
+    "sklearn": "sklearn",
     "tensordot": "_einsum",
     "threads": "_runtime",
     "unpatch_numpy": "_patch",

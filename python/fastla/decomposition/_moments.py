@@ -110,6 +110,11 @@ class Moments:
         made[diagonal, diagonal] = np.maximum(made[diagonal, diagonal].real, 0)
         return made
 
+    def squares(self) -> NDArray[np.float64]:
+        """Sums of squared magnitudes of the columns, about the mean."""
+        found: NDArray[np.float64] = self.scatter().diagonal().real
+        return found
+
     def rounding(self) -> float:
         """A bound of the error of the scatter matrix, in norm."""
         share = gamma(min(self.count, CHUNK), self.dtype, 8) + 4 * unit(np.dtype(np.float64)) * (

@@ -113,7 +113,9 @@ def squares(x: NDArray[Any]) -> float:
     """The sum of squared magnitudes, in float64."""
     if x.dtype.kind == "c":
         return squares(x.real) + squares(x.imag)
-    step = max(1, _SQUARED // max(math.prod(x.shape[1:]), 1))  # rows at a time: float64 takes memory
+    step = max(
+        1, _SQUARED // max(math.prod(x.shape[1:]), 1)
+    )  # rows at a time: float64 takes memory
     parts = (x[i : i + step] for i in range(0, len(x), step))
     return sum((float(np.square(part, dtype=np.float64).sum()) for part in parts), 0.0)
 

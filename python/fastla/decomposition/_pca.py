@@ -117,17 +117,11 @@ def pca(
             moments = Moments(d, given.dtype, "pca")
             moments.add(given.a)
             return from_moments(moments, wanted, why)
-        mean = _column_means(given)
+        mean, less = centred(given)
         each = reporter("pca", progress, callback)
-        centred = (
-            Dense(given.a, mean, name="pca")
-            if isinstance(given, Dense)
-            else Sparse(given.matrix, mean)
-        )
-        found = decompose(centred, wanted, tol, method, rng, max_iter, each, "pca")
-        total = centred.squared_norm()
-        return PCAResult.of(mean, found.vh, found.s, total, n, found.residuals, found.bound, found.iterations,
-                            method, why)  # fmt: skip
+        found = decompose(less, wanted, tol, method, rng, max_iter, each, "pca")
+        return PCAResult.of(mean, found.vh, found.s, less.squared_norm(), n, found.residuals, found.bound,
+                            found.iterations, method, why)  # fmt: skip
 
 
 def _operand(x: Any) -> Dense | Sparse:
@@ -163,6 +157,14 @@ def _choose(given: Dense | Sparse, wanted: int | float, method: str) -> tuple[st
     return choose(given, int(wanted) if wanted >= 1 else min(given.shape), method)
 
 
+def centred(given: Dense | Sparse) -> tuple[NDArray[Any], Dense | Sparse]:
+    """The means of columns, and what is left without them; no copy."""
+    mean = _column_means(given)
+    if isinstance(given, Sparse):
+        return mean, Sparse(given.matrix, mean)
+    return mean, Dense(given.a, mean, name="pca")
+
+
 def _column_means(given: Dense | Sparse) -> NDArray[Any]:
     if isinstance(given, Sparse):
         sums = np.asarray(given.matrix.column_sums())
@@ -192,6 +194,7 @@ def from_moments(moments: Moments, wanted: int | float, why: str) -> PCAResult:
     bound = math.sqrt(float(values[k:].sum()) + wrong + float(off.sum()))
     _, components = flip_signs(kept, adjoint(kept))
     found, s = components.astype(moments.dtype), s.astype(np.finfo(moments.dtype).dtype)
+    left_out = float(values[k:].sum())
     return PCAResult.of(
-        moments.mean, found, s, total, moments.count, residuals, bound, 0, "gram", why
+        moments.mean, found, s, total, moments.count, residuals, bound, 0, "gram", why, left_out
     )

@@ -79,12 +79,14 @@ class PCAResult:
         iterations: int,
         method: str,
         why: str,
+        rest: float | None = None,
     ) -> PCAResult:
-        """total: the sum of squares of the centred rows."""
+        """total: the sum of squares of the centred rows; rest: along what is left out, where it is known."""
         squares = np.square(s, dtype=np.float64)
         variance = squares / max(n - 1, 1)
         left = min(n, components.shape[1]) - len(s)
-        noise = max(total - float(squares.sum()), 0.0) / max(n - 1, 1) / left if left > 0 else 0.0
+        rest = total - float(squares.sum()) if rest is None else rest
+        noise = max(rest, 0.0) / max(n - 1, 1) / left if left > 0 else 0.0
         ratio = squares / total if total > 0 else np.zeros_like(squares)
         return cls(mean, components, variance.astype(s.dtype), ratio.astype(s.dtype), s, noise, n, residuals,
                    bound, iterations, method, why)  # fmt: skip
@@ -92,21 +94,12 @@ class PCAResult:
     def transform(self, x: Any, *, num_threads: int | None = None) -> NDArray[Any]:
         """(n, k): rows less the mean, along the components. Sparse matrices stay sparse."""
         with threads(num_threads or _core.get_num_threads()):
-            given = self._rows("transform", x, self.components.shape[1])
-            mean, turned = self.mean, np.ascontiguousarray(adjoint(self.components))
-            if isinstance(given, Sparse):
-                return Sparse(given.matrix, mean.astype(given.dtype)).matmat(
-                    turned.astype(given.dtype)
-                )
-            return Dense(given.a, mean, name="transform").matmat(turned.astype(given.dtype))
+            return project(x, self.mean, self.components)
 
     def inverse_transform(self, y: ArrayLike, *, num_threads: int | None = None) -> NDArray[Any]:
         """(n, d): the rows that have these coordinates along the components, and none besides."""
         with threads(num_threads or _core.get_num_threads()):
-            given = self._rows("inverse_transform", y, len(self.components))
-            made: NDArray[Any] = given.matmat(self.components.astype(given.dtype, copy=False))
-            made += self.mean.astype(made.dtype)
-            return made
+            return unproject(y, self.mean, self.components)
 
     def explain(self) -> str:
         """How it was done, and what decided for it."""
@@ -114,11 +107,31 @@ class PCAResult:
         text = f"{self.method}: {self.why}; {k} components of {self.n_samples} x {d}"
         return text + (f", {self.iterations} blocks" if self.iterations else "")
 
-    def _rows(self, name: str, x: Any, columns: int) -> Any:
-        given = Sparse.of(x) if is_sparse(x) else Dense(np.asarray(x), name=name)
-        if len(given.shape) != 2 or given.shape[1] != columns:
-            raise ValueError(
-                f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "
-                f"{self.components.shape}"
-            )
-        return given
+
+def project(x: Any, mean: NDArray[Any] | None, components: NDArray[Any]) -> NDArray[Any]:
+    """Rows less the mean, along the components, in the rows' dtype."""
+    given = _rows("transform", x, components, components.shape[1])
+    turned = np.ascontiguousarray(adjoint(components)).astype(given.dtype, copy=False)
+    if isinstance(given, Sparse):
+        less = None if mean is None else mean.astype(given.dtype)
+        return Sparse(given.matrix, less).matmat(turned)
+    return Dense(given.a, mean, name="transform").matmat(turned)
+
+
+def unproject(y: ArrayLike, mean: NDArray[Any] | None, components: NDArray[Any]) -> NDArray[Any]:
+    """Combinations of the components, and the mean, in the dtype of y."""
+    given = _rows("inverse_transform", y, components, len(components))
+    made: NDArray[Any] = given.matmat(components.astype(given.dtype, copy=False))
+    if mean is not None:
+        made += mean.astype(made.dtype)
+    return made
+
+
+def _rows(name: str, x: Any, components: NDArray[Any], columns: int) -> Any:
+    given = Sparse.of(x) if is_sparse(x) else Dense(np.asarray(x), name=name)
+    if len(given.shape) != 2 or given.shape[1] != columns:
+        raise ValueError(
+            f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "
+            f"{components.shape}"
+        )
+    return given

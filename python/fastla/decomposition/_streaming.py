@@ -12,6 +12,7 @@ from .._runtime import threads
 from ._checks import matrices, require_finite
 from ._moments import Moments, wide_dtype
 from ._operands import Dense
+from ._orthonormal import lengths
 from ._pca_result import PCAResult
 from ._triplets import decompose
 
@@ -89,6 +90,14 @@ class PCA:
         """Rows taken in."""
         return 0 if self._state is None else self._state.count
 
+    @property
+    def variance(self) -> NDArray[Any]:
+        """(d,), of each column of all rows so far (ddof 0)."""
+        if self._state is None:
+            raise ValueError("pca: no rows were given")
+        squares = self._state.squares()
+        return squares / max(self._state.count, 1)
+
     def result(self) -> PCAResult:
         """The components of all rows so far."""
         from ._pca import check_components, from_moments
@@ -121,7 +130,7 @@ class _Leading:
         self._kept = 2 * int(n_components) + 10
         self._mean = np.zeros(self.columns, wide_dtype(rows.dtype))
         self._factor = np.zeros((0, self.columns), rows.dtype)
-        self._total = self._lost = 0.0
+        self._squares, self._lost = np.zeros(self.columns), 0.0
 
     def add(self, rows: NDArray[Any]) -> None:
         n, m = self.count, len(rows)
@@ -137,12 +146,17 @@ class _Leading:
         k = min(self._kept, min(stack.shape))
         found = decompose(Dense(stack), k, 1e-6, "gram", None, None, lambda *_: None, "partial_fit")
         self._lost += found.bound**2
-        self._total += Dense(stack[len(self._factor) :]).squared_norm()
+        self._squares += lengths(centred) ** 2 + np.square(np.abs(between))
         self._factor = found.vh * found.s[:, np.newaxis]
         self._mean = self._mean + (mean - self._mean) * (m / (n + m))
         self.count += m
 
+    def squares(self) -> NDArray[np.float64]:
+        """Their sums in each column, of the centred rows."""
+        return self._squares
+
     def result(self, k: int) -> PCAResult:
+        total = float(self._squares.sum())
         k = min(k, len(self._factor))
         s = np.sqrt(np.square(np.abs(self._factor), dtype=np.float64).sum(axis=1)).astype(
             np.finfo(self.dtype).dtype
@@ -150,8 +164,8 @@ class _Leading:
         components = self._factor[:k] / np.maximum(s[:k, np.newaxis], np.finfo(s.dtype).tiny)
         squares = np.square(s, dtype=np.float64)
         # Weyl: what was lost is at most so much of the scatter matrix, in norm.
-        off = np.full(k, self._lost + 8 * float(np.finfo(self.dtype).eps) * self._total)
+        off = np.full(k, self._lost + 8 * float(np.finfo(self.dtype).eps) * total)
         residuals = np.minimum(off / np.maximum(s[:k], np.finfo(s.dtype).tiny), np.sqrt(off))
         bound = math.sqrt(float(squares[k:].sum()) + self._lost + float(off.sum()))
-        return PCAResult.of(self._mean, components, s[:k], self._total, self.count, residuals, bound, 0,
+        return PCAResult.of(self._mean, components, s[:k], total, self.count, residuals, bound, 0,
                             "gram", "rows came in portions of many columns")  # fmt: skip
