@@ -39,10 +39,10 @@ except ImportError:
     intels = None
 
 
-def _sloped(shape: tuple[int, int], dtype: Any) -> Any:
+def _sloped(shape: tuple[int, int], dtype: Any, strong: int = 50) -> Any:
     """Columns of less and less variance, mixed, so that components are no axes."""
     rng = np.random.default_rng(0)
-    some = min(50, *shape)
+    some = min(strong, *shape)
     x = rng.standard_normal(shape, dtype=dtype)
     mix = (
         rng.standard_normal((some, shape[1]), dtype=dtype)
@@ -88,7 +88,7 @@ def components() -> Iterator[Line]:
 
 
 def portions() -> Iterator[Line]:
-    x = _sloped((100_000, 256), np.float64)
+    x = _sloped((100_000, 256), np.float64, 30)
 
     def ours() -> Any:
         stream = PCA(30)

@@ -1,12 +1,13 @@
 """What is decomposed: a dense matrix, less its means if asked, in pieces that fit the caches; a sparse
 one; an operator.
 
-All have shape, dtype, matmat(q) = A q, rmatmat(y) = A^H y, normal(q) = A^H (A q) and squared_norm(), the
-sum of squared magnitudes, None where entries are not seen. Each `turned` is A^H.
+All have shape, dtype, matmat(q) = A q, rmatmat(y) = A^H y, normal(q) = A^H (A q), both(v, u) = (A v, A^H
+u) and squared_norm(), the sum of squared magnitudes, None where entries are not seen. Each `turned` is A^H.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -32,6 +33,7 @@ class Operand(Protocol):
     def matmat(self, q: NDArray[Any]) -> NDArray[Any]: ...
     def rmatmat(self, y: NDArray[Any]) -> NDArray[Any]: ...
     def normal(self, q: NDArray[Any]) -> NDArray[Any]: ...
+    def both(self, v: NDArray[Any], u: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]: ...
     def squared_norm(self) -> float | None: ...
 
 
@@ -39,40 +41,50 @@ class Dense:
     """Rows of an array, less `mean` (a vector for its columns); or, turned, its columns as rows,
     conjugated."""
 
-    def __init__(
-        self,
-        a: NDArray[Any],
-        mean: NDArray[Any] | None = None,
-        turned: bool = False,
-        name: str = "svd",
-    ):
-        self.a, self.mean, self.is_turned = np.asarray(a), mean, turned  # of a memmap too
+    def __init__(self, a: NDArray[Any], mean: NDArray[Any] | None = None, name: str = "svd"):
+        self.a, self.is_turned = np.asarray(a), False  # of a memmap too
         self.dtype = computed_dtype(name, a.dtype)
-        # A large mean is more exact than an element: what rounding it leaves is taken away apart.
-        self._means = []
-        if mean is not None:
-            high = mean.astype(self.dtype)
-            self._means = [m for m in (high, (mean - high).astype(self.dtype)) if m.any()]
-        self.shape = (a.shape[1], a.shape[0]) if turned else a.shape
+        self.shape = self.a.shape
+        self._means = [] if mean is None else self._rounded(mean)
         self._as_is = mean is None and a.dtype == self.dtype
+        self._norm: list[float] = []  # squared, once known; of the turned one too
+
+    def _rounded(self, mean: NDArray[Any]) -> list[NDArray[Any]]:
+        """A large mean is more exact than an element: what rounding it leaves is taken away apart, if it
+        shows."""
+        high = mean.astype(self.dtype)
+        low = (mean - high).astype(self.dtype)
+        sample = self.a[:: max(1, len(self.a) // 16)] - high
+        shows = float(np.abs(low).max(initial=0)) > 1e-6 * float(np.abs(sample).max(initial=0))
+        return [high, low] if shows else [high]
 
     def turned(self) -> Dense:
-        return Dense(self.a, self.mean, not self.is_turned)
+        other = copy.copy(self)
+        other.is_turned, other.shape = not self.is_turned, self.shape[::-1]
+        return other
 
     def pieces(self) -> Iterator[tuple[slice, NDArray[Any]]]:
-        """Some rows at a time, as they are computed with."""
+        """Some rows at a time, as they are computed with; to be used before the next ones."""
         rows, cols = self.shape
         row = max(cols, 1) * self.dtype.itemsize
-        height = max(16, min(max(_PIECE_ROWS, _PIECE_BYTES // row), _MOST_BYTES // row))
-        for first in range(0, rows, height):
+        height = min(rows, max(16, min(max(_PIECE_ROWS, _PIECE_BYTES // row), _MOST_BYTES // row)))
+        centred = (
+            np.empty((cols, height) if self.is_turned else (height, cols), self.dtype)
+            if self._means
+            else None
+        )
+        for first in range(0, rows, max(height, 1)):
             part = slice(first, min(first + height, rows))
-            yield part, self._rows(part)
+            yield part, self._rows(part, centred)
 
-    def _rows(self, part: slice) -> NDArray[Any]:
+    def _rows(self, part: slice, centred: NDArray[Any] | None) -> NDArray[Any]:
         found = self.a[:, part] if self.is_turned else self.a[part]
-        for i, mean in enumerate(self._means):
-            less = mean[part] if self.is_turned else mean
-            found = np.subtract(found, less, out=found if i else None, dtype=self.dtype)
+        if centred is not None:
+            to = centred[:, : found.shape[1]] if self.is_turned else centred[: len(found)]
+            for mean in self._means:
+                found = np.subtract(
+                    found, mean[part] if self.is_turned else mean, out=to, dtype=self.dtype
+                )
         found = found.astype(self.dtype, copy=False)
         return adjoint(found) if self.is_turned else found
 
@@ -100,8 +112,21 @@ class Dense:
             out += _core.matmul(adjoint(rows), _core.matmul(rows, q))
         return out
 
+    def both(self, v: NDArray[Any], u: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        """A v and A^H u, in one pass."""
+        down, up = np.empty((self.shape[0], v.shape[1]), self.dtype), np.zeros(v.shape, self.dtype)
+        for part, rows in self.pieces():
+            _core.matmul(rows, v, down[part])
+            up += _core.matmul(adjoint(rows), u[part])
+        return down, up
+
     def squared_norm(self) -> float:
-        return sum((squares(rows) for _, rows in self.pieces()), 0.0)
+        if not self._norm:
+            self.remember_norm(sum((squares(rows) for _, rows in self.pieces()), 0.0))
+        return self._norm[0]
+
+    def remember_norm(self, squared: float) -> None:
+        self._norm.append(squared)
 
 
 class Sparse:
@@ -144,6 +169,9 @@ class Sparse:
     def normal(self, q: NDArray[Any]) -> NDArray[Any]:
         return self.rmatmat(self.matmat(q))
 
+    def both(self, v: NDArray[Any], u: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        return self.matmat(v), self.rmatmat(u)
+
     def squared_norm(self) -> float:
         total: float = self.matrix.squared_norm()
         if self.mean is not None:  # sum |x - m|^2 = sum |x|^2 - n |m|^2, m being the mean
@@ -180,6 +208,9 @@ class Operator:
 
     def normal(self, q: NDArray[Any]) -> NDArray[Any]:
         return self.rmatmat(self.matmat(q))
+
+    def both(self, v: NDArray[Any], u: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        return self.matmat(v), self.rmatmat(u)
 
     def squared_norm(self) -> float | None:
         return None

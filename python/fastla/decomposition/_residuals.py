@@ -16,6 +16,9 @@ from ._rounding import gamma, unit
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Of the square of what is left over: a part of it that may be rounding's, a half of that of the bound.
+_UNCERTAIN = 0.02
+
 
 def triplet_residuals(
     a: Any, u: NDArray[Any], s: NDArray[Any], v: NDArray[Any]
@@ -33,7 +36,7 @@ def triplet_residuals(
         if total is not None
         else (float(s[0]) if len(s) else 0.0) * math.sqrt(min(m, n))
     )
-    down, up = a.matmat(v), a.rmatmat(u)
+    down, up = a.both(v, u)
     inner = (u.conj() * down).sum(axis=0).real
     right, left = lengths(down - u * s), lengths(up - v * s)
     # Pieces of A are summed on the way up: m / 256 additions more at most.
@@ -48,26 +51,21 @@ def approximation_bound(
 ) -> float:
     """Of the Frobenius norm of A - u s v^H.
 
-    Of dense matrices it is computed; else ||A||^2 - 2 sum s Re(u^H A v) + sum s^2 is, whose rounding is
-    bounded.
+    Its square is ||A||^2 - 2 sum s Re(u^H A v) + sum s^2; where rounding makes that uncertain and A is
+    dense, it is computed.
     """
-    k, more = len(s), 1 + 1e-10
+    k, more, (m, n) = len(s), 1 + 1e-10, a.shape
     total = a.squared_norm()
     if total is None:
         return math.inf
-    if isinstance(a, Dense):
-        right, left_over = adjoint(v * s) if k else v.T, 0.0
-        for part, rows in a.pieces():
-            left_over += squares(rows - _core.matmul(u[part], right))
-        size = math.sqrt(float(np.square(s, dtype=np.float64).sum())) * math.sqrt(k)
-        return (
-            math.sqrt(left_over)
-            + (gamma(k, a.dtype, 4)) * size
-            + 2 * unit(a.dtype) * math.sqrt(total)
-        ) * more
     wide = s.astype(np.float64)
     left_over = total - 2 * float((wide * inner).sum()) + float((wide**2).sum())
-    m, n = a.shape
     wrong = (gamma(m, a.dtype, 8) + gamma(n, a.dtype, 8)) * math.sqrt(total) * float(wide.sum())
-    wrong += 8 * k * float(np.finfo(a.dtype).eps) * float((wide**2).sum()) + 1e-14 * total
-    return math.sqrt(max(left_over, 0.0) + wrong) * more
+    wrong += (8 * k * float(np.finfo(a.dtype).eps) + gamma(m, a.dtype, 8)) * total
+    if wrong <= _UNCERTAIN * left_over or not isinstance(a, Dense):
+        return math.sqrt(max(left_over, 0.0) + wrong) * more
+    right, left_over = adjoint(v * s) if k else v.T, 0.0
+    for part, rows in a.pieces():
+        left_over += squares(rows - _core.matmul(u[part], right))
+    slack = gamma(k, a.dtype, 4) * math.sqrt(float((wide**2).sum()) * k)
+    return (math.sqrt(left_over) + slack + 2 * unit(a.dtype) * math.sqrt(total)) * more

@@ -214,6 +214,7 @@ def _gram_vectors(tall: Any, k: int | float) -> NDArray[Any]:
         gram = np.zeros((n, n), tall.dtype)
         for _, rows in tall.pieces():
             gram += _core.gram(rows)
+        tall.remember_norm(float(np.trace(gram).real))
     else:
         gram = tall.normal(np.eye(n, dtype=tall.dtype))
     values, vectors = _lapack.eigh(gram)
