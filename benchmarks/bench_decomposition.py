@@ -112,7 +112,7 @@ def _worst(a: Any, u: Any, s: Any, vh: Any) -> float:
 
 
 def sparse() -> Iterator[Line]:
-    a = scipy.sparse.random(100_000, 20_000, density=1e-3, format="csr", random_state=0)
+    a = scipy.sparse.random(100_000, 20_000, density=1e-3, format="csr", rng=np.random.default_rng(0))
     u, s, vh = randomized_svd(a, 100, random_state=0)
     tol = _worst(a, u, s, vh)
     ours = svd(a, 100, tol=tol)
