@@ -89,7 +89,7 @@ class ComponentsDisplay:
         self.titles = titles
         self._columns = math.ceil(math.sqrt(len(images))) if columns is None else columns
         # Letters need room above an image, of whatever size.
-        self._gap = max(1, height // 5) if titles is not None else max(1, height // 28)
+        self._gap = max(2, height // 5) if titles is not None else max(1, height // 28)
         self.mosaic = self._tiled()
 
     def _corner(self, i: int) -> tuple[int, int]:
