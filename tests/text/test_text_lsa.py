@@ -125,6 +125,15 @@ def test_a_matrix(rng):
         found.query(np.array([[1.0, 0, 0, 0, 0], [0, 0, 0, 0, 0]]))
 
 
+def test_texts_in_an_array():
+    texts = ["red apples", "green apples", "old ships", "ships at sea"]
+    found, same = text.lsa(texts, 2), text.lsa(np.array(texts), 2)
+    assert np.array_equal(found.vectors, same.vectors)
+    near = found.query(texts[1:3], 2)[0]
+    assert np.array_equal(near, same.query(np.array(texts[1:3]), 2)[0])
+    assert np.array_equal(found.transform(texts), same.transform(t for t in texts))
+
+
 def test_empty_texts_and_unknown_words():
     found = text.lsa(["red apples", "", "green apples", "red pears"], 2)
     assert not found.vectors[1].any()
@@ -149,7 +158,7 @@ def test_k_out_of_range(k):
     ("one text", {}, TypeError, "texts is one str"),
     (["", ""], {}, ValueError, "2 texts have no term"),
     (["ab"], {"terms": ["ab"]}, ValueError, "terms are those of the texts"),
-    (np.ones(3), {}, ValueError, r"the matrix is \(3,\)"),
+    (np.ones(3), {}, TypeError, "text 0 is of type float64; it must be str"),
     (np.ones((3, 2)), {"terms": ["a"]}, ValueError, r"\(3, 2\); there are 1 terms"),
     (np.array([[1.0, np.nan]]), {}, ValueError, "nan at"),
 ])

@@ -74,6 +74,7 @@ def test_read_once_from_an_iterator():
 
 def test_alone_as_in_company():
     ours = text.tfidf(TOPICS)
+    assert ours.transform([]).shape == (0, len(ours.terms))
     assert np.array_equal(ours.transform(TOPICS[7:8]).toarray(), ours.matrix[[7]].toarray())
 
 

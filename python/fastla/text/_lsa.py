@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,11 @@ from ._tfidf import TfidfResult, tfidf
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def _is_matrix(given: Any) -> bool:
+    """Or else texts, which may be in an array or a data frame's column."""
+    return len(getattr(given, "shape", ())) == 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +101,7 @@ class LSAResult:
             raise ValueError(f"query: n is {n}; it must be 1 at least")
         one = isinstance(texts, str)
         asked = [texts] if one else texts
-        if isinstance(asked, Iterable) and not hasattr(asked, "shape"):
+        if not _is_matrix(asked):
             asked = list(asked)
         rows = self._rows("query", asked)
         filled = rows.count_nonzero(axis=1) if is_sparse(rows) else np.count_nonzero(rows, axis=1)
@@ -118,14 +123,14 @@ class LSAResult:
         ]
 
     def _rows(self, name: str, texts: Any) -> Any:
-        if not hasattr(texts, "shape"):
+        if not _is_matrix(texts):
             if self.weights is None:
                 raise TypeError(
                     f"{name}: this is an analysis of a matrix, which knows no words; give rows of "
                     f"(n, {len(self.terms)})"
                 )
             return self.weights.transform(texts)
-        if len(texts.shape) != 2 or texts.shape[1] != len(self.terms):
+        if texts.shape[1] != len(self.terms):
             raise ValueError(f"{name}: rows are {texts.shape}; they must be (n, {len(self.terms)})")
         return texts
 
@@ -207,15 +212,13 @@ def lsa(
     [0, 1]
     """
     weights = texts if isinstance(texts, TfidfResult) else None
-    if weights is None and not hasattr(texts, "shape"):
+    if weights is None and not _is_matrix(texts):
         weights = tfidf(texts)
     matrix = texts if weights is None else weights.matrix
     if weights is not None:
         if terms is not None:
             raise ValueError("lsa: terms are those of the texts; they are given for a matrix alone")
         terms = weights.terms
-    if len(matrix.shape) != 2:
-        raise ValueError(f"lsa: the matrix is {matrix.shape}; it must be (texts, terms)")
     m, n = matrix.shape
     if not 1 <= operator.index(k) <= min(m, n):
         raise ValueError(f"lsa: k is {k}; {m} texts of {n} terms have 1 to {min(m, n)} dimensions")
