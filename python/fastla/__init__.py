@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, decomposition, flops, nn
+    from . import array_api, decomposition, flops, nn, plot, text
     from . import sklearn as sklearn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
@@ -64,6 +64,7 @@ _LAZY = {
     "patch_numpy": "_patch",
     "patch_status": "_patch",
     "patched": "_patch",
+    "plot": "plot",
     "release_workspace": "_runtime",
     "roof": "_runtime",
     "selftest": "_selftest",
@@ -71,6 +72,7 @@ _LAZY = {
     "show_config": "_config",
     "sklearn": "sklearn",
     "tensordot": "_einsum",
+    "text": "text",
     "threads": "_runtime",
     "unpatch_numpy": "_patch",
     "use_isa": "_runtime",
@@ -110,12 +112,14 @@ __all__ = [
     "patch_numpy",
     "patch_status",
     "patched",
+    "plot",
     "release_workspace",
     "roof",
     "selftest",
     "set_num_threads",
     "show_config",
     "tensordot",
+    "text",
     "threads",
     "unpatch_numpy",
     "use_isa",
