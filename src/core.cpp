@@ -17,6 +17,7 @@ void bind_nn(py::module_ &module);
 void bind_attention(py::module_ &module);
 void bind_update(py::module_ &module);
 void bind_turn(py::module_ &module);
+void bind_sparse(py::module_ &module);
 }  // namespace fastla_py
 
 namespace {
@@ -49,4 +50,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_attention(module);
   fastla_py::bind_update(module);
   fastla_py::bind_turn(module);
+  fastla_py::bind_sparse(module);
 }
