@@ -1,5 +1,5 @@
-// Operations on rows and steps of optimizers, as a table beside the kernel rows: float32 and float64, one table for each
-// instruction set.
+// Operations on rows, steps of optimizers and sparse products, as a table beside the kernel rows: float32 and float64, one
+// table for each instruction set.
 #pragma once
 #include <stdint.h>
 
@@ -79,6 +79,20 @@ struct CentreArgs {
   char *sums;
 };
 
+// Rows of a sparse matrix times B (fastla/sparse.h).
+struct SparseArgs {
+  int64_t rows, columns;  // of C
+  const char *starts;     // of the first row; all count from indices and values
+  const char *indices, *values;
+  int64_t entries;  // of the whole matrix
+  int index_bytes;
+  int64_t value_step;  // 0: all values are the first
+  const char *b;
+  char *c;
+  int64_t b_stride, c_stride;
+  bool far;  // B does not stay in L2
+};
+
 struct RowOps {
   void (*of[FASTLA_ROW_OPS])(const RowArgs &);
   // Of count elements, from that one on.
@@ -92,6 +106,7 @@ struct RowOps {
   void (*divide)(const char *x, double by, char *to, int64_t cols);
   double (*log_of)(double x);
   void (*centre)(const CentreArgs &);
+  void (*sparse)(const SparseArgs &);
 };
 struct OpTable {
   RowOps of[2];  // float32, float64

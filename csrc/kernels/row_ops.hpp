@@ -1,4 +1,5 @@
-// Operations on the rows of a matrix: norms, cross entropy, activations, and what goes back through them; their table.
+// Operations on the rows of a matrix: norms, cross entropy, activations, and what goes back through them; the table of them
+// and of what else is of float32 and float64.
 //
 // docs/rows.md: element e of a row belongs to virtual lane e mod 16, at every vector width.
 // Nothing here is promised to raise the flags that the data would.
@@ -10,6 +11,7 @@
 #include "kernels/math.hpp"
 #include "kernels/ops.hpp"
 #include "kernels/softmax.hpp"
+#include "kernels/sparse.hpp"
 #include "kernels/turns.hpp"
 #include "kernels/updates.hpp"
 
@@ -214,7 +216,8 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &dot_of<T>,
           &divide<T>,
           &log_of<T>,
-          &centre<T>};
+          &centre<T>,
+          &sparse<T>};
 }
 
 }  // namespace

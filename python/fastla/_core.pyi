@@ -189,3 +189,25 @@ def attention_backward(
     numbers: tuple[float, float, int, int, int, float, int],
     threads: int,
 ) -> None: ...
+def csr_check(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    shape: tuple[int, int],
+    num_threads: int | None = None,
+) -> None: ...
+def csr_matmul(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    data: NDArray[Any] | None,
+    shape: tuple[int, int],
+    b: NDArray[Any],
+    out: NDArray[Any] | None = None,
+    num_threads: int | None = None,
+) -> NDArray[Any]: ...
+def csr_transpose(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    data: NDArray[Any] | None,
+    shape: tuple[int, int],
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...

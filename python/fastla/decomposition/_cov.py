@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._dtypes import computed_dtype
 from .._runtime import threads
-from ._checks import computed_dtype, require_finite
+from ._checks import require_finite
 from ._moments import CHUNK, Moments, wide_dtype
 
 if TYPE_CHECKING:

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from .. import _core
-from ._checks import computed_dtype, matrices, require_finite
+from .._dtypes import computed_dtype
+from .._sparse import SparseMatrix
+from ._checks import matrices, require_finite
 from ._lapack import adjoint
 from ._orthonormal import squares
 
@@ -139,10 +141,10 @@ class Sparse:
         self.shape = matrix.shape[::-1] if turned else matrix.shape
 
     @classmethod
-    def of(cls, a: Any) -> Sparse:
+    def of(cls, a: Any, name: str) -> Sparse:
         """Of anything like scipy.sparse's matrices."""
-        from .._sparse import SparseMatrix
-
+        a = a if getattr(a, "format", None) == "csc" else a.tocsr()
+        require_finite(name, a.data, "the stored entries")
         return cls(SparseMatrix.of(a))
 
     def turned(self) -> Sparse:
@@ -223,7 +225,7 @@ def is_sparse(a: Any) -> bool:
 def operand(name: str, a: Any) -> Dense | Sparse | Operator:
     """Of whatever the user has; NaN and infinities are named."""
     if is_sparse(a):
-        return Sparse.of(a)
+        return Sparse.of(a, name)
     if not isinstance(a, np.ndarray) and hasattr(a, "matmat") and hasattr(a, "rmatmat"):
         return Operator(a, name=name)
     array = a if isinstance(a, np.ndarray) and a.ndim == 2 else matrices(name, a)

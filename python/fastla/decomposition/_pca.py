@@ -126,7 +126,7 @@ def pca(
 
 def _operand(x: Any) -> Dense | Sparse:
     if is_sparse(x):
-        return Sparse.of(x)
+        return Sparse.of(x, "pca")
     array = x if isinstance(x, np.ndarray) else np.asarray(x)
     if array.ndim != 2:
         raise ValueError(f"pca: x is {array.shape}; it must have two dimensions")

@@ -128,7 +128,7 @@ def unproject(y: ArrayLike, mean: NDArray[Any] | None, components: NDArray[Any])
 
 
 def _rows(name: str, x: Any, components: NDArray[Any], columns: int) -> Any:
-    given = Sparse.of(x) if is_sparse(x) else Dense(np.asarray(x), name=name)
+    given = Sparse.of(x, name) if is_sparse(x) else Dense(np.asarray(x), name=name)
     if len(given.shape) != 2 or given.shape[1] != columns:
         raise ValueError(
             f"{name}: the argument is {given.shape}; it must be (n, {columns}): components are "

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ._checks import real_dtype
+from .._dtypes import real_dtype
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
