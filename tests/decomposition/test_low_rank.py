@@ -98,3 +98,13 @@ def test_errors():
         decomposition.low_rank(np.ones((4, 3), "M8[s]"), 1)
     with pytest.raises(ValueError, match=r"w of shape \(1, 2\), dtype float64 contains nan at \(0, 1\)"):
         decomposition.low_rank([[1, np.nan]], 1)
+
+
+def test_large_matrices_go_by_products(rng):
+    """A layer's update, as LoRA has it: far from LAPACK's decomposition of all of it, and as near."""
+    m, n, r = 1400, 1200, 8
+    a, b, noise = (gaussian(rng, shape, np.float64) for shape in ((m, r), (r, n), (m, n)))
+    w = a @ b + noise
+    near = decomposition.low_rank(w, r)
+    best = np.sqrt((np.linalg.svd(w, compute_uv=False)[r:] ** 2).sum())
+    assert best <= near.error * (1 + 1e-12) and near.error <= best * (1 + 1e-6)

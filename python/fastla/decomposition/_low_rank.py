@@ -13,10 +13,16 @@ from .. import _core
 from .._vectors import vecdot
 from ._checks import matrices, require_finite
 from ._lapack import svd
+from ._operands import Dense
 from ._scaling import exponent, scaled
+from ._triplets import NotConverged, choose, decompose
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
+
+# Residuals of large matrices' triplets, in terms of the largest singular value; the distance is longer
+# by their squares.
+_TOL = 1e-4
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,8 +88,9 @@ def low_rank(w: ArrayLike, r: int, *, num_threads: int | None = None) -> LowRank
     -----
     w = U S V^H; a = U_r S_r^1/2, b = S_r^1/2 V_r^H, so that neither factor is larger than the other. No
     matrix of rank r is nearer in the Frobenius norm or the 2-norm (Eckart and Young); the error is the root
-    of the sum of the squares of the other singular values, but for rounding. It is computed from w - a b, in
-    float64: 2 m n r operations more.
+    of the sum of the squares of the other singular values, but for rounding. Large matrices are decomposed by
+    products (`svd`), and their error may be longer by a millionth. It is computed from w - a b, in float64:
+    2 m n r operations more.
 
     References
     ----------
@@ -111,8 +118,14 @@ def low_rank(w: ArrayLike, r: int, *, num_threads: int | None = None) -> LowRank
 
 def truncated(w: NDArray[Any], r: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """The r largest singular values with their vectors: U, s, V^H."""
-    u, s, vt = svd(w)
-    return u[:, :r], s[:r], vt[:r]
+    if r == 0 or choose(Dense(w), r, "auto")[0] == "full":
+        u, s, vt = svd(w)
+        return u[:, :r], s[:r], vt[:r]
+    try:
+        found = decompose(Dense(w), r, _TOL, "auto", None, None, lambda *_: None, "low_rank")
+    except NotConverged as error:  # the distance is computed, and says how good it is
+        found = error.result
+    return found.u, found.s, found.vh
 
 
 def _distance(
