@@ -15,7 +15,7 @@ SANITIZE_TESTS ?= tests/test_cgroup.py tests/test_contract.py tests/test_contrac
                   tests/test_strassen.py tests/test_stacks.py tests/test_bools.py tests/test_bfloat16.py \
                   tests/test_gram.py tests/test_small_integers.py tests/test_verify.py \
                   tests/nn/test_row_bits.py tests/nn/test_row_memory.py tests/nn/test_attention_bits.py \
-                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py tests/test_contract_kept.py
+                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py tests/test_contract_kept.py tests/test_sparse.py
 
 venv := .venv
 py := $(venv)/bin/python
@@ -37,12 +37,15 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 .DEFAULT_GOAL := test
 .DELETE_ON_ERROR:
 
+# Half of the tests, by time, run beside the other half.
+beside := tests/cuda tests/nn tests/decomposition tests/sklearn_estimators tests/text tests/plot
+
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"
 ifeq ($(strip $(ARGS)),)
-	@$(py) -m pytest tests/cuda tests/nn >$(stamps)/beside.log 2>&1 & other=$$!; \
-	  $(py) -m pytest --ignore=tests/cuda --ignore=tests/nn; failed=$$?; \
-	  echo "== Those of kernels for GPUs and of networks were running beside them"; \
+	@$(py) -m pytest $(beside) >$(stamps)/beside.log 2>&1 & other=$$!; \
+	  $(py) -m pytest $(beside:%=--ignore=%); failed=$$?; \
+	  echo "== Those of $(beside) were running beside them"; \
 	  wait $$other || failed=$$?; cat $(stamps)/beside.log; exit $$failed
 else
 	@$(py) -m pytest $(ARGS)
