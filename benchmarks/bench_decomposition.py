@@ -112,13 +112,19 @@ def _worst(a: Any, u: Any, s: Any, vh: Any) -> float:
 
 
 def sparse() -> Iterator[Line]:
-    a = scipy.sparse.random(100_000, 20_000, density=1e-3, format="csr", rng=np.random.default_rng(0))
+    a = scipy.sparse.random(
+        100_000, 20_000, density=1e-3, format="csr", rng=np.random.default_rng(0)
+    )
     u, s, vh = randomized_svd(a, 100, random_state=0)
-    tol = _worst(a, u, s, vh)
+    theirs_worst = tol = _worst(a, u, s, vh)
     ours = svd(a, 100, tol=tol)
-    assert _worst(a, ours.u, ours.s, ours.vh) <= 1.02 * tol and ours.s[-1] >= s[-1]
+    while (
+        _worst(a, ours.u, ours.s, ours.vh) > theirs_worst or ours.s[-1] < s[-1]
+    ):  # no worse by either
+        tol *= 0.7
+        ours = svd(a, 100, tol=tol)
     yield Line(
-        "svd 100000x20000, 2M entries, k=100", lambda: svd(a, 100, tol=tol),
+        f"svd 100000x20000, 2M entries, k=100, tol {tol:.2g}", lambda: svd(a, 100, tol=tol),
         {"scikit-learn, randomized_svd": lambda: randomized_svd(a, 100, random_state=0)}, 2.0,
     )  # fmt: skip
     from fastla._sparse import SparseMatrix
@@ -140,7 +146,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     roof = fastla.roof(num_threads=options.threads)
     print(f"{options.threads} thread(s), {roof}")
-    report((components, portions, sparse), options.only, options.seconds)
+    report((sparse, components, portions), options.only, options.seconds)
 
 
 if __name__ == "__main__":

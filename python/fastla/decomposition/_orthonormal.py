@@ -9,6 +9,7 @@ SIAM J. Sci. Comput. 23 (2002).
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,21 +110,24 @@ def random_columns(
     return made.astype(dtype)
 
 
+def _portions(x: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Rows, some at a time: their squares in float64 take memory."""
+    step = max(1, _SQUARED // max(math.prod(x.shape[1:]), 1))
+    return (x[i : i + step] for i in range(0, len(x), step))
+
+
 def squares(x: NDArray[Any]) -> float:
     """The sum of squared magnitudes, in float64."""
     if x.dtype.kind == "c":
         return squares(x.real) + squares(x.imag)
-    step = max(
-        1, _SQUARED // max(math.prod(x.shape[1:]), 1)
-    )  # rows at a time: float64 takes memory
-    parts = (x[i : i + step] for i in range(0, len(x), step))
-    return sum((float(np.square(part, dtype=np.float64).sum()) for part in parts), 0.0)
+    return sum((float(np.square(part, dtype=np.float64).sum()) for part in _portions(x)), 0.0)
 
 
 def lengths(columns: NDArray[Any]) -> NDArray[np.float64]:
     """Of each column, in float64."""
-    total = np.square(columns.real, dtype=np.float64).sum(axis=0)
-    if columns.dtype.kind == "c":
-        total += np.square(columns.imag, dtype=np.float64).sum(axis=0)
-    found: NDArray[np.float64] = np.sqrt(total)
-    return found
+    total = np.zeros(columns.shape[1])
+    for part in _portions(columns):
+        total += np.square(part.real, dtype=np.float64).sum(axis=0)
+        if columns.dtype.kind == "c":
+            total += np.square(part.imag, dtype=np.float64).sum(axis=0)
+    return np.sqrt(total)
