@@ -33,6 +33,12 @@ def test_every_product_is_ours(rng, no_other_product, dtype):
         "lstsq, tall": (lambda: decomposition.lstsq(tall, tall[:, :2]), 10),
         "low_rank": (lambda: decomposition.low_rank(square, 2), 1),
         "nearest_orthogonal": (lambda: decomposition.nearest_orthogonal(square.real, special=True), 2),
+        "cov": (lambda: decomposition.cov(square), 1),
+        "eigh_topk": (lambda: decomposition.eigh_topk(np.eye(30, dtype=dtype), 2), 3),
+        **{f"svd, {how}": (lambda how=how: decomposition.svd(tall, 2, method=how), 3)
+           for how in ("full", "gram", "krylov")},
+        **{f"pca, {how}": (lambda how=how: decomposition.pca(tall, 2, method=how).transform(tall), 2)
+           for how in ("full", "gram", "krylov")},
         "whiten": (lambda: decomposition.whiten(tall, method="zca").transform(tall), 7),
     }
     for name, (call, least) in calls.items():
@@ -42,8 +48,6 @@ def test_every_product_is_ours(rng, no_other_product, dtype):
     before = sum(fastla.call_counts().values())
     _jacobi.svd(square)
     assert sum(fastla.call_counts().values()) - before >= 3 * 5
-
-
 
 
 def test_the_raisers_are_in_place(no_other_product):

@@ -192,6 +192,8 @@ def test_bad_input(rng):
         pca(x[0])
     with pytest.raises(ValueError, match=r"must be \(n, 4\)"):
         pca(x, 2).transform(x[:, :3])
+    with pytest.raises(ValueError, match="method is 'krylov'; rows that are not kept"):
+        pca(iter([x]), method="krylov")
     with pytest.raises(ValueError, match="no rows were given"):
         pca(iter([]))
     for method in METHODS:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._runtime import threads
 from .._vectors import vecdot
 from ._checks import matrices, require_finite
 from ._lapack import svd
@@ -109,7 +110,8 @@ def low_rank(w: ArrayLike, r: int, *, num_threads: int | None = None) -> LowRank
     if not 0 <= rank <= min(x.shape):
         raise ValueError(f"low_rank: w is {x.shape}, r is {r}; r must be from 0 to {min(x.shape)}")
     require_finite("low_rank", x, "w")
-    u, s, vt = truncated(x, rank)
+    with threads(num_threads or _core.get_num_threads()):
+        u, s, vt = truncated(x, rank)
     roots = np.sqrt(s)
     a, b = u * roots, vt * roots[:, np.newaxis]
     error, relative = _distance(x, a, b, num_threads)

@@ -103,6 +103,8 @@ def pca(
         raise ValueError(f"pca: method is {method!r}; it must be one of {METHODS}")
     with threads(num_threads or _core.get_num_threads()):
         if isinstance(x, Iterator):
+            if method not in ("auto", "gram"):
+                raise ValueError(f"pca: method is {method!r}; rows that are not kept take 'gram'")
             stream = PCA(n_components)
             for rows in x:
                 stream.partial_fit(rows)
