@@ -20,8 +20,6 @@ namespace {
 
 // Rows whose products are summed in their dtype. Part of the result's definition.
 constexpr int64_t kChunk = 4096;
-// Rows that are centred, in L1, and then packed.
-constexpr int64_t kTogether = 16;
 // A block's panels may take so many bytes, and a half of that is L2's usual size.
 constexpr int64_t kPanelBytes = int64_t{2} << 20;
 constexpr int64_t kLineBytes = 64;
@@ -43,7 +41,7 @@ struct Layout {
     panel_bytes = round_up(panels * row.nr * kBlockLength * size, 4096);
     row_bytes = round_up(d.cols * size, kLineBytes) + kLineBytes;
     total_stride = row_bytes;
-    sums = panel_bytes + kTogether * row_bytes;
+    sums = panel_bytes;
     totals = round_up(sums + row_bytes + d.cols * 8, 4096);
     worker = round_up(totals + d.cols * total_stride, 4096);
   }
@@ -67,7 +65,7 @@ class Chunks {
     const int64_t begin = chunk * kChunk, end = smaller(d_.rows, begin + kChunk);
     for (int64_t first = begin; first < end; first += kBlockLength) {
       const int64_t depth = smaller(kBlockLength, end - first);
-      pack(first, depth, own);
+      centre(first, depth, own);
       d_.dtype == FASTLA_F64 ? add_sums<double>(own, sums) : add_sums<float>(own, sums);
       multiply(depth, first == begin, own);
     }
@@ -79,17 +77,11 @@ class Chunks {
   }
 
  private:
-  void pack(int64_t first, int64_t depth, char *own) const noexcept {
-    char *const rows = own + at_.panel_bytes, *const sums = own + at_.sums;
+  void centre(int64_t first, int64_t depth, char *own) const noexcept {
+    char *const sums = own + at_.sums;
     memset(sums, 0, size_t(at_.row_bytes));
-    for (int64_t s = 0; s < depth; s += kTogether) {
-      const int64_t count = smaller(kTogether, depth - s);
-      const char *const x = static_cast<const char *>(d_.x) + (first + s) * d_.row_stride;
-      centre_({count, d_.cols, x, d_.row_stride, static_cast<const char *>(d_.shift), rows,
-               at_.row_bytes, sums});
-      row_.pack_b({rows, at_.row_bytes, at_.size, false}, count, d_.cols, depth,
-                  own + s * row_.nr * at_.size);
-    }
+    centre_({depth, d_.cols, static_cast<const char *>(d_.x) + first * d_.row_stride, d_.row_stride,
+             static_cast<const char *>(d_.shift), own, row_.nr, depth * row_.nr * at_.size, sums});
   }
   template <class T> void add_sums(const char *own, double *to) const noexcept {
     const T *const sums = reinterpret_cast<const T *>(own + at_.sums);

@@ -68,14 +68,15 @@ struct MergeArgs {
   int64_t chunk_stride;
 };
 
-// Rows less a shift, and their sums: of each column a chain that goes on from what is there.
+// Rows less a shift, as steps of panels of so many columns, and their sums: of each column a chain that goes on from what
+// is there.
 struct CentreArgs {
   int64_t rows, cols;
   const char *x;
   int64_t stride;
   const char *shift;
-  char *out;
-  int64_t out_stride;
+  char *panels;
+  int64_t panel_cols, panel_bytes;
   char *sums;
 };
 

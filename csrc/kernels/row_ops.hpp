@@ -186,17 +186,33 @@ template <class T> void swiglu_backward(const RowArgs &a) {
   }
 }
 
-// A row after the other, as memory has them.
-template <class T> void centre(const fastla::CentreArgs &a) {
-  for (int64_t i = 0; i < a.rows; ++i) {
-    const char *const from = a.x + i * a.stride;
-    char *const to = a.out + i * a.out_stride;
-    each_vector<T>(a.cols, [&](int64_t at, auto part) FASTLA_LAMBDA {
-      const Vec<T> y = part.load(from + at, Vec<T>{}) - part.load(a.shift + at, Vec<T>{});
-      part.store(to + at, y);
-      part.store(a.sums + at, part.load(a.sums + at, Vec<T>{}) + y);
-    });
+// Some rows at a time, as memory has them, so that sums need not be stored for each.
+template <class T, int rows>
+FASTLA_INLINE void centre_rows(const fastla::CentreArgs &a, int64_t first) {
+  const int64_t width = a.panel_cols * int64_t(sizeof(T));
+  const char *from = a.x + first * a.stride, *shift = a.shift;
+  char *to = a.panels + first * width, *sums = a.sums;
+  for (int64_t cols = a.cols; cols > 0; cols -= a.panel_cols) {
+    each_vector<T>(cols < a.panel_cols ? cols : a.panel_cols,
+                   [&](int64_t at, auto part) FASTLA_LAMBDA {
+                     const Vec<T> less = part.load(shift + at, Vec<T>{});
+                     Vec<T> sum = part.load(sums + at, Vec<T>{});
+#pragma GCC unroll 4
+                     for (int i = 0; i < rows; ++i) {
+                       __builtin_prefetch(from + (i + 8) * a.stride + at);
+        const Vec<T> y = part.load(from + i * a.stride + at, Vec<T>{}) - less;
+                       part.store(to + i * width + at, y);
+                       sum += y;
+                     }
+                     part.store(sums + at, sum);
+                   });
+    from += width, shift += width, sums += width, to += a.panel_bytes;
   }
+}
+template <class T> void centre(const fastla::CentreArgs &a) {
+  int64_t i = 0;
+  for (; i + 4 <= a.rows; i += 4) centre_rows<T, 4>(a, i);
+  for (; i < a.rows; ++i) centre_rows<T, 1>(a, i);
 }
 
 template <class T> double dot_of(const char *x, const char *y, int64_t cols) {

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 # A piece is read from memory once, for both products with it: it should stay in L2. More rows make products
 # efficient, but take memory for what is centred.
-_PIECE_BYTES, _PIECE_ROWS, _MOST_BYTES = 1 << 20, 256, 2 << 20
+_PIECE_BYTES, _PIECE_ROWS, _MOST_BYTES = 1 << 19, 256, 2 << 20
 
 
 class Operand(Protocol):

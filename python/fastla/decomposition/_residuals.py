@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 # Of the square of what is left over: a part of it that may be rounding's, a half of that of the bound.
-_UNCERTAIN = 0.02
+_UNCERTAIN = 0.1
 
 
 def triplet_residuals(

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import _core
 from . import _lapack
-from ._krylov import lanczos, largest, settings
+from ._krylov import lanczos, largest, leading_eigh, settings
 from ._lapack import adjoint
 from ._operands import Dense, Operand, Operator, Sparse
 from ._orthonormal import lengths, orthonormal
@@ -217,9 +217,10 @@ def _gram_vectors(tall: Any, k: int | float) -> NDArray[Any]:
         tall.remember_norm(float(np.trace(gram).real))
     else:
         gram = tall.normal(np.eye(n, dtype=tall.dtype))
+    if not isinstance(k, float):
+        return leading_eigh(gram, k)
     values, vectors = _lapack.eigh(gram)
-    k = count_for(np.maximum(values[::-1], 0), k)
-    return np.ascontiguousarray(vectors[:, ::-1][:, :k])
+    return np.ascontiguousarray(vectors[:, ::-1][:, : count_for(np.maximum(values[::-1], 0), k)])
 
 
 def _krylov_vectors(
