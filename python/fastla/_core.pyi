@@ -211,3 +211,24 @@ def csr_transpose(
     shape: tuple[int, int],
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def graph_build(
+    function: str,
+    source: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any] | None,
+    nodes: int,
+    duplicates: int,
+    both_ways: bool,
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def graph_rmat(
+    scale: int,
+    first: int,
+    count: int,
+    a: float,
+    b: float,
+    c: float,
+    seed: int,
+    scrambled: bool,
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...
