@@ -135,11 +135,57 @@ py::tuple rmat(int scale, int64_t first, int64_t count, double a, double b, doub
   return py::make_tuple(source, target);
 }
 
+// Lines of a buffer into arrays from a place on. (edges, lines, fault, lines before it, its begin)
+py::tuple parse(const py::object &buffer, int64_t bytes, const py::object &source,
+                const py::object &target, const py::object &weight, int64_t at, int weight_column,
+                const std::string &delimiter, const std::string &comment, int64_t base,
+                int64_t nodes, const py::object &threads) {
+  const char *const function = "graph_parse";
+  fastla_edge_text text;
+  fastla_edge_text_init(&text);
+  text.num_threads = threads_of(function, threads);
+  text.weight_column = weight_column;
+  text.delimiter = delimiter.empty() ? 0 : delimiter[0];
+  text.base = base;
+  text.nodes = nodes;
+  if (comment.size() > sizeof(text.comment) || delimiter.size() > 1)
+    refuse(function, "comment and delimiter", "short");
+  text.comment_bytes = int32_t(comment.copy(text.comment, sizeof(text.comment)));
+  if (!PyArray_Check(buffer.ptr()) || !PyArray_Check(source.ptr()))
+    refuse(function, "buffer and source", "arrays");
+  const int64_t room = PyArray_SIZE(as_array(source));
+  if (bytes < 0 || PyArray_SIZE(as_array(buffer)) < bytes + 8 || at < 0 ||
+      room - at < bytes / 4 + 1)
+    refuse(function, "buffer and source", "large enough");
+  text.text = static_cast<const char *>(
+      contiguous_vector(function, "buffer", buffer, NPY_UINT8, PyArray_SIZE(as_array(buffer))));
+  text.bytes = bytes;
+  text.id_bytes = int32_t(PyArray_ITEMSIZE(as_array(source)));
+  char *const from = static_cast<char *>(vector("source", source, NPY_INT32, NPY_INT64, room)),
+              *const to = static_cast<char *>(contiguous_vector(
+                  function, "target", target, PyArray_TYPE(as_array(source)), room));
+  double *const values =
+      static_cast<double *>(contiguous_vector(function, "weight", weight, NPY_DOUBLE, room));
+  fastla_text_report report;
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status = fastla_edges_parse(&text, from + at * text.id_bytes, to + at * text.id_bytes,
+                                values ? values + at : nullptr, &report);
+  }
+  if (!report.fault) require_status(function, status);
+  return py::make_tuple(report.edges, report.lines, report.fault, report.line, report.begin);
+}
+
 }  // namespace
 
 void bind_graph(py::module_ &m) {
   m.def("graph_build", &build, py::arg("function"), py::arg("source"), py::arg("target"),
         py::arg("weight"), py::arg("nodes"), py::arg("duplicates"), py::arg("both_ways"),
+        py::arg("num_threads") = py::none());
+  m.def("graph_parse", &parse, py::arg("buffer"), py::arg("bytes"), py::arg("source"),
+        py::arg("target"), py::arg("weight"), py::arg("at"), py::arg("weight_column"),
+        py::arg("delimiter"), py::arg("comment"), py::arg("base"), py::arg("nodes"),
         py::arg("num_threads") = py::none());
   m.def("graph_rmat", &rmat, py::arg("scale"), py::arg("first"), py::arg("count"), py::arg("a"),
         py::arg("b"), py::arg("c"), py::arg("seed"), py::arg("scrambled"),

@@ -10,6 +10,7 @@
 
 #include "fastla/graph.h"
 #include "fastla/runtime.h"
+#include "graph/lines.hpp"
 #include "graph/merge.hpp"
 #include "graph/records.hpp"
 #include "runtime/fpenv.hpp"
@@ -25,7 +26,7 @@ namespace fastla {
 namespace {
 
 // A part and its copy stay in an L2 of 512 KiB. One line open for each part: 2048 of them stay there too.
-constexpr int64_t kPartBytes = 1 << 17;
+constexpr int64_t kPartBytes = 1 << 18;
 constexpr int kMostPartBits = 11;
 // Edges that are worth a thread of their own.
 constexpr int64_t kPieceEdges = 1 << 16;
@@ -39,6 +40,30 @@ void note_lower(std::atomic<int64_t> *least, int64_t found) {
   }
 }
 
+// The edges with their type; a copy on the stack, which stores do not touch.
+template <class Id> struct Edges {
+  explicit Edges(const fastla_edges &e)
+      : source(static_cast<const Id *>(e.source)),
+        target(static_cast<const Id *>(e.target)),
+        weights(e.weight),
+        nodes(uint64_t(e.nodes)),
+        narrow(e.weight_bytes == 4),
+        both_ways(e.both_ways) {}
+
+  double weight(int64_t i) const {
+    return narrow ? double(static_cast<const float *>(weights)[i])
+                  : static_cast<const double *>(weights)[i];
+  }
+  bool is_node(Id id) const { return uint64_t(id) < nodes; }
+  bool outside(int64_t i) const { return !is_node(source[i]) || !is_node(target[i]); }
+  bool bad_weight(int64_t i) const { return !(weight(i) >= 0 && weight(i) < HUGE_VAL); }
+
+  const Id *const source, *const target;
+  const void *const weights;
+  const uint64_t nodes;
+  const bool narrow, both_ways;
+};
+
 template <class Id, class Record> class Sorted final : public fastla_sorted_edges {
  public:
   Sorted(const fastla_edges &edges, int64_t records, int threads)
@@ -49,19 +74,25 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
                                    lesser(node_bits_, kMostPartBits))),
         parts_(edges.nodes ? ((edges.nodes - 1) >> shift_) + 1 : 0),
         pieces_(edges.count / kPieceEdges < threads ? edges.count / kPieceEdges + 1 : threads),
-        places_space_(size_t((pieces_ + 2) * (parts_ + 1)) * sizeof(int64_t)),
+        places_space_(size_t((2 * pieces_ + 2) * (parts_ + 1)) * sizeof(int64_t)),
         records_space_(size_t(records) * sizeof(Record)),
         records_(reinterpret_cast<Record *>(records_space_.data())) {}
 
   fastla_status run(fastla_edges_report *report) noexcept {
     if (!places_space_.data() || !records_) return FASTLA_NO_MEMORY;
     places_ = reinterpret_cast<int64_t *>(places_space_.data());
-    firsts_ = places_ + pieces_ * parts_;
+    begins_ = places_ + pieces_ * parts_;
+    firsts_ = begins_ + pieces_ * parts_;
     stored_ = firsts_ + parts_ + 1;
     count(report);
     if (report->what) return FASTLA_INVALID;
     report->given = arrange();
-    parallel_for(pieces_, threads_, [&](int64_t piece, int) { scatter(piece); });
+    const Workspace lines(size_t(pieces_ * parts_ * kLineBytes));
+    if (!lines.data()) return FASTLA_NO_MEMORY;
+    parallel_for(pieces_, threads_, [&](int64_t piece, int) {
+      char *const own = lines.data() + piece * parts_ * kLineBytes;
+      scatter(piece, reinterpret_cast<Record *>(own));
+    });
     return sort_parts(report);
   }
 
@@ -73,33 +104,28 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
 
  private:
   int64_t first_of(int64_t piece) const { return int64_t(__int128(e_.count) * piece / pieces_); }
-  int64_t source(int64_t i) const { return static_cast<const Id *>(e_.source)[i]; }
-  int64_t target(int64_t i) const { return static_cast<const Id *>(e_.target)[i]; }
-  double weight(int64_t i) const {
-    return e_.weight_bytes == 4 ? double(static_cast<const float *>(e_.weight)[i])
-                                : static_cast<const double *>(e_.weight)[i];
-  }
-  int wrong_part(int64_t i) const {
-    if (uint64_t(source(i)) >= uint64_t(e_.nodes)) return FASTLA_SOURCE;
-    if (uint64_t(target(i)) >= uint64_t(e_.nodes)) return FASTLA_TARGET;
-    return Record::weighted && !(weight(i) >= 0 && weight(i) < HUGE_VAL) ? FASTLA_WEIGHT : 0;
-  }
-
   // How many records each piece has for each part; the first edge that is wrong.
   void count(fastla_edges_report *report) const {
     std::atomic<int64_t> wrong{e_.count};
     parallel_for(pieces_, threads_, [&](int64_t piece, int) {
+      const Edges<Id> edges{e_};
+      const int shift = shift_;
       int64_t *const counts = places_ + piece * parts_;
       memset(counts, 0, size_t(parts_) * sizeof(*counts));
       for (int64_t i = first_of(piece), end = first_of(piece + 1); i < end; ++i) {
-        if (wrong_part(i)) return note_lower(&wrong, i);
-        ++counts[target(i) >> shift_];
-        if (e_.both_ways && source(i) != target(i)) ++counts[source(i) >> shift_];
+        if (edges.outside(i) || (Record::weighted && edges.bad_weight(i)))
+          return note_lower(&wrong, i);
+        ++counts[edges.target[i] >> shift];
+        if (edges.both_ways && edges.source[i] != edges.target[i])
+          ++counts[edges.source[i] >> shift];
       }
     });
     if (wrong == e_.count) return;
+    const Edges<Id> edges{e_};
     report->wrong = wrong;
-    report->what = wrong_part(wrong);
+    report->what = !edges.outside(wrong)                 ? FASTLA_WEIGHT
+                   : !edges.is_node(edges.source[wrong]) ? FASTLA_SOURCE
+                                                         : FASTLA_TARGET;
   }
 
   // Counts become places: of a part the pieces in order, so that edges keep theirs. How many records there are.
@@ -110,28 +136,32 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
       for (int64_t piece = 0; piece < pieces_; ++piece) {
         int64_t &place = places_[piece * parts_ + part];
         const int64_t here = place;
-        place = next;
+        place = begins_[piece * parts_ + part] = next;
         next += here;
       }
     }
     return firsts_[parts_] = next;
   }
 
-  void scatter(int64_t piece) const {
-    int64_t *const places = places_ + piece * parts_;
-    const uint64_t low = (uint64_t{1} << shift_) - 1;
-    const auto put = [&](int64_t from, int64_t to, double w) {
+  void scatter(int64_t piece, Record *space) const {
+    const Edges<Id> edges{e_};
+    const Lines<Record> lines(records_, places_ + piece * parts_, begins_ + piece * parts_, space);
+    const KeyBits key = bits();
+    const int shift = shift_;
+    const uint64_t low = (uint64_t{1} << shift) - 1;
+    const auto put = [&](uint64_t from, uint64_t to, double w) {
       Record record;
-      record.key = (uint64_t(to) & low) << 32 | uint64_t(from);
+      record.key = key.join(to & low, from);
       record.set_weight(w);
-      records_[places[to >> shift_]++] = record;
+      lines.put(int64_t(to >> shift), record);
     };
     for (int64_t i = first_of(piece), end = first_of(piece + 1); i < end; ++i) {
-      const int64_t from = source(i), to = target(i);
-      const double w = Record::weighted ? weight(i) : 1;
+      const uint64_t from = uint64_t(edges.source[i]), to = uint64_t(edges.target[i]);
+      const double w = Record::weighted ? edges.weight(i) : 1;
       put(from, to, w);
-      if (e_.both_ways && from != to) put(to, from, w);
+      if (edges.both_ways && from != to) put(to, from, w);
     }
+    lines.finish(parts_);
   }
 
   // Each worker has a copy's space of its own, which stays in its caches, unless one part is most of all.
@@ -147,7 +177,7 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
     parallel_for(parts_, threads_, [&](int64_t part, int worker) {
       Record *const records = records_ + firsts_[part];
       sort_records(records, buffer + (own ? worker * largest : firsts_[part]), length(part),
-                   node_bits_, shift_);
+                   node_bits_ + shift_);
       stored_[part] =
           e_.duplicates == FASTLA_KEEP_ALL ? length(part) : distinct(records, length(part));
       if (e_.duplicates == FASTLA_REFUSE && stored_[part] < length(part))
@@ -167,10 +197,11 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
     const Record *at = records_ + firsts_[part];
     while (at[0].key != at[1].key) ++at;
     report->what = FASTLA_DUPLICATE;
-    report->source = int64_t(at->key & 0xffffffffu);
-    report->target = (part << shift_) + int64_t(at->key >> 32);
+    report->source = int64_t(bits().source(at->key));
+    report->target = (part << shift_) + int64_t(bits().target(at->key));
     return FASTLA_INVALID;
   }
+  KeyBits bits() const { return {node_bits_}; }
   int64_t length(int64_t part) const { return firsts_[part + 1] - firsts_[part]; }
 
   template <class Index> void write_as(Index *starts, Index *indices, void *weight) const {
@@ -178,9 +209,13 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
     starts[0] = 0;
     parallel_for(parts_, threads_, [&](int64_t part, int) {
       const int64_t row = part << shift_, end = (part + 1) << shift_;
-      const Rows<Index> to{starts + 1 + row, (end < e_.nodes ? end : e_.nodes) - row,
-                           stored_[part],    indices,
-                           weight,           e_.weight_bytes == 4};
+      const Rows<Index> to{starts + 1 + row,
+                           (end < e_.nodes ? end : e_.nodes) - row,
+                           stored_[part],
+                           indices,
+                           weight,
+                           e_.weight_bytes == 4,
+                           bits()};
       to.write(records_ + firsts_[part], length(part), e_.duplicates);
     });
   }
@@ -191,6 +226,7 @@ template <class Id, class Record> class Sorted final : public fastla_sorted_edge
   const Workspace places_space_, records_space_;
   Record *const records_;
   int64_t *places_ = nullptr;  // of each piece, of each part
+  int64_t *begins_ = nullptr;  // where those were at first
   int64_t *firsts_ = nullptr;  // of each part, in records_, and where the last ends
   int64_t *stored_ = nullptr;  // the same, in the result
 };

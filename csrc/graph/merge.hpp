@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "fastla/graph.h"
+#include "graph/records.hpp"
 
 namespace fastla {
 
@@ -20,6 +21,7 @@ template <class Index> struct Rows {
   Index *indices;
   void *weight;  // nullptr: not wanted
   bool narrow;   // floats
+  KeyBits bits;
 
   template <class Record> void write(const Record *records, int64_t count, int duplicates) const {
     memset(ends, 0, size_t(rows) * sizeof(*ends));
@@ -30,9 +32,9 @@ template <class Index> struct Rows {
     else
       for (int64_t i = 0; i < count; ++i) {
         const uint64_t key = records[i].key;
-        indices[at] = Index(key & 0xffffffffu);
+        indices[at] = Index(bits.source(key));
         at += all || i + 1 == count || records[i + 1].key != key;
-        ends[key >> 32] = Index(at);
+        ends[bits.target(key)] = Index(at);
       }
     // Where a row without entries ends.
     Index end = Index(first);
@@ -50,12 +52,12 @@ template <class Index> struct Rows {
       value = fresh ? records[i].weight() : joined(value, records[i].weight(), duplicates);
       fresh = all || i + 1 == count || records[i + 1].key != key;
       if (!fresh) continue;
-      indices[at] = Index(key & 0xffffffffu);
+      indices[at] = Index(bits.source(key));
       if (narrow)
         static_cast<float *>(weight)[at] = float(value);
       else
         static_cast<double *>(weight)[at] = value;
-      ends[key >> 32] = Index(++at);
+      ends[bits.target(key)] = Index(++at);
     }
     return at;
   }

@@ -44,40 +44,51 @@ class Scramble {
   int shift_, rounds_;
 };
 
+// A level takes 8 random bits, which decide it but where a probability lies between them: then 24 more do.
 class Rmat {
  public:
   Rmat(const fastla_rmat_desc &d)
-      : rename_(d), key_(mixed(d.seed + kGolden)), scale_(d.scale), words_((d.scale + 1) / 2) {
+      : rename_(d), key_(mixed(d.seed + kGolden)), scale_(d.scale), words_((d.scale + 7) / 8) {
     const double two32 = 4294967296.0;
-    a_ = uint64_t(d.a * two32);
-    ab_ = uint64_t((d.a + d.b) * two32);
-    abc_ = uint64_t((d.a + d.b + d.c) * two32);
+    ends_[0] = uint64_t(d.a * two32);
+    ends_[1] = uint64_t((d.a + d.b) * two32);
+    ends_[2] = uint64_t((d.a + d.b + d.c) * two32);
+    for (uint64_t bits = 0; bits < 256; ++bits) {
+      const uint64_t first = quarter(bits << 24), last = quarter((bits << 24) + 0xffffff);
+      decided_[bits] = first == last ? first : kUndecided;
+    }
   }
 
   void edges(int64_t first, int64_t count, int32_t *source, int32_t *target) const {
     for (int64_t i = 0; i < count; ++i) {
       uint64_t counter = key_ + kGolden * (uint64_t(first + i) * uint64_t(words_));
-      uint32_t row = 0, col = 0;
-      for (int level = 0; level < scale_; level += 2) {
-        const uint64_t word = mixed(counter += kGolden);
-        step(word & 0xffffffffu, &row, &col);
-        if (level + 1 < scale_) step(word >> 32, &row, &col);
+      uint64_t both = 0;
+      for (int level = 0; level < scale_; level += 8) {
+        counter += kGolden;
+        uint64_t word = mixed(counter);
+        const int end = level + 8 < scale_ ? level + 8 : scale_;
+        for (int l = level; l < end; ++l, word >>= 8) {
+          uint64_t bits = decided_[word & 255];
+          if (bits == kUndecided)
+            bits = quarter((word & 255) << 24 | (mixed(~counter + uint64_t(l)) & 0xffffff));
+          both = 2 * both + bits;
+        }
       }
-      source[i] = int32_t(rename_(row));
-      target[i] = int32_t(rename_(col));
+      source[i] = int32_t(rename_(uint32_t(both >> 32)));
+      target[i] = int32_t(rename_(uint32_t(both)));
     }
   }
 
  private:
-  // 32 random bits choose a quarter.
-  void step(uint64_t u, uint32_t *row, uint32_t *col) const {
-    const uint32_t lower = u >= ab_;
-    *row = 2 * *row + lower;
-    *col = 2 * *col + (uint32_t(u >= a_) ^ lower ^ uint32_t(u >= abc_));
+  static constexpr uint64_t kUndecided = ~uint64_t{0};
+  // By 32 random bits: the source's bit above the target's.
+  uint64_t quarter(uint64_t u) const {
+    const uint64_t lower = u >= ends_[1];
+    return lower << 32 | (uint64_t(u >= ends_[0]) ^ lower ^ uint64_t(u >= ends_[2]));
   }
 
   Scramble rename_;
-  uint64_t key_, a_, ab_, abc_;
+  uint64_t key_, ends_[3], decided_[256];
   int scale_, words_;
 };
 

@@ -221,6 +221,20 @@ def graph_build(
     both_ways: bool,
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def graph_parse(
+    buffer: NDArray[Any],
+    bytes: int,
+    source: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any] | None,
+    at: int,
+    weight_column: int,
+    delimiter: str,
+    comment: str,
+    base: int,
+    nodes: int,
+    num_threads: int | None = None,
+) -> tuple[int, int, int, int, int]: ...
 def graph_rmat(
     scale: int,
     first: int,

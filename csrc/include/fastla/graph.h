@@ -65,6 +65,43 @@ void fastla_edges_write(const fastla_sorted_edges *sorted, int32_t index_bytes, 
                         void *indices, void *weight);
 void fastla_edges_free(fastla_sorted_edges *sorted);
 
+/* Lines of text, each an edge: two node numbers in decimal and what else there is, of which one may be a weight. Empty
+ * lines, and those that begin with `comment`, are passed over. */
+typedef struct fastla_edge_text {
+  uint32_t struct_size;
+  int32_t num_threads;
+  int32_t id_bytes;      /* of what is stored: 4 or 8 */
+  int32_t weight_column; /* 2 is the first after the nodes; -1: none */
+  int32_t delimiter;     /* a byte; 0: blanks, and one comma among them */
+  int32_t comment_bytes; /* 0: no comments */
+  char comment[8];
+  int64_t base;     /* the first node's number: 0 or 1 */
+  int64_t nodes;    /* numbers from base + nodes on are wrong */
+  const char *text; /* ends with a newline; eight bytes after it may be read too */
+  int64_t bytes;
+} fastla_edge_text;
+
+typedef enum fastla_line_fault {
+  FASTLA_NO_FAULT = 0,
+  FASTLA_NO_EDGE = 1,        /* not two numbers */
+  FASTLA_NO_NODE = 2,        /* a number out of range */
+  FASTLA_NO_WEIGHT = 3,      /* none in its column, negative or not finite */
+  FASTLA_NEEDS_WIDE_IDS = 4, /* a number that four bytes do not hold */
+} fastla_line_fault;
+
+typedef struct fastla_text_report {
+  int64_t edges, lines;
+  int32_t fault; /* of the first line that is wrong */
+  int64_t line;  /* how many are before it */
+  int64_t begin; /* the byte that it begins with */
+} fastla_text_report;
+
+void fastla_edge_text_init(fastla_edge_text *text);
+
+/* source, target and weight (NULL where weight_column is -1) have room for bytes / 4 + 1 edges. */
+fastla_status fastla_edges_parse(const fastla_edge_text *text, void *source, void *target,
+                                 double *weight, fastla_text_report *report);
+
 /* Recursive matrix (R-MAT): count edges among 2^scale nodes, each a function of seed and its number, first, first + 1...
  * a, b, c: probabilities of the quarters (0, 0), (0, 1), (1, 0). scale: 0 to 31. scrambled: nodes renamed by a bijection
  * that the seed gives, so that the busy ones are not neighbours. */

@@ -46,7 +46,14 @@ def compressed(
     count = _nodes(function, source, target, n)
     return Compressed(
         *_core.graph_build(
-            function, source, target, weight, count, DUPLICATES[duplicates], not directed, num_threads
+            function,
+            source,
+            target,
+            weight,
+            count,
+            DUPLICATES[duplicates],
+            not directed,
+            num_threads,
         )
     )
 
@@ -56,6 +63,19 @@ def _nodes(function: str, source: NDArray[Any], target: NDArray[Any], n: int | N
     if n is None:
         n = 1 + max((int(x.max()) for x in (source, target) if len(x)), default=-1)
         n = max(n, 0)  # negative numbers are found later, with their place
+        if n > MOST_NODES:
+            raise ValueError(
+                f"{function}: the largest number of a node is {n - 1}; they must be below 2^32 - 1, or names"
+            )
+    count = nodes_given(function, n)
+    assert count is not None
+    return count
+
+
+def nodes_given(function: str, n: int | None) -> int | None:
+    """n, which must be a possible number of nodes."""
+    if n is None:
+        return None
     n = operator.index(n)
     if not 0 <= n <= MOST_NODES:
         raise ValueError(f"{function}: n is {n}; it must be from 0 to 2^32 - 1")
@@ -71,12 +91,11 @@ def edge_arrays(
         raise ValueError(
             f"{function}: source is {source.shape}, target is {target.shape}; they must be alike"
         )
-    ends = [_numbers(function, name, x) for name, x in (("source", source), ("target", target))]
-    if ends[0] is None or ends[1] is None:
+    a, b = _numbers(function, "source", source), _numbers(function, "target", target)
+    if a is None or b is None:
         return numbered(source.tolist(), target.tolist())
-    index = np.int32 if ends[0].dtype == ends[1].dtype == np.int32 else np.int64
-    a, b = (np.ascontiguousarray(x, index) for x in ends if x is not None)
-    return a, b, None
+    index = np.int32 if a.dtype == b.dtype == np.int32 else np.int64
+    return np.ascontiguousarray(a, index), np.ascontiguousarray(b, index), None
 
 
 def _vector(function: str, name: str, x: Any) -> NDArray[Any]:
@@ -122,7 +141,9 @@ def _numbers(function: str, name: str, x: NDArray[Any]) -> NDArray[Any] | None:
         return whole
     if x.dtype.kind in "OUST":
         return None
-    raise TypeError(f"{function}: {name} is of dtype {x.dtype}; nodes are integers, texts or objects")
+    raise TypeError(
+        f"{function}: {name} is of dtype {x.dtype}; nodes are integers, texts or objects"
+    )
 
 
 def numbered(

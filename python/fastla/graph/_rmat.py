@@ -76,5 +76,9 @@ def rmat(
     if not 0 <= seed < 2**64:
         raise ValueError(f"rmat: seed is {seed}; it must be from 0 to 2^64 - 1")
     if not (min(a, b, c) >= 0 and a + b + c <= 1 + 1e-12):
-        raise ValueError(f"rmat: a, b, c are {a}, {b}, {c}; they must be probabilities, 1 in all at most")
-    return _core.graph_rmat(scale, 0, edge_factor << scale, a, b, c, seed, bool(permute), num_threads)
+        raise ValueError(
+            f"rmat: a, b, c are {a}, {b}, {c}; they must be probabilities, 1 in all at most"
+        )
+    return _core.graph_rmat(
+        scale, 0, edge_factor << scale, a, b, c, seed, bool(permute), num_threads
+    )
