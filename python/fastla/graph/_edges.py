@@ -95,19 +95,17 @@ def edge_arrays(
     if a is None or b is None:
         return numbered(source.tolist(), target.tolist())
     index = np.int32 if a.dtype == b.dtype == np.int32 else np.int64
-    return np.ascontiguousarray(a, index), np.ascontiguousarray(b, index), None
+    return np.require(a, index, "CA"), np.require(b, index, "CA"), None
 
 
 def _vector(function: str, name: str, x: Any) -> NDArray[Any]:
-    if isinstance(x, np.ndarray):
-        array = x
-    else:
-        if not hasattr(x, "__array__"):
-            x = list(x) if isinstance(x, Iterable) else x
-        array = np.asarray(x)
-        if array.dtype.kind not in "iufb" and isinstance(x, list):
-            array = np.empty(len(x), object)  # as they are: NumPy would make texts of mixed ones
-            array[:] = x
+    if not hasattr(x, "__array__") and isinstance(x, Iterable):
+        x = list(x)
+        if not all(issubclass(kind, (int, float, list, np.number)) for kind in set(map(type, x))):
+            names = np.empty(len(x), object)  # as they are: NumPy would make texts of mixed ones
+            names[:] = x
+            return names
+    array = np.asarray(x)
     if array.ndim != 1:
         raise ValueError(f"{function}: {name} is {array.shape}; it must have one dimension")
     return array
@@ -122,7 +120,7 @@ def _numbers(function: str, name: str, x: NDArray[Any]) -> NDArray[Any] | None:
     if x.dtype.kind == "u":
         if x.dtype.itemsize < 4:
             return x.astype(np.int32)
-        wrong = np.flatnonzero(x > np.uint64(2**63 - 1)) if x.dtype.itemsize == 8 else ()
+        wrong = np.flatnonzero(x > 2**63 - 1) if x.dtype.itemsize == 8 else np.zeros(0, np.intp)
         if len(wrong):
             raise ValueError(
                 f"{function}: {name} of shape {x.shape}, dtype {x.dtype} has {x[wrong[0]]} at {wrong[0]}; "
@@ -172,4 +170,4 @@ def weight_array(function: str, weight: Any, count: int) -> NDArray[Any] | None:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{function}: weight is of dtype {array.dtype}; weights are real numbers")
     narrow = array.dtype in (np.float32, np.float16)
-    return np.ascontiguousarray(array, np.float32 if narrow else np.float64)
+    return np.require(array, np.float32 if narrow else np.float64, "CA")
