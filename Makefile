@@ -15,7 +15,8 @@ SANITIZE_TESTS ?= tests/test_cgroup.py tests/test_contract.py tests/test_contrac
                   tests/test_strassen.py tests/test_stacks.py tests/test_bools.py tests/test_bfloat16.py \
                   tests/test_gram.py tests/test_small_integers.py tests/test_verify.py \
                   tests/nn/test_row_bits.py tests/nn/test_row_memory.py tests/nn/test_attention_bits.py \
-                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py tests/test_contract_kept.py tests/test_sparse.py
+                  tests/nn/test_element_bits.py tests/nn/test_optimizer_bits.py tests/test_contract_kept.py tests/test_sparse.py \
+                  tests/graph
 
 venv := .venv
 py := $(venv)/bin/python
@@ -38,7 +39,7 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 .DELETE_ON_ERROR:
 
 # Half of the tests, by time, run beside the other half.
-beside := tests/cuda tests/nn tests/decomposition tests/sklearn_estimators tests/text tests/plot
+beside := tests/cuda tests/nn tests/decomposition tests/sklearn_estimators tests/text tests/plot tests/graph
 
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"

@@ -8,8 +8,8 @@ import pytest
 
 import fastla
 
-MODULES = {"": fastla, "decomposition.": fastla.decomposition, "flops.": fastla.flops, "nn.": fastla.nn,
-           "plot.": fastla.plot, "text.": fastla.text}
+MODULES = {"": fastla, "decomposition.": fastla.decomposition, "flops.": fastla.flops,
+           "graph.": fastla.graph, "nn.": fastla.nn, "plot.": fastla.plot, "text.": fastla.text}
 OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
            for name in module.__all__ if callable(getattr(module, name))}
 FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("threads", "use_isa")]
@@ -63,7 +63,7 @@ def test_result_is_described(name):
 
 @pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "decomposition.LowRank",
                                   "decomposition.WhitenResult", "flops.Cost", "flops.Roof", "flops.Time",
-                                  "flops.Transformer", "nn.SGD", "nn.Adam", "nn.AdamW",
+                                  "flops.Transformer", "graph.Graph", "nn.SGD", "nn.Adam", "nn.AdamW",
                                   "nn.EarlyStopping", "nn.History", "nn.Layer", "plot.ComponentsDisplay",
                                   "plot.ProjectionDisplay", "plot.ScreeDisplay", "text.LSAResult",
                                   "text.TfidfResult"])

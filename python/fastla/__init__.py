@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, decomposition, flops, nn, plot, text
+    from . import array_api, decomposition, flops, graph, nn, plot, text
     from . import sklearn as sklearn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
@@ -54,6 +54,7 @@ _LAZY = {
     "flops": "flops",
     "get_include": "_config",
     "get_num_threads": "_runtime",
+    "graph": "graph",
     "is_patched": "_patch",
     "kernels": "_runtime",
     "matrix_power": "_matrices",
@@ -99,6 +100,7 @@ __all__ = [
     "get_include",
     "get_num_threads",
     "gram",
+    "graph",
     "is_patched",
     "kernels",
     "linear",

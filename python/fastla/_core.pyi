@@ -211,3 +211,38 @@ def csr_transpose(
     shape: tuple[int, int],
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def graph_build(
+    function: str,
+    source: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any] | None,
+    nodes: int,
+    duplicates: int,
+    both_ways: bool,
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def graph_parse(
+    buffer: NDArray[Any],
+    bytes: int,
+    source: NDArray[Any],
+    target: NDArray[Any],
+    weight: NDArray[Any] | None,
+    at: int,
+    weight_column: int,
+    delimiter: str,
+    comment: str,
+    base: int,
+    nodes: int,
+    num_threads: int | None = None,
+) -> tuple[int, int, int, int, int]: ...
+def graph_rmat(
+    scale: int,
+    first: int,
+    count: int,
+    a: float,
+    b: float,
+    c: float,
+    seed: int,
+    scrambled: bool,
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any]]: ...

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from .._progress import show
 from .._runtime import threads
 from ._operands import operand
-from ._progress import show
 from ._triplets import METHODS, SVDResult, decompose
 
 if TYPE_CHECKING:
