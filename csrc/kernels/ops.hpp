@@ -80,6 +80,19 @@ struct CentreArgs {
   char *sums;
 };
 
+// Nodes begin to end of a step of PageRank (fastla/rank.h).
+struct RankArgs {
+  int64_t begin, end, entries, columns;
+  int index_bytes;
+  const char *starts, *indices, *weights, *x, *from, *inverse;
+  const double *jump, *sink;
+  int64_t jump_row, jump_column, sink_row, sink_column;
+  double alpha;
+  const double *jump_factor, *sink_factor;
+  char *to, *next;
+  int64_t *change, *dangling, *total;
+};
+
 // Rows of a sparse matrix times B (fastla/sparse.h).
 struct SparseArgs {
   int64_t rows, columns;  // of C
@@ -108,6 +121,7 @@ struct RowOps {
   double (*log_of)(double x);
   void (*centre)(const CentreArgs &);
   void (*sparse)(const SparseArgs &);
+  void (*rank)(const RankArgs &);
 };
 struct OpTable {
   RowOps of[2];  // float32, float64

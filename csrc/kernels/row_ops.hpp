@@ -10,6 +10,7 @@
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
 #include "kernels/ops.hpp"
+#include "kernels/rank.hpp"
 #include "kernels/softmax.hpp"
 #include "kernels/sparse.hpp"
 #include "kernels/turns.hpp"
@@ -200,7 +201,7 @@ FASTLA_INLINE void centre_rows(const fastla::CentreArgs &a, int64_t first) {
 #pragma GCC unroll 4
                      for (int i = 0; i < rows; ++i) {
                        __builtin_prefetch(from + (i + 8) * a.stride + at);
-        const Vec<T> y = part.load(from + i * a.stride + at, Vec<T>{}) - less;
+                       const Vec<T> y = part.load(from + i * a.stride + at, Vec<T>{}) - less;
                        part.store(to + i * width + at, y);
                        sum += y;
                      }
@@ -233,7 +234,8 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &divide<T>,
           &log_of<T>,
           &centre<T>,
-          &sparse<T>};
+          &sparse<T>,
+          &rank<T>};
 }
 
 }  // namespace

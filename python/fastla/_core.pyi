@@ -246,3 +246,27 @@ def graph_rmat(
     scrambled: bool,
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]: ...
+def rank_step(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    weights: NDArray[Any] | None,
+    x: NDArray[Any],
+    from_: NDArray[Any],
+    inverse: NDArray[Any],
+    jump: NDArray[np.float64],
+    jump_factor: NDArray[np.float64],
+    sink: NDArray[np.float64] | None,
+    sink_factor: NDArray[np.float64] | None,
+    alpha: float,
+    to: NDArray[Any],
+    next: NDArray[Any],
+    sums: NDArray[np.int64],
+    num_threads: int | None = None,
+) -> None: ...
+def rank_reorder(
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    weights: NDArray[Any] | None,
+    out_degree: NDArray[np.int64],
+    num_threads: int | None = None,
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...

@@ -3,6 +3,7 @@
 Every product in it is fastla's; numpy.linalg factorises what is small.
 """
 
+from .._not_converged import NotConverged
 from ._cov import corrcoef, cov
 from ._eigh import EighResult, eigh_topk
 from ._low_rank import LowRank, low_rank
@@ -13,7 +14,7 @@ from ._pca_result import PCAResult
 from ._pinv import pinv
 from ._streaming import PCA
 from ._svd import svd
-from ._triplets import NotConverged, SVDResult
+from ._triplets import SVDResult
 from ._whiten import WhitenResult, whiten
 
 __all__ = [

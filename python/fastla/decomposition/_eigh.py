@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._not_converged import NotConverged
 from .._runtime import threads
 from ._krylov import Order, lanczos, largest, settings
 from ._lapack import adjoint
@@ -17,7 +18,7 @@ from ._operands import operand
 from ._orthonormal import lengths
 from ._rounding import gamma
 from ._svd import check_k, reporter
-from ._triplets import NotConverged, flip_signs
+from ._triplets import flip_signs
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

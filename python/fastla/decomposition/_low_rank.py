@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._not_converged import NotConverged
 from .._runtime import threads
 from .._vectors import vecdot
 from ._checks import matrices, require_finite
 from ._lapack import svd
 from ._operands import Dense
 from ._scaling import exponent, scaled
-from ._triplets import NotConverged, choose, decompose
+from ._triplets import choose, decompose
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import _core
+from .._not_converged import NotConverged
 from . import _lapack
 from ._krylov import lanczos, largest, leading_eigh, settings
 from ._lapack import adjoint
@@ -73,27 +74,6 @@ class SVDResult:
     iterations: int
     method: str
     why: str
-
-
-class NotConverged(RuntimeError):
-    """Not as exact as asked after so many iterations; `result` is what there is.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from fastla import decomposition
-    >>> a = np.diag(np.linspace(1, 2, 200))
-    >>> try:
-    ...     found = decomposition.svd(a, 3, method="krylov", tol=1e-12, max_iter=2)
-    ... except decomposition.NotConverged as error:
-    ...     found = error.result
-    >>> found.iterations
-    2
-    """
-
-    def __init__(self, message: str, result: Any):
-        super().__init__(message)
-        self.result = result
 
 
 def choose(a: Operand, k: int, method: str) -> tuple[str, str]:

@@ -14,6 +14,9 @@ from ._edges import Compressed
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Edges that are counted at a time.
+_PORTION = 1 << 22
+
 
 class CompressedGraph:
     """Edges by their targets; see `Graph`."""
@@ -28,6 +31,7 @@ class CompressedGraph:
         self.n = len(self.indptr) - 1
         self.directed = directed
         self._ids = ids
+        self.mapped = False  # arrays lie in a file
 
     @property
     def ids(self) -> NDArray[Any] | None:
@@ -70,9 +74,30 @@ class CompressedGraph:
         """
         return self._out_strength
 
+    def out_degree(self) -> NDArray[Any]:
+        """For each node how many edges go out, found once and kept.
+
+        Returns
+        -------
+        ndarray of int64
+            (n,)
+        """
+        return self._out_degree
+
+    @cached_property
+    def _out_degree(self) -> NDArray[Any]:
+        found = np.zeros(self.n, np.int64)
+        for first in range(0, len(self.indices), _PORTION):  # bincount makes int64 of them
+            found += np.bincount(self.indices[first : first + _PORTION], minlength=self.n)
+        found.flags.writeable = False
+        return found
+
     @cached_property
     def _out_strength(self) -> NDArray[Any]:
-        found = np.bincount(self.indices, self.weight, minlength=self.n).astype(np.float64)
+        if self.weight is None:
+            found = self._out_degree.astype(np.float64)
+        else:
+            found = np.bincount(self.indices, self.weight, minlength=self.n).astype(np.float64)
         found.flags.writeable = False
         return found
 

@@ -275,9 +275,11 @@ class Graph(CompressedGraph):
         made = Compressed(arrays["indptr"], arrays["indices"], arrays.get("weight"))
         if verify:
             _core.csr_check(made.indptr, made.indices, (len(made.indptr) - 1,) * 2)
-        return cls(
+        graph = cls(
             made, (lambda: unpack_names(arrays)) if "id_ends" in arrays else None, stored.directed
         )
+        graph.mapped = True
+        return graph
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the graph to a file, for `open`: all of it, or the file stays as it was.

@@ -1,0 +1,206 @@
+"""Ranks step by step, each with a bound of its distance from the exact ones.
+
+F(r) = alpha P r + (1 - alpha) p brings any two vectors nearer by alpha, in the sum of magnitudes. So with a
+step r' = F(r), wrong by `rounding` at most: |r' - r*| <= (alpha |r' - r| + rounding) / (1 - alpha); and
+|r' - r*| <= alpha^t |r_0 - r*| + rounding / (1 - alpha) after t such steps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import _core
+from ._walk import Walk
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+UNIT = 2.0**-60  # of what csrc/graph/rank.cpp adds up
+_DOUBLE = 2.0**-53
+# Steps from one extrapolation to the next, and how alike two ratios of residuals must be for it.
+_SPAN, _ALIKE = 8, 0.02
+# Periods that are looked for, and how near ranks must be to those of a period before.
+PERIODS, _PERIODIC = 64, 1e-6
+
+
+class Problem(NamedTuple):
+    """In the walk's order: where it jumps to, (n or 1, b or 1); where it goes from nodes without edges, if
+    that is not there."""
+
+    walk: Walk
+    alpha: float
+    jump: NDArray[np.float64]
+    sink: NDArray[np.float64] | None
+    start_error: float  # of the first ranks, at most
+    method: str
+    num_threads: int | None
+
+
+class State:
+    """Ranks of some columns, and what the next step reads."""
+
+    def __init__(self, problem: Problem, ranks: NDArray[Any]) -> None:
+        self.problem = problem
+        self.steps = 0
+        self.error = np.full(ranks.shape[1], problem.start_error)
+        self.residual = np.full(ranks.shape[1], np.inf)
+        self.last = self.before_last = self.residual
+        self.start(ranks)
+
+    def start(self, ranks: NDArray[Any]) -> None:
+        walk = self.problem.walk
+        self.ranks, self.x = ranks, ranks * walk.inverse[:, np.newaxis]
+        self.old, self.next = np.empty_like(ranks), np.empty_like(ranks)
+        self.mass = self._dangling(ranks)
+
+    def _dangling(self, ranks: NDArray[Any]) -> NDArray[np.float64]:
+        left = ranks[self.problem.walk.inverse == 0].astype(np.float64)
+        whole: NDArray[np.int64] = (left / UNIT).astype(np.int64)
+        return whole.sum(axis=0) * UNIT
+
+    def step(self, in_place: bool = False) -> None:
+        """One along the edges. In place nodes see the new ranks of those before them, and the residual is
+        only how far ranks moved."""
+        p, walk = self.problem, self.problem.walk
+        old, x = self.ranks, self.x
+        ranks, following = (old, x) if in_place else (self.old, self.next)
+        sums = np.empty((3, ranks.shape[1]), np.int64)
+        sunk = p.alpha * self.mass
+        factor = np.full(len(sunk), 1 - p.alpha) + (sunk if p.sink is None else 0)
+        _core.rank_step(walk.indptr, walk.indices, walk.weights, x, old, walk.inverse, p.jump, factor,
+                        p.sink, sunk, p.alpha, ranks, following, sums, p.num_threads)  # fmt: skip
+        self.ranks, self.old, self.x, self.next = ranks, old, following, x
+        self.before_last, self.last = self.last, self.residual
+        self.residual, self.mass = (sums[0] + len(ranks)) * UNIT, sums[1] * UNIT
+        self.steps += 1
+        self.error = self.error * p.alpha if not in_place else np.full(len(self.error), np.inf)
+
+    def bound(self, rounding: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Of |ranks - exact ranks|, after a step that was not in place."""
+        alpha = self.problem.alpha
+        if alpha == 1:
+            return np.full(len(rounding), np.inf)
+        seen = (alpha * self.residual + rounding) / (1 - alpha)
+        least: NDArray[np.float64] = np.minimum(seen, self.error + rounding / (1 - alpha))
+        return least * (1 + 1e-12)
+
+    def rounding(self) -> NDArray[np.float64]:
+        """How far a step to these ranks is from an exact one at most, in each column."""
+        walk, dtype = self.problem.walk, self.ranks.dtype
+        unit = float(np.finfo(dtype).eps) / 2
+        edges = np.diff(walk.indptr).astype(np.float64)
+        # A rank: rounded itself, then times its inverse, which is, and a chance; sums in four chains of doubles.
+        each = (5 if walk.weights is None else 7) * unit + (edges / 4 + 64) * _DOUBLE
+        if walk.weights is not None:  # strengths are sums themselves
+            each += np.bincount(walk.indices, minlength=len(each)) * _DOUBLE
+        wrong = _core.matmul(each.astype(dtype)[np.newaxis], self.ranks)[0].astype(np.float64)
+        lost = (len(walk.indices) + 2 * len(each)) * float(np.finfo(dtype).smallest_subnormal)
+        made: NDArray[np.float64] = 1.01 * wrong + 2 * len(each) * UNIT + lost
+        return made
+
+    def keep(self, columns: NDArray[np.bool_]) -> None:
+        """Go on with these columns alone."""
+        p = self.problem
+        self.problem = p._replace(
+            jump=_columns(p.jump, columns),
+            sink=None if p.sink is None else _columns(p.sink, columns),
+        )
+        self.ranks, self.x = _columns(self.ranks, columns), _columns(self.x, columns)
+        self.old, self.next = np.empty_like(self.ranks), np.empty_like(self.x)
+        for name in ("mass", "error", "residual", "last", "before_last"):
+            setattr(self, name, getattr(self, name)[columns])
+
+    def extrapolate(self, older: NDArray[Any]) -> None:
+        """Where steps shrink by the same share in the same direction, go all the way at once: Aitken's
+        process. The sums that decide do not depend on the order of nodes."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratio, before = self.residual / self.last, self.last / self.before_last
+        moved, earlier = self.ranks - self.old, self.old - older
+        same = ((moved > 0) == (earlier > 0)).sum(axis=0) > 0.9 * len(moved)
+        good = same & (ratio < 1) & (np.abs(ratio - before) < _ALIKE)
+        if good.any():
+            share = np.divide(ratio, 1 - ratio, out=np.zeros_like(ratio), where=good)
+            ranks = np.maximum(self.ranks + moved * share.astype(moved.dtype), 0)
+            self.start(ranks)
+            self.error = np.full(len(self.error), np.inf)
+
+
+def _columns(x: NDArray[Any], columns: NDArray[np.bool_]) -> NDArray[Any]:
+    return x if x.shape[1] == 1 and len(columns) != 1 else np.ascontiguousarray(x[:, columns])
+
+
+class Run(NamedTuple):
+    ranks: NDArray[Any]
+    bound: NDArray[np.float64]
+    iterations: NDArray[np.int64]
+    residuals: NDArray[np.float64]
+    converged: bool
+
+
+def run(
+    problem: Problem,
+    ranks: NDArray[Any],
+    tol: float,
+    max_iter: int,
+    each: Callable[[int, NDArray[np.float64]], None],
+) -> Run:
+    """Steps until the bound of every column is at most tol; each has the bits that it has alone."""
+    n, b = ranks.shape
+    state, left = State(problem, ranks), np.arange(b)
+    found = np.empty((n, b), ranks.dtype) if b > 1 else ranks
+    bounds, iterations, history = np.full(b, np.inf), np.zeros(b, np.int64), []
+    alpha, rounding = problem.alpha, np.zeros(b)
+    sweeping = problem.method == "gauss_seidel"
+    older = None
+    while state.steps < max_iter:
+        if problem.method == "extrapolated" and state.steps % _SPAN == _SPAN - 1:
+            older = state.old.copy() if state.steps > 1 else None
+        near = alpha < 1 and bool((alpha * state.residual <= 0.9 * tol * (1 - alpha)).all())
+        state.step(in_place=sweeping and not near and state.steps + 1 < max_iter)
+        row = np.full(b, np.nan)
+        row[left] = state.residual
+        history.append(row)
+        each(state.steps, state.residual)
+        proven = np.isfinite(state.residual) & (state.ranks is not state.old)
+        if alpha < 1:
+            proven &= state.bound(np.zeros(len(left))) <= tol
+            if proven.any():
+                rounding = state.rounding()
+                proven &= state.bound(rounding) <= tol
+        else:
+            proven &= state.residual <= tol
+        if proven.any() or state.steps == max_iter:
+            rounding = state.rounding()
+            now = (
+                state.bound(rounding)
+                if state.ranks is not state.old
+                else np.full(len(left), np.inf)
+            )
+            done = proven | (state.steps == max_iter)
+            bounds[left[done]], iterations[left[done]] = now[done], state.steps
+            if b == 1:
+                found = state.ranks
+            else:
+                found[:, left[done]] = state.ranks[:, done]
+            if done.all():
+                return Run(found, bounds, iterations, np.array(history), bool(proven.all()))
+            left = left[~done]
+            state.keep(~done)
+        if older is not None:
+            state.extrapolate(older)
+            older = None
+    return Run(found, bounds, iterations, np.array(history).reshape(-1, b), False)
+
+
+def period(problem: Problem, ranks: NDArray[Any]) -> int | None:
+    """After how many steps the ranks come back, if they do not stay: then undamped ones never settle."""
+    state = State(problem, ranks)
+    for count in range(1, PERIODS + 1):
+        state.step()
+        moved = np.abs(state.ranks - ranks).sum(axis=0).max()
+        if moved <= _PERIODIC:
+            return count if count > 1 else None
+    return None
