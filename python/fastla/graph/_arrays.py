@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from .._extra import package
 from ._edges import Compressed
+from ._store import pack_names, save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +55,12 @@ class CompressedGraph:
         -------
         source, target, weight : ndarray
             Each of an entry for each edge; weight is None where all are 1.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([2, 0], [0, 1], directed=False).edges()
+        (array([0, 0], dtype=int32), array([1, 2], dtype=int32), None)
         """
         source, target, weight = self.indices, self._targets(), self.weight
         if self.directed:
@@ -67,6 +75,12 @@ class CompressedGraph:
         -------
         ndarray of float64
             (n,); where there are no weights, how many edges there are.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([0, 0, 2], [1, 2, 0], weight=[0.5, 1.0, 3.0]).out_strength()
+        array([1.5, 0. , 3. ])
         """
         return self._out_strength
 
@@ -88,10 +102,47 @@ class CompressedGraph:
         ------
         ImportError
             Without SciPy, which the extra ``fastla[graph]`` brings.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([0, 0], [1, 2]).to_scipy().toarray()
+        array([[0., 1., 1.],
+               [0., 0., 0.],
+               [0., 0., 0.]])
         """
         sparse = package("scipy.sparse", "graph")
         data = np.ones(len(self.indices)) if self.weight is None else self.weight
         return sparse.csc_array((data, self.indices, self.indptr), shape=(self.n, self.n))
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to a file, for `open`: all of it, or the file stays as it was.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Raises
+        ------
+        TypeError
+            If the nodes' names are neither all texts nor all integers.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from fastla.graph import Graph
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Graph.from_edges([0, 1], [1, 2]).save(os.path.join(folder, "small.graph"))
+        ...     os.listdir(folder)
+        ['small.graph']
+        """
+        arrays = {"indptr": self.indptr, "indices": self.indices}
+        if self.weight is not None:
+            arrays["weight"] = self.weight
+        if self.ids is not None:
+            arrays |= pack_names(self.ids)
+        save(path, self.directed, arrays)
 
     def __getstate__(self) -> dict[str, Any]:
         arrays = Compressed(self.indptr, self.indices, self.weight)

@@ -95,7 +95,7 @@ def edge_arrays(
     if a is None or b is None:
         return numbered(source.tolist(), target.tolist())
     index = np.int32 if a.dtype == b.dtype == np.int32 else np.int64
-    return np.require(a, index, "CA"), np.require(b, index, "CA"), None
+    return np.require(a, index, ["C", "A"]), np.require(b, index, ["C", "A"]), None
 
 
 def _vector(function: str, name: str, x: Any) -> NDArray[Any]:
@@ -170,4 +170,4 @@ def weight_array(function: str, weight: Any, count: int) -> NDArray[Any] | None:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{function}: weight is of dtype {array.dtype}; weights are real numbers")
     narrow = array.dtype in (np.float32, np.float16)
-    return np.require(array, np.float32 if narrow else np.float64, "CA")
+    return np.require(array, np.float32 if narrow else np.float64, ["C", "A"])

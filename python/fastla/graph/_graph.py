@@ -9,7 +9,7 @@ from .. import _core
 from ._arrays import CompressedGraph
 from ._edges import Compressed, compressed, edge_arrays, weight_array
 from ._foreign import Foreign, edges_of_csr, edges_of_networkx, edges_of_scipy
-from ._store import load, pack_names, save, unpack_names
+from ._store import load, unpack_names
 
 
 class Graph(CompressedGraph):
@@ -278,23 +278,3 @@ class Graph(CompressedGraph):
         return cls(
             made, (lambda: unpack_names(arrays)) if "id_ends" in arrays else None, stored.directed
         )
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the graph to a file, for `open`: all of it, or the file stays as it was.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Raises
-        ------
-        TypeError
-            If the nodes' names are neither all texts nor all integers.
-        """
-        arrays = {"indptr": self.indptr, "indices": self.indices}
-        if self.weight is not None:
-            arrays["weight"] = self.weight
-        if self.ids is not None:
-            arrays |= pack_names(self.ids)
-        save(path, self.directed, arrays)
