@@ -120,6 +120,16 @@ def test_duplicates_by_default():
     assert Graph.from_edges([0, 1], [1, 0], duplicates="sum").weight is None
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_that_overflow_are_named(dtype):
+    most = np.finfo(dtype).max
+    source, target, weight = [0, 3, 3], [1, 2, 2], np.array([1, most, most], dtype)
+    message = f"the weights of the edge from 3 to 2 add up to more than {np.dtype(dtype)} holds"
+    with pytest.raises(ValueError, match=message):
+        Graph.from_edges(source, target, weight=weight)
+    assert Graph.from_edges(source, target, weight=weight, duplicates="max").weight[1] == most
+
+
 def test_sums_are_in_order_and_in_float64():
     weight = np.array([1e16, 1, -0.0, 1, 1e-3])
     graph = Graph.from_edges([0] * 5, [1] * 5, weight=weight)

@@ -86,7 +86,13 @@ class CompressedGraph:
 
     @cached_property
     def _out_strength(self) -> NDArray[Any]:
-        found = np.bincount(self.indices, self.weight, minlength=self.n).astype(np.float64)
+        found = np.zeros(self.n)
+        piece = max(self.n, 1 << 24)  # bincount makes its indices, and weights, 8 bytes wide
+        for first in range(0, len(self.indices), piece):
+            part = slice(first, first + piece)
+            found += np.bincount(
+                self.indices[part], None if self.weight is None else self.weight[part], self.n
+            )
         found.flags.writeable = False
         return found
 

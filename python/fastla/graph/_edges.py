@@ -44,7 +44,7 @@ def compressed(
             f"{function}: duplicates is {duplicates!r}; it must be one of {tuple(DUPLICATES)}"
         )
     count = _nodes(function, source, target, n)
-    return Compressed(
+    arrays = Compressed(
         *_core.graph_build(
             function,
             source,
@@ -55,6 +55,21 @@ def compressed(
             not directed,
             num_threads,
         )
+    )
+    _require_finite_sums(function, arrays)
+    return arrays
+
+
+def _require_finite_sums(function: str, arrays: Compressed) -> None:
+    """Weights are finite one by one, but their sums may not be."""
+    indptr, indices, weight = arrays
+    if weight is None or len(weight) == 0 or np.isfinite(weight.max()):
+        return
+    place = int(np.flatnonzero(np.isinf(weight))[0])
+    target = int(np.searchsorted(indptr, place, "right")) - 1
+    raise ValueError(
+        f"{function}: the weights of the edge from {indices[place]} to {target} add up to more than "
+        f"{weight.dtype} holds"
     )
 
 
