@@ -1,6 +1,7 @@
 """Graphs of NetworkX, SciPy and tables: the same adjacency as theirs."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
@@ -163,3 +164,17 @@ def test_no_table(tmp_path):
         read_csv(tmp_path / "a")
     with pytest.raises(ValueError, match=r"read_parquet: .* is no such table"):
         read_parquet(tmp_path / "a")
+
+
+@pytest.mark.parametrize(
+    ("module", "call"),
+    [
+        ("scipy.sparse", lambda: Graph.from_edges([0], [1]).to_scipy()),
+        ("pyarrow.csv", lambda: read_csv("none")),
+        ("pyarrow.parquet", lambda: read_parquet("none")),
+    ],
+)
+def test_a_missing_package_is_named(monkeypatch, module, call):
+    monkeypatch.setitem(sys.modules, module, None)
+    with pytest.raises(ImportError, match=re.escape("pip install 'fastla[graph]'")):
+        call()

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._extra import package
-from ._edges import Compressed
 from ._store import pack_names, save
 
 if TYPE_CHECKING:
@@ -22,12 +21,15 @@ class CompressedGraph:
 
     def __init__(
         self,
-        arrays: Compressed,
-        ids: NDArray[Any] | Callable[[], NDArray[Any] | None] | None,
-        directed: bool,
+        indptr: NDArray[Any],
+        indices: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        ids: NDArray[Any] | Callable[[], NDArray[Any] | None] | None = None,
+        directed: bool = True,
     ) -> None:
-        self.indptr, self.indices, self.weight = arrays
-        self.n = len(self.indptr) - 1
+        self.indptr, self.indices, self.weight = indptr, indices, weight
+        self.n = len(indptr) - 1
         self.directed = directed
         self._ids = ids
 
@@ -151,8 +153,8 @@ class CompressedGraph:
         save(path, self.directed, arrays)
 
     def __getstate__(self) -> dict[str, Any]:
-        arrays = Compressed(self.indptr, self.indices, self.weight)
-        return {"arrays": arrays, "ids": self.ids, "directed": self.directed}
+        names = ("indptr", "indices", "weight", "ids", "directed")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

@@ -15,7 +15,8 @@ from ._store import load, unpack_names
 class Graph(CompressedGraph):
     """Nodes 0 to n - 1 and the edges between them, sorted; made once, then only read.
 
-    One is made by `Graph.from_edges` and its neighbours, `read_edgelist` and its, or `Graph.open`.
+    One is made by `Graph.from_edges` and its neighbours, `read_edgelist` and its, or `Graph.open`. Arrays
+    that are given to the class itself are trusted.
 
     Attributes
     ----------
@@ -128,14 +129,14 @@ class Graph(CompressedGraph):
             n = len(ids)
         w = weight_array("from_edges", weight, len(a))
         made = compressed("from_edges", a, b, w, n, directed, duplicates, num_threads)
-        return cls(made, ids, directed)
+        return cls(*made, ids=ids, directed=directed)
 
     @classmethod
     def _from_foreign(cls, function: str, edges: Foreign, num_threads: int | None) -> Graph:
         a, b, _ = edge_arrays(function, edges.source, edges.target)
         w = weight_array(function, edges.weight, len(a))
         made = compressed(function, a, b, w, edges.n, edges.directed, "sum", num_threads)
-        return cls(made, edges.ids, edges.directed)
+        return cls(*made, ids=edges.ids, directed=edges.directed)
 
     @classmethod
     def from_scipy(cls, a: Any, *, directed: bool = True, num_threads: int | None = None) -> Graph:
@@ -275,6 +276,5 @@ class Graph(CompressedGraph):
         made = Compressed(arrays["indptr"], arrays["indices"], arrays.get("weight"))
         if verify:
             _core.csr_check(made.indptr, made.indices, (len(made.indptr) - 1,) * 2)
-        return cls(
-            made, (lambda: unpack_names(arrays)) if "id_ends" in arrays else None, stored.directed
-        )
+        names = (lambda: unpack_names(arrays)) if "id_ends" in arrays else None
+        return cls(*made, ids=names, directed=stored.directed)
