@@ -13,15 +13,23 @@ def both_ways(source, target, weight):
     return triples
 
 
-JOIN = {"sum": lambda ws: sum(ws[1:], ws[0]), "first": lambda ws: ws[0], "last": lambda ws: ws[-1],
-        "max": max, "min": min}
+JOIN = {
+    "sum": lambda ws: sum(ws[1:], ws[0]),
+    "first": lambda ws: ws[0],
+    "last": lambda ws: ws[-1],
+    "max": max,
+    "min": min,
+}
 
 
 def expected(source, target, weight, n, directed, duplicates):
     """(indptr, indices, weight) by a dictionary of lists."""
     weight = np.ones(len(source)) if weight is None else np.asarray(weight, np.float64)
-    triples = (list(zip(source.tolist(), target.tolist(), weight.tolist(), strict=True)) if directed
-               else both_ways(source, target, weight))
+    triples = (
+        list(zip(source.tolist(), target.tolist(), weight.tolist(), strict=True))
+        if directed
+        else both_ways(source, target, weight)
+    )
     rows = {}
     for s, t, w in triples:
         rows.setdefault((t, s), []).append(w)

@@ -1,4 +1,4 @@
-"""Edges to compressed form: against a dictionary, SciPy, and itself with other threads; wrong edges are named."""
+"""Edges to compressed form: against a dictionary, SciPy, and other threads; wrong edges are named."""
 
 import pickle
 import re
@@ -21,11 +21,15 @@ def some_edges(rng, n, m):
 @pytest.mark.parametrize("duplicates", POLICIES)
 @pytest.mark.parametrize("directed", [True, False])
 @pytest.mark.parametrize("weighted", [True, False])
-@pytest.mark.parametrize(("n", "m"), [(0, 0), (1, 0), (1, 5), (2, 9), (5, 0), (40, 600), (3000, 2000)])
+@pytest.mark.parametrize(
+    ("n", "m"), [(0, 0), (1, 0), (1, 5), (2, 9), (5, 0), (40, 600), (3000, 2000)]
+)
 def test_edges_are_sorted_and_joined(rng, n, m, duplicates, directed, weighted):
     source, target = some_edges(rng, max(n, 1), m)
     weight = rng.random(m) if weighted else None
-    graph = Graph.from_edges(source, target, weight=weight, n=n, directed=directed, duplicates=duplicates)
+    graph = Graph.from_edges(
+        source, target, weight=weight, n=n, directed=directed, duplicates=duplicates
+    )
     assert_graph(graph, *expected(source, target, weight, n, directed, duplicates))
     assert graph.n == n
 
@@ -33,12 +37,22 @@ def test_edges_are_sorted_and_joined(rng, n, m, duplicates, directed, weighted):
 edge = st.tuples(st.integers(0, 6), st.integers(0, 6), st.floats(0, 1e6, width=32))
 
 
-@given(st.lists(edge, max_size=40), st.booleans(), st.sampled_from(POLICIES), st.sampled_from([1, 3]))
+@given(
+    st.lists(edge, max_size=40), st.booleans(), st.sampled_from(POLICIES), st.sampled_from([1, 3])
+)
 def test_any_small_graph(edges, directed, duplicates, threads):
-    source, target, weight = (np.array([e[i] for e in edges], d) for i, d in
-                              enumerate([np.int64, np.int32, np.float64]))
-    graph = Graph.from_edges(source, target, weight=weight, n=7, directed=directed, duplicates=duplicates,
-                             num_threads=threads)
+    source, target, weight = (
+        np.array([e[i] for e in edges], d) for i, d in enumerate([np.int64, np.int32, np.float64])
+    )
+    graph = Graph.from_edges(
+        source,
+        target,
+        weight=weight,
+        n=7,
+        directed=directed,
+        duplicates=duplicates,
+        num_threads=threads,
+    )
     assert_graph(graph, *expected(source, target, weight, 7, directed, duplicates))
 
 
@@ -51,8 +65,14 @@ def test_threads_and_widths_change_nothing(directed, duplicates, weighted, rng):
     weight = rng.random(len(source)) if weighted else None
 
     def made(threads, index=np.int32):
-        return Graph.from_edges(source.astype(index), target.astype(index), weight=weight, directed=directed,
-                                duplicates=duplicates, num_threads=threads)
+        return Graph.from_edges(
+            source.astype(index),
+            target.astype(index),
+            weight=weight,
+            directed=directed,
+            duplicates=duplicates,
+            num_threads=threads,
+        )
 
     one = made(1)
     for threads in (2, 3, 8):
@@ -81,9 +101,13 @@ def test_all_edges_at_one_node():
 
 
 def test_nodes_near_2_32():
-    with pytest.raises(ValueError, match=r"from_edges: n is 4294967296; it must be from 0 to 2\^32 - 1"):
+    with pytest.raises(
+        ValueError, match=r"from_edges: n is 4294967296; it must be from 0 to 2\^32 - 1"
+    ):
         Graph.from_edges([0], [1], n=2**32)
-    with pytest.raises(ValueError, match="the largest number of a node is 5000000000; they must be below 2"):
+    with pytest.raises(
+        ValueError, match="the largest number of a node is 5000000000; they must be below 2"
+    ):
         Graph.from_edges([0], [5_000_000_000])
 
 
@@ -96,6 +120,16 @@ def test_duplicates_by_default():
     assert Graph.from_edges([0, 1], [1, 0], duplicates="sum").weight is None
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_sums_that_overflow_are_named(dtype):
+    most = np.finfo(dtype).max
+    source, target, weight = [0, 3, 3], [1, 2, 2], np.array([1, most, most], dtype)
+    message = f"the weights of the edge from 3 to 2 add up to more than {np.dtype(dtype)} holds"
+    with pytest.raises(ValueError, match=message):
+        Graph.from_edges(source, target, weight=weight)
+    assert Graph.from_edges(source, target, weight=weight, duplicates="max").weight[1] == most
+
+
 def test_sums_are_in_order_and_in_float64():
     weight = np.array([1e16, 1, -0.0, 1, 1e-3])
     graph = Graph.from_edges([0] * 5, [1] * 5, weight=weight)
@@ -105,8 +139,22 @@ def test_sums_are_in_order_and_in_float64():
     assert narrow.weight[0] == np.float32(1 + 2**-23)  # in float32 it would stay 1
 
 
-@pytest.mark.parametrize("dtype", [np.int8, np.uint8, np.int16, np.uint16, np.int32, np.uint32, np.int64,
-                                   np.uint64, ">i4", np.float64, np.float32])
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        np.int8,
+        np.uint8,
+        np.int16,
+        np.uint16,
+        np.int32,
+        np.uint32,
+        np.int64,
+        np.uint64,
+        ">i4",
+        np.float64,
+        np.float32,
+    ],
+)
 def test_ids_of_any_number(dtype):
     source, target = np.array([3, 0, 2], dtype), np.array([1, 1, 0], dtype)
     assert_graph(Graph.from_edges(source, target), [0, 1, 3, 3, 3], [2, 0, 3], np.ones(3))
@@ -119,7 +167,9 @@ def test_ids_in_any_memory():
     assert_graph(Graph.from_edges(pairs[:, 0], odd), [0, 1, 3, 3, 3], [2, 0, 3], np.ones(3))
 
 
-@pytest.mark.parametrize("names", [["d", "a", "c", "b"], [(1, 2), "x", 5, 2.5], ["b", None, "a", "ü"]])
+@pytest.mark.parametrize(
+    "names", [["d", "a", "c", "b"], [(1, 2), "x", 5, 2.5], ["b", None, "a", "ü"]]
+)
 def test_names_are_numbered_by_first_appearance(names):
     a, b, c, d = names
     graph = Graph.from_edges([a, c, a], [b, a, d])
@@ -135,21 +185,32 @@ def test_names_in_an_array():
 
 
 @pytest.mark.parametrize("threads", [1, 3])
-@pytest.mark.parametrize(("place", "name", "value"), [
-    (7, "source", -1), (200_001, "target", 50), (299_999, "source", -(2**31)), (150_000, "target", 2**31 - 1)])
+@pytest.mark.parametrize(
+    ("place", "name", "value"),
+    [
+        (7, "source", -1),
+        (200_001, "target", 50),
+        (299_999, "source", -(2**31)),
+        (150_000, "target", 2**31 - 1),
+    ],
+)
 def test_the_first_wrong_node_is_named(rng, threads, place, name, value):
     source, target = (x.astype(np.int32) for x in some_edges(rng, 50, 300_000))
     ends = {"source": source, "target": target}
     ends[name][place] = value
     target[-1] = -5  # a later one
-    message = (rf"from_edges: {name} of shape \(300000,\), dtype int32 has {value} at {place}; "
-               "for 50 nodes it must be from 0 to 49")
+    message = (
+        rf"from_edges: {name} of shape \(300000,\), dtype int32 has {value} at {place}; "
+        "for 50 nodes it must be from 0 to 49"
+    )
     with pytest.raises(ValueError, match=message):
         Graph.from_edges(source, target, n=50, num_threads=threads)
 
 
 def test_negative_nodes_where_n_is_not_given():
-    with pytest.raises(ValueError, match=r"source of shape \(2,\), dtype int64 has -2 at 1; for 2 nodes"):
+    with pytest.raises(
+        ValueError, match=r"source of shape \(2,\), dtype int64 has -2 at 1; for 2 nodes"
+    ):
         Graph.from_edges([0, -2], [1, 1])
     with pytest.raises(ValueError, match=r"has -1 at 0; for 0 nodes it must be empty"):
         Graph.from_edges([-1], [-1])
@@ -159,25 +220,63 @@ def test_negative_nodes_where_n_is_not_given():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_wrong_weights_are_named(value, dtype):
     weight = np.array([1, 2, value, np.nan], dtype)
-    with pytest.raises(ValueError, match=re.escape(f"weight of shape (4,), dtype {np.dtype(dtype)} has ") +
-                       r".* at 2; weights must be finite and not negative"):
+    with pytest.raises(
+        ValueError,
+        match=re.escape(f"weight of shape (4,), dtype {np.dtype(dtype)} has ")
+        + r".* at 2; weights must be finite and not negative",
+    ):
         Graph.from_edges([0, 1, 2, 0], [1, 2, 0, 2], weight=weight)
 
 
-@pytest.mark.parametrize(("call", "error", "message"), [
-    (lambda: Graph.from_edges([0, 1], [1]), ValueError, r"source is (2,), target is (1,); they must be alike"),
-    (lambda: Graph.from_edges([[0, 1]], [[1, 0]]), ValueError, r"source is (1, 2); it must have one dimension"),
-    (lambda: Graph.from_edges([0.5], [1]), ValueError, "has 0.5 at 0; a node's number must be an integer"),
-    (lambda: Graph.from_edges([np.nan], [1]), ValueError, "has nan at 0; a node's number must be an integer"),
-    (lambda: Graph.from_edges([1e300], [1]), ValueError, "has 1e+300 at 0; a node's number must be an integer"),
-    (lambda: Graph.from_edges(np.array([2**64 - 1], np.uint64), [1]), ValueError, "has 18446744073709551615 at 0"),
-    (lambda: Graph.from_edges(np.array([1j]), [1]), TypeError, "source is of dtype complex128"),
-    (lambda: Graph.from_edges([0], [1], weight=[1, 2]), ValueError, "weight is (2,) of dtype int64; for 1 edges"),
-    (lambda: Graph.from_edges([0], [1], weight=["x"]), TypeError, "weights are real numbers"),
-    (lambda: Graph.from_edges([0], [1], duplicates="twice"), ValueError, "duplicates is 'twice'"),
-    (lambda: Graph.from_edges([0], [1], n=-1), ValueError, "n is -1"),
-    (lambda: Graph.from_edges([0], [1], n=1.5), TypeError, "integer"),
-])
+@pytest.mark.parametrize(
+    ("call", "error", "message"),
+    [
+        (
+            lambda: Graph.from_edges([0, 1], [1]),
+            ValueError,
+            r"source is (2,), target is (1,); they must be alike",
+        ),
+        (
+            lambda: Graph.from_edges([[0, 1]], [[1, 0]]),
+            ValueError,
+            r"source is (1, 2); it must have one dimension",
+        ),
+        (
+            lambda: Graph.from_edges([0.5], [1]),
+            ValueError,
+            "has 0.5 at 0; a node's number must be an integer",
+        ),
+        (
+            lambda: Graph.from_edges([np.nan], [1]),
+            ValueError,
+            "has nan at 0; a node's number must be an integer",
+        ),
+        (
+            lambda: Graph.from_edges([1e300], [1]),
+            ValueError,
+            "has 1e+300 at 0; a node's number must be an integer",
+        ),
+        (
+            lambda: Graph.from_edges(np.array([2**64 - 1], np.uint64), [1]),
+            ValueError,
+            "has 18446744073709551615 at 0",
+        ),
+        (lambda: Graph.from_edges(np.array([1j]), [1]), TypeError, "source is of dtype complex128"),
+        (
+            lambda: Graph.from_edges([0], [1], weight=[1, 2]),
+            ValueError,
+            "weight is (2,) of dtype int64; for 1 edges",
+        ),
+        (lambda: Graph.from_edges([0], [1], weight=["x"]), TypeError, "weights are real numbers"),
+        (
+            lambda: Graph.from_edges([0], [1], duplicates="twice"),
+            ValueError,
+            "duplicates is 'twice'",
+        ),
+        (lambda: Graph.from_edges([0], [1], n=-1), ValueError, "n is -1"),
+        (lambda: Graph.from_edges([0], [1], n=1.5), TypeError, "integer"),
+    ],
+)
 def test_bad_input(call, error, message):
     with pytest.raises(error, match=re.escape(message)):
         call()

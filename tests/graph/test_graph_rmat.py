@@ -30,15 +30,26 @@ def test_threads_and_parts_change_nothing():
 def test_renaming_is_a_bijection(scale):
     plain, renamed = rmat(scale, 64, permute=False), rmat(scale, 64)
     names = {}
-    for old, new in zip(np.concatenate(plain).tolist(), np.concatenate(renamed).tolist(), strict=True):
+    for old, new in zip(
+        np.concatenate(plain).tolist(), np.concatenate(renamed).tolist(), strict=True
+    ):
         assert names.setdefault(old, new) == new
     assert len(set(names.values())) == len(names)
     if scale == 12:
         assert sum(old == new for old, new in names.items()) < 20
 
 
-@pytest.mark.parametrize("p", [(0.57, 0.19, 0.19), (0.25, 0.25, 0.25), (0.1, 0.2, 0.3), (0.0, 1.0, 0.0),
-                               (1.0, 0.0, 0.0), (0.0, 0.0, 0.0)])
+@pytest.mark.parametrize(
+    "p",
+    [
+        (0.57, 0.19, 0.19),
+        (0.25, 0.25, 0.25),
+        (0.1, 0.2, 0.3),
+        (0.0, 1.0, 0.0),
+        (1.0, 0.0, 0.0),
+        (0.0, 0.0, 0.0),
+    ],
+)
 def test_quarters_have_their_shares(p):
     """Of every level: within five standard deviations of a binomial's mean."""
     count = 1 << 18
@@ -63,11 +74,18 @@ def test_seeds_give_other_graphs():
     assert (rmat(12, 4, seed=1)[0] != rmat(12, 4, seed=2)[0]).mean() > 0.9
 
 
-@pytest.mark.parametrize(("call", "message"), [
-    (lambda: rmat(32), "rmat: scale is 32; it must be from 0 to 31"), (lambda: rmat(-1), "scale is -1"),
-    (lambda: rmat(3, -1), "edge_factor is -1"), (lambda: rmat(3, seed=-1), "seed is -1"),
-    (lambda: rmat(3, a=0.9), "a, b, c are 0.9, 0.19, 0.19"), (lambda: rmat(3, a=-0.1), "a, b, c are -0.1"),
-    (lambda: rmat(3, a=float("nan")), "a, b, c are nan")])
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: rmat(32), "rmat: scale is 32; it must be from 0 to 31"),
+        (lambda: rmat(-1), "scale is -1"),
+        (lambda: rmat(3, -1), "edge_factor is -1"),
+        (lambda: rmat(3, seed=-1), "seed is -1"),
+        (lambda: rmat(3, a=0.9), "a, b, c are 0.9, 0.19, 0.19"),
+        (lambda: rmat(3, a=-0.1), "a, b, c are -0.1"),
+        (lambda: rmat(3, a=float("nan")), "a, b, c are nan"),
+    ],
+)
 def test_bad_input(call, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         call()

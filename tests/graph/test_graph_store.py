@@ -15,7 +15,10 @@ def graphs():
     weight = np.arange(len(source), dtype=np.float64)
     yield "plain", Graph.from_edges(source, target)
     yield "weighted", Graph.from_edges(source, target, weight=weight)
-    yield "narrow weights", Graph.from_edges(source, target, weight=weight.astype(np.float32), directed=False)
+    yield (
+        "narrow weights",
+        Graph.from_edges(source, target, weight=weight.astype(np.float32), directed=False),
+    )
     yield "names", Graph.from_edges(["a", "ü", ""], ["ü", "long" * 50, "a"])
     yield "numbers for names", Graph.from_edges(np.array([7, 5], object), np.array([5, -3], object))
     yield "empty", Graph.from_edges([], [])
@@ -78,7 +81,7 @@ def test_any_truncation_is_found(tmp_path):
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        with pytest.raises(ValueError, match="truncated|no graph that Graph.save has written"):
+        with pytest.raises(ValueError, match=r"truncated|no graph that Graph.save has written"):
             Graph.open(path)
 
 
@@ -92,7 +95,9 @@ def test_any_damage_is_found(tmp_path):
         damaged[place] ^= 4
         path.write_bytes(damaged)
         if place in padding:
-            assert_same(Graph.open(path, verify=True), Graph.from_edges([0, 1], [1, 2], weight=[1, 2]))
+            assert_same(
+                Graph.open(path, verify=True), Graph.from_edges([0, 1], [1, 2], weight=[1, 2])
+            )
         else:
             with pytest.raises(ValueError, match=r"open: .* is (corrupt|no graph)"):
                 Graph.open(path, verify=True)
@@ -102,7 +107,11 @@ def _used(path):
     """Bytes of the header and of arrays."""
     used = set(range(_store._HEADER_BYTES))
     graph = Graph.open(path)
-    first = np.frombuffer(graph.indptr.base, np.uint8).ctypes.data if graph.indptr.base is not None else 0
+    first = (
+        np.frombuffer(graph.indptr.base, np.uint8).ctypes.data
+        if graph.indptr.base is not None
+        else 0
+    )
     for array in (graph.indptr, graph.indices, graph.weight):
         begin = array.ctypes.data - first
         used |= set(range(begin, begin + array.nbytes))

@@ -23,6 +23,7 @@ def write(tmp_path):
         data = text if isinstance(text, bytes) else text.encode()
         path.write_bytes(gzip.compress(data) if name.endswith(".gz") else data)
         return path
+
     return written
 
 
@@ -39,11 +40,17 @@ def parsed(path):
 PAIRS = [(0, 1), (12345678, 3), (3, 123456789), (99, 0)]
 
 
-@pytest.mark.parametrize("text", [
-    "0 1\n12345678 3\n3 123456789\n99 0\n", "0\t1\n12345678\t3\n3\t123456789\n99\t0",
-    "0 1\r\n12345678 3\r\n3 123456789\r\n99 0\r\n", "0,1\n12345678,3\n3,123456789\n99,0\n",
-    "# Nodes: 4\n0 1\n#\n\n  12345678   3  \n \t\n3 ,\t123456789 rest of it\n  # more\n99 0 1.5 x\n#end",
-    "00 01\n000000012345678 3\n3 0000000123456789\n99 0000000000000000000000\n"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "0 1\n12345678 3\n3 123456789\n99 0\n",
+        "0\t1\n12345678\t3\n3\t123456789\n99\t0",
+        "0 1\r\n12345678 3\r\n3 123456789\r\n99 0\r\n",
+        "0,1\n12345678,3\n3,123456789\n99,0\n",
+        "# Nodes: 4\n0 1\n#\n\n  12345678   3  \n \t\n3 ,\t123456789 rest of it\n  # more\n99 0 1.5 x\n#end",
+        "00 01\n000000012345678 3\n3 0000000123456789\n99 0000000000000000000000\n",
+    ],
+)
 @pytest.mark.parametrize("name", ["edges.txt", "edges.gz"])
 def test_separators_comments_and_ends_of_lines(write, text, name):
     edges = parsed(write(text, name))
@@ -64,36 +71,57 @@ def test_other_comments(write):
         read_edgelist(write("# a\n"), comments="%")
 
 
-@pytest.mark.parametrize(("column", "wanted"), [(True, [0.5, 1e-3, 7.0]), (2, [0.5, 1e-3, 7.0]),
-                                                (3, [1.0, 2.0, 3.0])])
+@pytest.mark.parametrize(
+    ("column", "wanted"), [(True, [0.5, 1e-3, 7.0]), (2, [0.5, 1e-3, 7.0]), (3, [1.0, 2.0, 3.0])]
+)
 def test_weights(write, column, wanted):
     path = write("0 1 0.5 1\n1 2\t1e-3\t2\n2,0,+7,3 x\n")
     source, target, weight = read_edgelist(path, weight=column).edges()
-    assert dict(zip(zip(source.tolist(), target.tolist(), strict=True), weight.tolist(), strict=True)) == dict(
-        zip([(0, 1), (1, 2), (2, 0)], wanted, strict=True))
+    assert dict(
+        zip(zip(source.tolist(), target.tolist(), strict=True), weight.tolist(), strict=True)
+    ) == dict(zip([(0, 1), (1, 2), (2, 0)], wanted, strict=True))
 
 
-@pytest.mark.parametrize(("line", "options", "must"), [
-    ("1", {}, "two numbers"), ("1 x", {}, "two numbers"), ("x 1", {}, "two numbers"), ("1.5 2", {}, "two numbers"),
-    ("1 2.5", {}, "two numbers"), ("-1 2", {}, "two numbers"), ("1 -2", {}, "two numbers"), ("1,,2", {}, "two numbers"),
-    ("1 2x", {}, "two numbers"), ("1,", {}, "two numbers"), ("99999999999999999999 1", {}, "two numbers"),
-    ("9223372036854775808 1", {}, "two numbers"), ("1 2", {"weight": True}, "a weight in column 2"),
-    ("1 2 -3", {"weight": True}, "a weight in column 2"), ("1 2 nan", {"weight": True}, "a weight in column 2"),
-    ("1 2 inf", {"weight": True}, "a weight in column 2"), ("1 2 1e999", {"weight": True}, "a weight in column 2"),
-    ("1 2 3x", {"weight": True}, "a weight in column 2"), ("1 2 3", {"weight": 3}, "a weight in column 3"),
-    ("1 9", {"n": 9}, "must be from 0 to 8"), ("9 1", {"n": 9}, "must be from 0 to 8")])
+@pytest.mark.parametrize(
+    ("line", "options", "must"),
+    [
+        ("1", {}, "two numbers"),
+        ("1 x", {}, "two numbers"),
+        ("x 1", {}, "two numbers"),
+        ("1.5 2", {}, "two numbers"),
+        ("1 2.5", {}, "two numbers"),
+        ("-1 2", {}, "two numbers"),
+        ("1 -2", {}, "two numbers"),
+        ("1,,2", {}, "two numbers"),
+        ("1 2x", {}, "two numbers"),
+        ("1,", {}, "two numbers"),
+        ("99999999999999999999 1", {}, "two numbers"),
+        ("9223372036854775808 1", {}, "two numbers"),
+        ("1 2", {"weight": True}, "a weight in column 2"),
+        ("1 2 -3", {"weight": True}, "a weight in column 2"),
+        ("1 2 nan", {"weight": True}, "a weight in column 2"),
+        ("1 2 inf", {"weight": True}, "a weight in column 2"),
+        ("1 2 1e999", {"weight": True}, "a weight in column 2"),
+        ("1 2 3x", {"weight": True}, "a weight in column 2"),
+        ("1 2 3", {"weight": 3}, "a weight in column 3"),
+        ("1 9", {"n": 9}, "must be from 0 to 8"),
+        ("9 1", {"n": 9}, "must be from 0 to 8"),
+    ],
+)
 @pytest.mark.parametrize("threads", [1, 3])
 def test_a_wrong_line_is_quoted(write, line, options, must, threads):
     text = "# first\n\n" + "0 1 2 3\n" * 50_000 + line + "\r\n" + "bad\n" * 50_000
     path = write(text)
-    with pytest.raises(ValueError, match=re.escape(f"{path}, line 50003 is {line!r}; ") + ".*" + must):
+    with pytest.raises(
+        ValueError, match=re.escape(f"{path}, line 50003 is {line!r}; ") + ".*" + must
+    ):
         read_edgelist(path, num_threads=threads, **options)
 
 
 def test_wide_ids_come_late(write):
     big = 3_000_000_000
     path = write("0 1\n" * 10 + f"{big} 1\n")
-    with pytest.raises(ValueError, match="line 11 .* must be from 0 to 9"):
+    with pytest.raises(ValueError, match=r"line 11 .* must be from 0 to 9"):
         read_edgelist(path, n=10)
     edges = parsed(path)
     assert edges.source.dtype == np.int64 and edges.source.tolist() == [0] * 10 + [big]
@@ -102,9 +130,19 @@ def test_wide_ids_come_late(write):
 number = st.integers(0, 40)
 
 
-@given(st.lists(st.tuples(number, number, st.sampled_from([" ", "\t", ",", " , "]),
-                          st.sampled_from(["\n", "\r\n", " \n", " 5 z\n", "\n\n", "\n#x\n"])), max_size=30),
-       st.integers(16, 80), st.sampled_from([1, 2]))
+@given(
+    st.lists(
+        st.tuples(
+            number,
+            number,
+            st.sampled_from([" ", "\t", ",", " , "]),
+            st.sampled_from(["\n", "\r\n", " \n", " 5 z\n", "\n\n", "\n#x\n"]),
+        ),
+        max_size=30,
+    ),
+    st.integers(16, 80),
+    st.sampled_from([1, 2]),
+)
 def test_any_cut(tmp_path_factory, lines, piece, threads):
     """Pieces of a few bytes: every line meets a cut."""
     path = tmp_path_factory.mktemp("cut") / "edges"
@@ -120,8 +158,13 @@ def test_any_cut(tmp_path_factory, lines, piece, threads):
 def test_a_larger_file_by_any_threads(write, name, monkeypatch):
     source, target = rmat(16, 4)
     weight = np.arange(len(source)) / 8
-    path = write("".join(f"{s} {t} {w!r}\n" for s, t, w in zip(*(x.tolist() for x in (source, target, weight)),
-                                                              strict=True)), name)
+    path = write(
+        "".join(
+            f"{s} {t} {w!r}\n"
+            for s, t, w in zip(*(x.tolist() for x in (source, target, weight)), strict=True)
+        ),
+        name,
+    )
     wanted = Graph.from_edges(source, target, weight=weight)
     monkeypatch.setattr(_lines, "PIECE", 1 << 20)  # several
     for threads in (1, 2, 5):
@@ -132,7 +175,9 @@ def test_undirected_and_duplicates(write):
     path = write("0 1\n1 0\n1 1\n2 1\n")
     graph = read_edgelist(path, directed=False)
     assert (graph.number_of_edges, graph.weight) == (3, None)
-    np.testing.assert_array_equal(read_edgelist(path, directed=False, duplicates="sum").weight, [2, 2, 1, 1, 1])
+    np.testing.assert_array_equal(
+        read_edgelist(path, directed=False, duplicates="sum").weight, [2, 2, 1, 1, 1]
+    )
 
 
 @pytest.mark.parametrize("text", ["", "\n", "# nothing\n", "\n\n  \n#"])
@@ -153,8 +198,16 @@ def test_names(write):
     assert two.ids.tolist() == ["a b", "c d"]
 
 
-@pytest.mark.parametrize(("line", "options"), [("a", {}), ("a,", {}), ("a b", {"weight": True}),
-                                               ("a b -1", {"weight": True}), ("a b c", {"weight": True})])
+@pytest.mark.parametrize(
+    ("line", "options"),
+    [
+        ("a", {}),
+        ("a,", {}),
+        ("a b", {"weight": True}),
+        ("a b -1", {"weight": True}),
+        ("a b c", {"weight": True}),
+    ],
+)
 def test_wrong_lines_of_names_are_quoted(write, line, options):
     path = write("x y 1\n\n" + line + "\n")
     with pytest.raises(ValueError, match=re.escape(f"{path}, line 3 is {line!r}")):
@@ -179,9 +232,17 @@ def test_a_line_without_end(write, monkeypatch):
         read_edgelist(write("1" * 5000))
 
 
-@pytest.mark.parametrize(("options", "message"), [
-    ({"ids": "name"}, "ids is 'name'"), ({"weight": 1}, "weight is 1"), ({"delimiter": "::"}, "one byte"),
-    ({"comments": "#" * 9}, "at most 8 bytes"), ({"n": -1}, "n is -1"), ({"duplicates": "x"}, "duplicates is 'x'")])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"ids": "name"}, "ids is 'name'"),
+        ({"weight": 1}, "weight is 1"),
+        ({"delimiter": "::"}, "one byte"),
+        ({"comments": "#" * 9}, "at most 8 bytes"),
+        ({"n": -1}, "n is -1"),
+        ({"duplicates": "x"}, "duplicates is 'x'"),
+    ],
+)
 def test_bad_options(write, options, message):
     with pytest.raises(ValueError, match=message):
         read_edgelist(write("0 1\n"), **options)
@@ -215,7 +276,9 @@ try:
 except KeyboardInterrupt:
     print("heard")
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
     assert done.stdout == "heard\n"
 
 
@@ -236,7 +299,9 @@ def test_mtx_as_scipy_reads_it(tmp_path, rng, field, symmetry):
     if field != "real":
         a.data = np.ceil(9 * a.data) if field == "integer" else np.ones(a.nnz)
     path = tmp_path / "a.mtx"
-    scipy_io.mmwrite(path, a.astype(np.int64) if field == "integer" else a, field=field, symmetry=symmetry)
+    scipy_io.mmwrite(
+        path, a.astype(np.int64) if field == "integer" else a, field=field, symmetry=symmetry
+    )
     graph = read_mtx(path)
     assert graph.directed == (symmetry == "general")
     np.testing.assert_array_equal(graph.to_scipy().toarray(), scipy_io.mmread(path).toarray())
@@ -250,18 +315,36 @@ def test_mtx_by_hand(write):
     assert read_mtx(write(HEAD.format("real", "general", "0 0 0"))).n == 0
 
 
-@pytest.mark.parametrize(("text", "message"), [
-    ("", "begins with ''"), ("1 2 3\n", "begins with '1 2 3'"),
-    ("%%MatrixMarket matrix array real general\n1 1\n1\n", "begins with"),
-    (HEAD.format("complex", "general", "1 1 0"), "begins with"), (HEAD.format("real", "hermitian", "1 1 0"), "begins"),
-    (HEAD.format("real", "general", "1 1"), "line 4 is '1 1'; it must be rows, columns and entries"),
-    (HEAD.format("real", "general", "1 x 1"), "line 4 is '1 x 1'"),
-    (HEAD.format("real", "general", "2 3 0"), r"is \(2, 3\); a graph's matrix is square"),
-    (HEAD.format("real", "general", "2 2 2") + "1 2 1\n", "has 1 entries; its header says 2"),
-    (HEAD.format("real", "general", "2 2 1") + "1 3 1\n", "line 5 is '1 3 1'; .* it must be from 1 to 2"),
-    (HEAD.format("real", "general", "2 2 1") + "0 1 1\n", "line 5 is '0 1 1'; .* it must be from 1 to 2"),
-    (HEAD.format("real", "general", "2 2 1") + "1 1\n", "line 5 is '1 1'; there must be a weight"),
-    (HEAD.format("real", "general", "2 2 1") + "1 1 -2\n", "finite and not negative")])
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "begins with ''"),
+        ("1 2 3\n", "begins with '1 2 3'"),
+        ("%%MatrixMarket matrix array real general\n1 1\n1\n", "begins with"),
+        (HEAD.format("complex", "general", "1 1 0"), "begins with"),
+        (HEAD.format("real", "hermitian", "1 1 0"), "begins"),
+        (
+            HEAD.format("real", "general", "1 1"),
+            "line 4 is '1 1'; it must be rows, columns and entries",
+        ),
+        (HEAD.format("real", "general", "1 x 1"), "line 4 is '1 x 1'"),
+        (HEAD.format("real", "general", "2 3 0"), r"is \(2, 3\); a graph's matrix is square"),
+        (HEAD.format("real", "general", "2 2 2") + "1 2 1\n", "has 1 entries; its header says 2"),
+        (
+            HEAD.format("real", "general", "2 2 1") + "1 3 1\n",
+            "line 5 is '1 3 1'; .* it must be from 1 to 2",
+        ),
+        (
+            HEAD.format("real", "general", "2 2 1") + "0 1 1\n",
+            "line 5 is '0 1 1'; .* it must be from 1 to 2",
+        ),
+        (
+            HEAD.format("real", "general", "2 2 1") + "1 1\n",
+            "line 5 is '1 1'; there must be a weight",
+        ),
+        (HEAD.format("real", "general", "2 2 1") + "1 1 -2\n", "finite and not negative"),
+    ],
+)
 def test_wrong_mtx(write, text, message):
     with pytest.raises(ValueError, match=message):
         read_mtx(write(text, "a.mtx"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -9,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._extra import package
-from ._edges import Compressed
+from ._store import pack_names, save
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-# Edges that are counted at a time.
-_PORTION = 1 << 22
 
 
 class CompressedGraph:
@@ -23,12 +21,15 @@ class CompressedGraph:
 
     def __init__(
         self,
-        arrays: Compressed,
-        ids: NDArray[Any] | Callable[[], NDArray[Any] | None] | None,
-        directed: bool,
+        indptr: NDArray[Any],
+        indices: NDArray[Any],
+        weight: NDArray[Any] | None = None,
+        *,
+        ids: NDArray[Any] | Callable[[], NDArray[Any] | None] | None = None,
+        directed: bool = True,
     ) -> None:
-        self.indptr, self.indices, self.weight = arrays
-        self.n = len(self.indptr) - 1
+        self.indptr, self.indices, self.weight = indptr, indices, weight
+        self.n = len(indptr) - 1
         self.directed = directed
         self._ids = ids
         self.mapped = False  # arrays lie in a file
@@ -57,6 +58,12 @@ class CompressedGraph:
         -------
         source, target, weight : ndarray
             Each of an entry for each edge; weight is None where all are 1.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([2, 0], [0, 1], directed=False).edges()
+        (array([0, 0], dtype=int32), array([1, 2], dtype=int32), None)
         """
         source, target, weight = self.indices, self._targets(), self.weight
         if self.directed:
@@ -71,6 +78,12 @@ class CompressedGraph:
         -------
         ndarray of float64
             (n,); where there are no weights, how many edges there are.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([0, 0, 2], [1, 2, 0], weight=[0.5, 1.0, 3.0]).out_strength()
+        array([1.5, 0. , 3. ])
         """
         return self._out_strength
 
@@ -84,11 +97,16 @@ class CompressedGraph:
         """
         return self._out_degree
 
+    def _portions(self) -> list[slice]:
+        """Edges that are counted at a time: bincount makes its indices, and weights, 8 bytes wide."""
+        piece = max(self.n, 1 << 22)
+        return [slice(first, first + piece) for first in range(0, len(self.indices), piece)]
+
     @cached_property
     def _out_degree(self) -> NDArray[Any]:
         found = np.zeros(self.n, np.int64)
-        for first in range(0, len(self.indices), _PORTION):  # bincount makes int64 of them
-            found += np.bincount(self.indices[first : first + _PORTION], minlength=self.n)
+        for part in self._portions():
+            found += np.bincount(self.indices[part], minlength=self.n)
         found.flags.writeable = False
         return found
 
@@ -97,7 +115,9 @@ class CompressedGraph:
         if self.weight is None:
             found = self._out_degree.astype(np.float64)
         else:
-            found = np.bincount(self.indices, self.weight, minlength=self.n).astype(np.float64)
+            found = np.zeros(self.n)
+            for part in self._portions():
+                found += np.bincount(self.indices[part], self.weight[part], self.n)
         found.flags.writeable = False
         return found
 
@@ -113,14 +133,51 @@ class CompressedGraph:
         ------
         ImportError
             Without SciPy, which the extra ``fastla[graph]`` brings.
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([0, 0], [1, 2]).to_scipy().toarray()
+        array([[0., 1., 1.],
+               [0., 0., 0.],
+               [0., 0., 0.]])
         """
         sparse = package("scipy.sparse", "graph")
         data = np.ones(len(self.indices)) if self.weight is None else self.weight
         return sparse.csc_array((data, self.indices, self.indptr), shape=(self.n, self.n))
 
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the graph to a file, for `open`: all of it, or the file stays as it was.
+
+        Parameters
+        ----------
+        path : str or path-like
+            The file.
+
+        Raises
+        ------
+        TypeError
+            If the nodes' names are neither all texts nor all integers.
+
+        Examples
+        --------
+        >>> import os, tempfile
+        >>> from fastla.graph import Graph
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     Graph.from_edges([0, 1], [1, 2]).save(os.path.join(folder, "small.graph"))
+        ...     os.listdir(folder)
+        ['small.graph']
+        """
+        arrays = {"indptr": self.indptr, "indices": self.indices}
+        if self.weight is not None:
+            arrays["weight"] = self.weight
+        if self.ids is not None:
+            arrays |= pack_names(self.ids)
+        save(path, self.directed, arrays)
+
     def __getstate__(self) -> dict[str, Any]:
-        arrays = Compressed(self.indptr, self.indices, self.weight)
-        return {"arrays": arrays, "ids": self.ids, "directed": self.directed}
+        names = ("indptr", "indices", "weight", "ids", "directed")
+        return {name: getattr(self, name) for name in names}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]

@@ -44,7 +44,7 @@ def compressed(
             f"{function}: duplicates is {duplicates!r}; it must be one of {tuple(DUPLICATES)}"
         )
     count = _nodes(function, source, target, n)
-    return Compressed(
+    arrays = Compressed(
         *_core.graph_build(
             function,
             source,
@@ -55,6 +55,21 @@ def compressed(
             not directed,
             num_threads,
         )
+    )
+    _require_finite_sums(function, arrays)
+    return arrays
+
+
+def _require_finite_sums(function: str, arrays: Compressed) -> None:
+    """Weights are finite one by one, but their sums may not be."""
+    indptr, indices, weight = arrays
+    if weight is None or len(weight) == 0 or np.isfinite(weight.max()):
+        return
+    place = int(np.flatnonzero(np.isinf(weight))[0])
+    target = int(np.searchsorted(indptr, place, "right")) - 1
+    raise ValueError(
+        f"{function}: the weights of the edge from {indices[place]} to {target} add up to more than "
+        f"{weight.dtype} holds"
     )
 
 
@@ -95,7 +110,7 @@ def edge_arrays(
     if a is None or b is None:
         return numbered(source.tolist(), target.tolist())
     index = np.int32 if a.dtype == b.dtype == np.int32 else np.int64
-    return np.require(a, index, "CA"), np.require(b, index, "CA"), None
+    return np.require(a, index, ["C", "A"]), np.require(b, index, ["C", "A"]), None
 
 
 def _vector(function: str, name: str, x: Any) -> NDArray[Any]:
@@ -170,4 +185,4 @@ def weight_array(function: str, weight: Any, count: int) -> NDArray[Any] | None:
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{function}: weight is of dtype {array.dtype}; weights are real numbers")
     narrow = array.dtype in (np.float32, np.float16)
-    return np.require(array, np.float32 if narrow else np.float64, "CA")
+    return np.require(array, np.float32 if narrow else np.float64, ["C", "A"])

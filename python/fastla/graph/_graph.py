@@ -9,13 +9,14 @@ from .. import _core
 from ._arrays import CompressedGraph
 from ._edges import Compressed, compressed, edge_arrays, weight_array
 from ._foreign import Foreign, edges_of_csr, edges_of_networkx, edges_of_scipy
-from ._store import load, pack_names, save, unpack_names
+from ._store import load, unpack_names
 
 
 class Graph(CompressedGraph):
     """Nodes 0 to n - 1 and the edges between them, sorted; made once, then only read.
 
-    One is made by `Graph.from_edges` and its neighbours, `read_edgelist` and its, or `Graph.open`.
+    One is made by `Graph.from_edges` and its neighbours, `read_edgelist` and its, or `Graph.open`. Arrays
+    that are given to the class itself are trusted.
 
     Attributes
     ----------
@@ -128,14 +129,14 @@ class Graph(CompressedGraph):
             n = len(ids)
         w = weight_array("from_edges", weight, len(a))
         made = compressed("from_edges", a, b, w, n, directed, duplicates, num_threads)
-        return cls(made, ids, directed)
+        return cls(*made, ids=ids, directed=directed)
 
     @classmethod
     def _from_foreign(cls, function: str, edges: Foreign, num_threads: int | None) -> Graph:
         a, b, _ = edge_arrays(function, edges.source, edges.target)
         w = weight_array(function, edges.weight, len(a))
         made = compressed(function, a, b, w, edges.n, edges.directed, "sum", num_threads)
-        return cls(made, edges.ids, edges.directed)
+        return cls(*made, ids=edges.ids, directed=edges.directed)
 
     @classmethod
     def from_scipy(cls, a: Any, *, directed: bool = True, num_threads: int | None = None) -> Graph:
@@ -275,28 +276,7 @@ class Graph(CompressedGraph):
         made = Compressed(arrays["indptr"], arrays["indices"], arrays.get("weight"))
         if verify:
             _core.csr_check(made.indptr, made.indices, (len(made.indptr) - 1,) * 2)
-        graph = cls(
-            made, (lambda: unpack_names(arrays)) if "id_ends" in arrays else None, stored.directed
-        )
+        names = (lambda: unpack_names(arrays)) if "id_ends" in arrays else None
+        graph = cls(*made, ids=names, directed=stored.directed)
         graph.mapped = True
         return graph
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the graph to a file, for `open`: all of it, or the file stays as it was.
-
-        Parameters
-        ----------
-        path : str or path-like
-            The file.
-
-        Raises
-        ------
-        TypeError
-            If the nodes' names are neither all texts nor all integers.
-        """
-        arrays = {"indptr": self.indptr, "indices": self.indices}
-        if self.weight is not None:
-            arrays["weight"] = self.weight
-        if self.ids is not None:
-            arrays |= pack_names(self.ids)
-        save(path, self.directed, arrays)

@@ -106,7 +106,7 @@ def read_edgelist(
         else:
             edges = parse(file, form, 0, num_threads)
     made = compressed("read_edgelist", *edges, n, directed, duplicates, num_threads)
-    return Graph(made, names, directed)
+    return Graph(*made, ids=names, directed=directed)
 
 
 def read_mtx(
@@ -182,7 +182,7 @@ def read_mtx(
         edges = edges._replace(weight=None)
     directed = symmetry == "general"
     made = compressed("read_mtx", *edges, rows, directed, duplicates, num_threads)
-    return Graph(made, None, directed)
+    return Graph(*made, directed=directed)
 
 
 def _mtx_header(file: LineFile) -> tuple[str, str]:

@@ -108,6 +108,8 @@ def load(path: str | os.PathLike[str], verify: bool) -> Stored:
         array = _mapped(path, name, entry, mapped, size, verify)
         if array is not None:
             arrays[name] = array
+    if not {"indptr", "indices"} <= arrays.keys():
+        raise ValueError(f"open: {path} is corrupt: it has no edges' arrays")
     lengths = {"indptr": n + 1, "indices": m, "weight": m, "id_ends": n}
     for name, array in arrays.items():
         if len(array) != lengths.get(name, len(array)):
