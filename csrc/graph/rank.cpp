@@ -104,7 +104,7 @@ fastla_status fastla_rank_step(const fastla_rank_desc *desc) {
     RankArgs a = whole;
     a.begin = first_node(d, task, tasks);
     a.end = first_node(d, task + 1, tasks);
-    a.change = reinterpret_cast<int64_t *>(scratch.data() + worker * own);
+    a.change = reinterpret_cast<uint64_t *>(scratch.data() + worker * own);
     a.dangling = a.change + d.columns;
     a.total = a.dangling + d.columns;
     rank(a);

@@ -90,7 +90,7 @@ struct RankArgs {
   double alpha;
   const double *jump_factor, *sink_factor;
   char *to, *next;
-  int64_t *change, *dangling, *total;
+  uint64_t *change, *dangling, *total;
 };
 
 // Rows of a sparse matrix times B (fastla/sparse.h).

@@ -32,11 +32,11 @@ FASTLA_INLINE void rank_node(const RankArgs &a, int64_t i, int64_t c, double sum
           inverse = load_scalar<T>(a.inverse + i * int64_t(sizeof(T)));
   store_scalar<T>(a.to + at, now);
   store_scalar<T>(a.next + at, now * inverse);
-  const int64_t whole = int64_t(double(now) * kRankUnit);
+  const uint64_t whole = uint64_t(int64_t(double(now) * kRankUnit));
   a.total[c] += whole;
   a.dangling[c] += inverse == 0 ? whole : 0;
   const double change = double(now) - double(before);
-  a.change[c] += int64_t((change < 0 ? -change : change) * kRankUnit);
+  a.change[c] += uint64_t(int64_t((change < 0 ? -change : change) * kRankUnit));
 }
 
 // A column: edges in four chains, by their place, so that additions do not wait for each other.

@@ -47,7 +47,7 @@ def pagerank(
     graph : Graph
         n nodes. Edges of a graph without directions are walked both ways.
     alpha : float
-        From 0 to 1: how likely the walk goes on along an edge rather than jumps. At 1 it never jumps: there
+        From 0 to 1: how likely the walk goes on along an edge rather than jumps. At 1 it never jumps; there
         is no bound then, and no result where the graph is periodic.
     tol : float, optional
         The sum of |rank - exact rank| over all nodes is at most this. 1e-8 unless given, of float32 1e-5. At
@@ -59,12 +59,13 @@ def pagerank(
         (n,), or (n, b) for b of them at once, or of nodes (those missing have 0): how likely a jump ends
         where, up to a factor. Everywhere alike unless given.
     dangling : array_like or dict, optional
-        (n,) or (n, b): where the walk goes from nodes without edges, up to a factor. As it jumps unless given.
+        (n,) or (n, b): where the walk goes from nodes without edges, up to a factor. As it jumps unless
+        given.
     weight : bool
         Whether edges are walked in proportion to their weights, if the graph has any, or all alike.
     nstart : array_like, dict or PageRankResult, optional
-        Ranks to begin with, up to a factor; a result of a graph that was changed since saves steps. Nodes that
-        a result does not have begin with their share of jumps. The personalisation unless given.
+        Ranks to begin with, up to a factor; a result of a graph that was changed since saves steps. Nodes
+        that a result does not have begin with their share of jumps. The personalisation unless given.
     dtype : {"float64", "float32"}
         Of the ranks. Sums are float64 in any case.
     method : {"auto", "power", "extrapolated", "gauss_seidel"}
@@ -99,8 +100,8 @@ def pagerank(
     -----
     A step reads each edge once, 4 bytes and its rank, of b columns all b. Steps bring the exact ranks nearer
     by a factor of alpha, so that (alpha |last step| + rounding) / (1 - alpha) bounds what is left; rounding
-    errors are counted into it, edge by edge. The first call keeps a copy of the graph in an order that suits the
-    caches, as large as the graph; files that are mapped are walked as they lie. The bits depend on neither
+    errors are counted into it, edge by edge. The first call keeps a copy of the graph in an order that suits
+    the caches, as large as the graph; files that are mapped are walked as they lie. The bits depend on neither
     order nor threads, and each column has those that it has alone.
 
     References
@@ -165,8 +166,8 @@ def pagerank(
             callback(steps, residuals)
 
     found = run(problem, ranks, tol, most, each)
-    single = all(x is None or np.ndim(given) != 2 for x, given in zip(columns, (personalization, dangling, nstart), strict=True))  # fmt: skip
-    result = _result(found, way.outside(found.ranks), single and b == 1, method, graph)
+    single = all(np.ndim(given) != 2 for given in (personalization, dangling, nstart))
+    result = _result(found, way.outside(found.ranks), single, method, graph)
     if not found.converged:
         back = period(problem, found.ranks) if alpha == 1 else None
         if back:
@@ -175,8 +176,8 @@ def pagerank(
                 "never settle; alpha below 1 has a limit"
             )
         raise NotConverged(
-            f"pagerank: the bound is {found.bound.max():.3g} after {found.iterations.max()} steps, the last of which "
-            f"moved by {found.residuals[-1][~np.isnan(found.residuals[-1])].max():.3g}; asked for was tol {tol:.3g}",
+            f"pagerank: the bound is {found.bound.max():.3g} after {found.iterations.max()} steps, the last "
+            f"of which moved by {np.nanmax(found.residuals[-1]):.3g}; asked for was tol {tol:.3g}",
             result,
         )
     return result
@@ -189,7 +190,8 @@ def _tolerance(tol: float | None, alpha: float, kind: np.dtype[Any]) -> float:
     least = 2.5 * float(np.finfo(kind).eps) / max(1 - alpha, 1e-300) if alpha < 1 else 0.0
     if wanted <= least:
         raise ValueError(
-            f"pagerank: tol is {wanted:.3g}; with alpha {alpha} ranks of {kind} are proven to {least:.2g} at best"
+            f"pagerank: tol is {wanted:.3g}; with alpha {alpha} ranks of {kind} are proven to {least:.2g} "
+            "at best"
         )
     return wanted
 

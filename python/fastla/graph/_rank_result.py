@@ -24,7 +24,7 @@ class PageRankResult:
         Of the sum of |rank - exact rank| over all nodes, rounding included; (b,) where there are columns.
         Infinite where alpha is 1.
     iterations : int or ndarray of int64
-        Steps along the edges.
+        Steps along the edges; what an extrapolation tries comes on top.
     residuals : ndarray of float64
         (iterations,) or (iterations, b): how far each step moved, as a sum of magnitudes; NaN after the
         column's last.

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
 UNIT = 2.0**-60  # of what csrc/graph/rank.cpp adds up
 _DOUBLE = 2.0**-53
+# Of totals that are far from 1: sums of multiples of UNIT hold less than 8.
+_COARSE, _MOST = 2.0**-40, 4.0
+# In place so many times between two steps that may prove something.
+_SWEEPS = 4
 # Steps from one extrapolation to the next, and how alike two ratios of residuals must be for it.
 _SPAN, _ALIKE = 8, 0.02
 # Periods that are looked for, and how near ranks must be to those of a period before.
@@ -48,6 +52,7 @@ class State:
         self.error = np.full(ranks.shape[1], problem.start_error)
         self.residual = np.full(ranks.shape[1], np.inf)
         self.last = self.before_last = self.residual
+        self.proves = False
         self.start(ranks)
 
     def start(self, ranks: NDArray[Any]) -> None:
@@ -55,6 +60,13 @@ class State:
         self.ranks, self.x = ranks, ranks * walk.inverse[:, np.newaxis]
         self.old, self.next = np.empty_like(ranks), np.empty_like(ranks)
         self.mass = self._dangling(ranks)
+
+    def begin_anew(self, ranks: NDArray[Any]) -> None:
+        """With ranks that add up to 1, as the sums of integers need it; which way does not depend on the
+        order of nodes either."""
+        total = (ranks / _COARSE).astype(np.int64).sum(axis=0) * _COARSE
+        self.start((ranks / total).astype(ranks.dtype))
+        self.error = np.full(len(self.error), np.inf)
 
     def _dangling(self, ranks: NDArray[Any]) -> NDArray[np.float64]:
         left = ranks[self.problem.walk.inverse == 0].astype(np.float64)
@@ -65,6 +77,12 @@ class State:
         """One along the edges. In place nodes see the new ranks of those before them, and the residual is
         only how far ranks moved."""
         p, walk = self.problem, self.problem.walk
+        if (
+            not self.proves
+            and self.steps
+            and self.ranks.sum(axis=0, dtype=np.float64).max() > _MOST
+        ):
+            self.begin_anew(self.ranks)  # in place they grow, at worst by 1 / (1 - alpha)
         old, x = self.ranks, self.x
         ranks, following = (old, x) if in_place else (self.old, self.next)
         sums = np.empty((3, ranks.shape[1]), np.int64)
@@ -72,11 +90,15 @@ class State:
         factor = np.full(len(sunk), 1 - p.alpha) + (sunk if p.sink is None else 0)
         _core.rank_step(walk.indptr, walk.indices, walk.weights, x, old, walk.inverse, p.jump, factor,
                         p.sink, sunk, p.alpha, ranks, following, sums, p.num_threads)  # fmt: skip
-        self.ranks, self.old, self.x, self.next = ranks, old, following, x
+        if not in_place:
+            self.ranks, self.old, self.x, self.next = ranks, old, following, x
+        self.proves = not in_place
         self.before_last, self.last = self.last, self.residual
         self.residual, self.mass = (sums[0] + len(ranks)) * UNIT, sums[1] * UNIT
         self.steps += 1
-        self.error = self.error * p.alpha if not in_place else np.full(len(self.error), np.inf)
+        self.error = (
+            np.full(len(self.error), np.inf) if in_place or p.alpha == 0 else self.error * p.alpha
+        )
 
     def bound(self, rounding: NDArray[np.float64]) -> NDArray[np.float64]:
         """Of |ranks - exact ranks|, after a step that was not in place."""
@@ -92,7 +114,7 @@ class State:
         walk, dtype = self.problem.walk, self.ranks.dtype
         unit = float(np.finfo(dtype).eps) / 2
         edges = np.diff(walk.indptr).astype(np.float64)
-        # A rank: rounded itself, then times its inverse, which is, and a chance; sums in four chains of doubles.
+        # A rank: rounded itself, then times its inverse, which is, and a chance; sums in four chains.
         each = (5 if walk.weights is None else 7) * unit + (edges / 4 + 64) * _DOUBLE
         if walk.weights is not None:  # strengths are sums themselves
             each += np.bincount(walk.indices, minlength=len(each)) * _DOUBLE
@@ -114,18 +136,24 @@ class State:
             setattr(self, name, getattr(self, name)[columns])
 
     def extrapolate(self, older: NDArray[Any]) -> None:
-        """Where steps shrink by the same share in the same direction, go all the way at once: Aitken's
-        process. The sums that decide do not depend on the order of nodes."""
+        """Where steps shrink by the same share in the same direction, go all the way at once (Aitken's
+        process), if the step after that is the smaller one. Sums that decide do not depend on the order."""
         with np.errstate(divide="ignore", invalid="ignore"):
             ratio, before = self.residual / self.last, self.last / self.before_last
         moved, earlier = self.ranks - self.old, self.old - older
         same = ((moved > 0) == (earlier > 0)).sum(axis=0) > 0.9 * len(moved)
         good = same & (ratio < 1) & (np.abs(ratio - before) < _ALIKE)
-        if good.any():
-            share = np.divide(ratio, 1 - ratio, out=np.zeros_like(ratio), where=good)
-            ranks = np.maximum(self.ranks + moved * share.astype(moved.dtype), 0)
-            self.start(ranks)
-            self.error = np.full(len(self.error), np.inf)
+        if not good.any():
+            return
+        share = np.divide(ratio, 1 - ratio, out=np.zeros_like(ratio), where=good)
+        trial = State(self.problem, self.ranks)
+        trial.begin_anew(np.maximum(self.ranks + moved * share.astype(moved.dtype), 0))
+        trial.step()
+        better = good & (trial.residual < ratio * self.residual)
+        for name in ("ranks", "x"):
+            getattr(self, name)[:, better] = getattr(trial, name)[:, better]
+        for name in ("mass", "error", "residual"):
+            getattr(self, name)[better] = getattr(trial, name)[better]
 
 
 def _columns(x: NDArray[Any], columns: NDArray[np.bool_]) -> NDArray[Any]:
@@ -154,17 +182,21 @@ def run(
     bounds, iterations, history = np.full(b, np.inf), np.zeros(b, np.int64), []
     alpha, rounding = problem.alpha, np.zeros(b)
     sweeping = problem.method == "gauss_seidel"
-    older = None
+    older, sweeps = None, 0
     while state.steps < max_iter:
         if problem.method == "extrapolated" and state.steps % _SPAN == _SPAN - 1:
             older = state.old.copy() if state.steps > 1 else None
-        near = alpha < 1 and bool((alpha * state.residual <= 0.9 * tol * (1 - alpha)).all())
-        state.step(in_place=sweeping and not near and state.steps + 1 < max_iter)
+        near = alpha < 1 and bool(
+            (state.residual <= 0.9 * tol * (1 - alpha) / max(alpha, 0.01)).all()
+        )
+        sweep = sweeping and state.steps + 1 < max_iter and (sweeps > 0 or not near)
+        sweeps = sweeps - 1 if sweep else _SWEEPS
+        state.step(in_place=sweep)
         row = np.full(b, np.nan)
         row[left] = state.residual
         history.append(row)
         each(state.steps, state.residual)
-        proven = np.isfinite(state.residual) & (state.ranks is not state.old)
+        proven = np.full(len(left), state.proves)
         if alpha < 1:
             proven &= state.bound(np.zeros(len(left))) <= tol
             if proven.any():
@@ -174,11 +206,7 @@ def run(
             proven &= state.residual <= tol
         if proven.any() or state.steps == max_iter:
             rounding = state.rounding()
-            now = (
-                state.bound(rounding)
-                if state.ranks is not state.old
-                else np.full(len(left), np.inf)
-            )
+            now = state.bound(rounding)
             done = proven | (state.steps == max_iter)
             bounds[left[done]], iterations[left[done]] = now[done], state.steps
             if b == 1:
@@ -197,7 +225,7 @@ def run(
 
 def period(problem: Problem, ranks: NDArray[Any]) -> int | None:
     """After how many steps the ranks come back, if they do not stay: then undamped ones never settle."""
-    state = State(problem, ranks)
+    state = State(problem, ranks.copy())
     for count in range(1, PERIODS + 1):
         state.step()
         moved = np.abs(state.ranks - ranks).sum(axis=0).max()

@@ -30,7 +30,8 @@ def distribution(
     if not np.isfinite(made).all() or (made < 0).any():
         wrong = np.argwhere(~np.isfinite(made) | (made < 0))[0]
         raise ValueError(
-            f"{function}: {name} of node {wrong[0]} is {made[tuple(wrong)]}; it must be finite and not negative"
+            f"{function}: {name} of node {wrong[0]} is {made[tuple(wrong)]}; it must be finite and not "
+            "negative"
         )
     if made.shape[1] == 0:
         raise ValueError(f"{function}: {name} is {made.shape}; there must be a column at least")
@@ -40,7 +41,7 @@ def distribution(
             f"{function}: column {int(np.argmin(most > 0))} of {name} is zero everywhere"
         )
     made = made / most  # sums neither overflow nor vanish
-    return np.ascontiguousarray(made / made.sum(axis=0))
+    return np.ascontiguousarray(made / [column.sum() for column in np.ascontiguousarray(made.T)])
 
 
 def _of_mapping(
