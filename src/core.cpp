@@ -19,6 +19,7 @@ void bind_moments(py::module_ &module);
 void bind_update(py::module_ &module);
 void bind_turn(py::module_ &module);
 void bind_sparse(py::module_ &module);
+void bind_retrieval(py::module_ &module);
 }  // namespace fastla_py
 
 namespace {
@@ -53,4 +54,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_update(module);
   fastla_py::bind_turn(module);
   fastla_py::bind_sparse(module);
+  fastla_py::bind_retrieval(module);
 }

@@ -9,6 +9,7 @@
 #include "kernels/exponentials.hpp"
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
+#include "kernels/nearest.hpp"
 #include "kernels/ops.hpp"
 #include "kernels/softmax.hpp"
 #include "kernels/sparse.hpp"
@@ -217,7 +218,9 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &divide<T>,
           &log_of<T>,
           &centre<T>,
-          &sparse<T>};
+          &sparse<T>,
+          &next_not_below<T>,
+          &squared_distance<T>};
 }
 
 }  // namespace
