@@ -75,6 +75,31 @@ void topk(const py::object &q, const py::object &x, const py::object &values,
   require_status(kFunction, status);
 }
 
+void row_distances(const py::object &x, const py::object &y, const py::object &index,
+                   const py::object &out) {
+  PyArrayObject *first = array_or_none(kFunction, "x", x);
+  const int type = first ? PyArray_TYPE(first) : -1;
+  if (dtype_of(type) < 0) refuse(kFunction, "x", "of dtype float32 or float64");
+  PyArrayObject *rows = matrix("x", x, type, -1, -1);
+  const int64_t n = PyArray_DIM(rows, 0), size = PyArray_DIM(rows, 1);
+  PyArrayObject *others = matrix("y", y, type, -1, size);
+  const auto *places =
+      static_cast<const int32_t *>(contiguous_vector(kFunction, "index", index, NPY_INT32, n));
+  for (int64_t i = 0; i < n; ++i) {
+    const int64_t place = places ? places[i] : 0;
+    if (place < 0 || place >= PyArray_DIM(others, 0)) refuse(kFunction, "index", "of rows of y");
+  }
+  auto *to = static_cast<double *>(contiguous_vector(kFunction, "out", out, NPY_DOUBLE, n));
+  if (!to) refuse(kFunction, "out", "an array");
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status =
+        fastla_row_distances(dtype_of(type), n, size, rows_of(rows), rows_of(others), places, to);
+  }
+  require_status(kFunction, status);
+}
+
 }  // namespace
 
 void bind_retrieval(py::module_ &m) {
@@ -83,6 +108,8 @@ void bind_retrieval(py::module_ &m) {
         py::arg("row_scale") = none, py::arg("col_scale") = none, py::arg("col_bias") = none,
         py::arg("exclude") = none, py::arg("rows_from") = none, py::arg("rows_to") = none,
         py::arg("half_square") = none, py::arg("slack") = none);
+  m.def("row_distances", &row_distances, py::arg("x"), py::arg("y"), py::arg("index"),
+        py::arg("out"));
 }
 
 }  // namespace fastla_py

@@ -1,4 +1,4 @@
-// What a search among scores needs: the next one that is good enough, and the distance of two rows.
+// What a search among scores needs: the next one that is good enough, the best one, and the distance of two rows.
 #pragma once
 #include "kernels/lanes16.hpp"
 
@@ -24,6 +24,24 @@ int64_t next_not_below(const char *x, int64_t from, int64_t count, double least)
   }
   while (from < count && load_scalar<T>(x + from * size) < T(least)) ++from;
   return from;
+}
+
+// The first of the largest elements; a NaN is none. 0 if there is nothing else.
+template <class T> int64_t first_largest(const char *x, int64_t count) {
+  Lanes16<T> lanes16(-infinity<T>());
+  const auto larger = [](auto a, auto b) FASTLA_LAMBDA { return a > b ? a : b; };
+  lanes16.visit(count, [&](Vec<T> &top, int64_t at, auto part) FASTLA_LAMBDA {
+    top = larger(part.load(x + at, splat(-infinity<T>())), top);
+  });
+  const T top = lanes16.fold(larger);
+  constexpr int64_t lanes = Simd<T>::lanes, size = sizeof(T);
+  int64_t j = 0;
+  for (; j + lanes <= count; j += lanes) {
+    const int lane = first_lane<T>(load<T>(x + j * size) == splat(top));
+    if (lane < lanes) return j + lane;
+  }
+  while (j < count && !(load_scalar<T>(x + j * size) == top)) ++j;
+  return j < count ? j : 0;
 }
 
 // Element e belongs to lane e mod 8; a difference of float32 and its square are exact in float64. Lanes combine in a

@@ -109,6 +109,8 @@ struct RowOps {
   void (*sparse)(const SparseArgs &);
   // The first of the elements from `from` on that is not below `least` (a NaN never is); count if there is none.
   int64_t (*next_not_below)(const char *x, int64_t from, int64_t count, double least);
+  // The first of the largest elements; a NaN is none.
+  int64_t (*first_largest)(const char *x, int64_t count);
   // The sum of squared differences of two rows, in float64.
   double (*squared_distance)(const char *x, const char *y, int64_t cols);
 };

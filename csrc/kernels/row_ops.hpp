@@ -220,6 +220,7 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &centre<T>,
           &sparse<T>,
           &next_not_below<T>,
+          &first_largest<T>,
           &squared_distance<T>};
 }
 

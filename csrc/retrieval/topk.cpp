@@ -18,7 +18,8 @@ namespace fastla {
 namespace {
 
 // Rows of a task: what the product packs of x serves them all. Scores of a tile stay in L2.
-constexpr int64_t kTaskRows = 256, kTileBytes = int64_t{256} << 10, kMostCols = 4096;
+constexpr int64_t kTaskRows = 256, kTileBytes = int64_t{256} << 10,
+                  kMostCols = 4096;
 // States of a task, which bound its rows where k is large.
 constexpr int64_t kStateBytes = int64_t{4} << 20;
 // Tasks for each thread, at least, if they can be had; and the work below which one thread does.
@@ -69,6 +70,7 @@ class Search {
       : d_(d),
         grid_(grid),
         ops_(chosen_ops().of[d.dtype == FASTLA_F64]),
+        alone_(d.k == 1 && !d.exclude && !d.from.data),
         tiles_(tiles),
         states_(states) {}
 
@@ -145,6 +147,10 @@ class Search {
 
   // Scores of a row for the rows of x from `first` on.
   void take(int64_t i, const char *scores, int64_t first, int64_t count, Best best) const noexcept {
+    if (alone_) {
+      const int64_t j = ops_.first_largest(scores, count);
+      return best.offer({key(i, first + j, scores, j), first + j});
+    }
     const int64_t left_out = d_.exclude ? d_.exclude[i] - first : -1;
     double bound = bound_of(i, best);
     for (int64_t j = 0; (j = ops_.next_not_below(scores, j, count, bound)) < count; ++j) {
@@ -181,6 +187,7 @@ class Search {
   const TopkDesc &d_;
   const Grid &grid_;
   const RowOps &ops_;
+  bool alone_;  // one score is looked for, of all
   char *tiles_, *states_;
   std::atomic<bool> failed_{false};
 };

@@ -203,6 +203,9 @@ def topk(
     half_square: NDArray[np.float64] | None = None,
     slack: NDArray[np.float64] | None = None,
 ) -> None: ...
+def row_distances(
+    x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None, out: NDArray[np.float64]
+) -> None: ...
 def csr_check(
     indptr: NDArray[Any],
     indices: NDArray[Any],

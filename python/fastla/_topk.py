@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 METRICS = ("dot", "cosine", "l2")
 # Multiply-adds after which Python looks whether somebody wants to stop; and rows that are enough for the tasks.
 _WORK, _ROWS = 3e10, 4096
-_SQUARED = 1 << 16
 
 
 class TopK(NamedTuple):
@@ -167,13 +166,18 @@ def contiguous(x: NDArray[Any], dtype: np.dtype[Any]) -> NDArray[Any]:
     return x if x.shape[1] <= 1 or x.strides[1] == x.itemsize else np.ascontiguousarray(x)
 
 
+def row_distances(
+    x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None = None
+) -> NDArray[np.float64]:
+    """Of each row of x, squared, from its row of y, the first one unless said."""
+    made = np.empty(len(x))
+    _core.row_distances(x, y, index, made)
+    return made
+
+
 def row_squares(x: NDArray[Any]) -> NDArray[np.float64]:
     """Of each row, the sum of its squares."""
-    made, step = np.empty(len(x)), max(1, _SQUARED // max(x.shape[1], 1))
-    for first in range(0, len(x), step):
-        part = slice(first, first + step)
-        made[part] = np.square(x[part], dtype=np.float64).sum(axis=1)
-    return made
+    return row_distances(x, np.zeros((1, x.shape[1]), x.dtype))
 
 
 class _Dot:

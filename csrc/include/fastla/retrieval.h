@@ -45,6 +45,11 @@ void fastla_topk_desc_init(fastla_topk_desc *desc);
  * instruction set. k is at most n, or n - 1 where a row is excluded. No floating-point flags are left. */
 fastla_status fastla_topk(const fastla_topk_desc *desc);
 
+/* Squared distances of rows x[i] from y[index[i]], or from y[0] where index is NULL, in float64: a difference and its
+ * square are rounded there, and sums are of lanes e mod 8, joined in a fixed tree. */
+fastla_status fastla_row_distances(int32_t dtype, int64_t rows, int64_t size, fastla_rows x,
+                                   fastla_rows y, const int32_t *index, double *out);
+
 #ifdef __cplusplus
 }
 namespace fastla {

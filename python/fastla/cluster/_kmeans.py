@@ -12,7 +12,7 @@ import numpy as np
 from .. import _core
 from .._runtime import threads
 from .._sparse import SparseMatrix
-from .._topk import best, row_squares
+from .._topk import best, row_distances, row_squares
 from ._checks import count, one_of, points
 from ._seeds import at_random, plus_plus
 
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Seeds = Callable[[], NDArray[Any]]
-
-_PIECE = 1 << 16
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +147,7 @@ def kmeans(
         runs = runs if n_init is None or not isinstance(init, str) else operator.index(n_init)
         if runs < 1:
             raise ValueError(f"kmeans: n_init is {n_init}; it must be 1 at least")
-        enough = tol * float(x.var(axis=0, dtype=np.float64).mean())
+        enough = tol * float(row_squares(x).mean()) / x.shape[1] if tol else 0.0
         found = [_lloyd(x, weights, seeds(), max_iter, enough) for _ in range(runs)]
     least = min(found, key=lambda run: run.inertia)
     return KMeansResult(least.centers + mean, least.labels, least.inertia, least.iterations)
@@ -219,7 +217,7 @@ def _lloyd(
             break
     if not settled:
         labels = assigned(x, centers)
-    distances = _own_distances(x, centers, labels)
+    distances = row_distances(x, centers, labels)
     inertia = float((distances if weights is None else distances * weights).sum())
     return KMeansResult(centers, labels, inertia, iteration)
 
@@ -237,7 +235,7 @@ def _means(
     counts = np.bincount(labels, weights, k).astype(np.float64)
     (empty,) = np.nonzero(counts == 0)
     if len(empty):
-        distances = _own_distances(x, centers, labels)
+        distances = row_distances(x, centers, labels)
         far = np.argsort(-distances, kind="stable")[: len(empty)]
         for label, row in zip(empty, far, strict=True):
             if distances[row] == 0:
@@ -250,15 +248,4 @@ def _means(
     some = counts > 0
     made = centers.copy()
     made[some] = sums[some] / counts[some, np.newaxis]
-    return made
-
-
-def _own_distances(
-    x: NDArray[Any], centers: NDArray[Any], labels: NDArray[np.int32]
-) -> NDArray[np.float64]:
-    """Squared, of each row from its centre."""
-    made, step = np.empty(len(x)), max(1, _PIECE // x.shape[1])
-    for first in range(0, len(x), step):
-        part = slice(first, first + step)
-        made[part] = row_squares(x[part] - centers[labels[part]])
     return made
