@@ -9,12 +9,11 @@ import numpy as np
 
 from .. import _core
 from .._runtime import threads
-from .._sparse import SparseMatrix
-from ..decomposition import eigh_topk
 from ..decomposition._orthonormal import lengths
 from ..decomposition._rounding import gamma
 from ._checks import count
 from ._components import components
+from ._eigen import Still, leading
 from ._laplacian import NormalizedLaplacian
 
 if TYPE_CHECKING:
@@ -79,7 +78,7 @@ def spectral_embedding(
     rng : numpy.random.Generator or int, optional
         Of the first block. The same one each time unless given.
     max_iter : int, optional
-        Blocks that the Laplacian is applied to at most.
+        Blocks that a polynomial of the Laplacian is applied to at most; 300 unless given.
     num_threads : int, optional
         How many threads to use; no bit depends on it.
 
@@ -103,8 +102,9 @@ def spectral_embedding(
     Notes
     -----
     Connected components are found first: each has the eigenvalue 0, and its vector is known. What is left
-    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2). Where there are more
-    components than n_components, those with the most nodes are taken, and other nodes lie at 0.
+    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2); where these are so close
+    to each other that it takes long, as those of a Chebyshev polynomial of it that spreads them. Where there are
+    more components than n_components, those with the most nodes are taken, and other nodes lie at 0.
 
     References
     ----------
@@ -123,14 +123,11 @@ def spectral_embedding(
     )
     with threads(num_threads or _core.get_num_threads()):
         labels = components(laplacian.adjacency)
-        still = _Still(laplacian, labels)
+        still = Still(laplacian, labels)
         vectors, iterations = still.vectors(k), 0
         if vectors.shape[1] < k:
-            found = eigh_topk(
-                still, k - vectors.shape[1], tol=tol, rng=rng, max_iter=max_iter
-            )
-            vectors = np.concatenate([vectors, found.vectors], axis=1)
-            iterations = found.iterations
+            found, iterations = leading(still, k - vectors.shape[1], tol, rng, max_iter)
+            vectors = np.concatenate([vectors, found], axis=1)
         values, residuals = certified(laplacian, vectors)
         order = np.argsort(values, kind="stable")
         made = vectors[:, order] * laplacian.scale[:, np.newaxis].astype(vectors.dtype)
@@ -149,35 +146,3 @@ def certified(
     # L's rows have entries whose magnitudes add up, with the vector's, to 2 at most by Cauchy and Schwarz.
     wrong = gamma(laplacian.shape[0], laplacian.dtype, 8) * 4
     return np.maximum(values, 0).astype(vectors.dtype), off + wrong
-
-
-class _Still:
-    """I + D^(-1/2) W D^(-1/2) without the components' own vectors, whose eigenvalue becomes 0."""
-
-    def __init__(self, laplacian: NormalizedLaplacian, labels: NDArray[np.int64]):
-        self._laplacian = laplacian
-        self.shape, self.dtype = laplacian.shape, laplacian.dtype
-        self._sizes = np.bincount(labels)
-        roots = np.sqrt(np.where(laplacian.degrees > 0, laplacian.degrees, 1))
-        squares = np.bincount(labels, np.square(roots))
-        unit = (roots / np.sqrt(squares)[labels]).astype(self.dtype)
-        n = len(labels)
-        self._null = SparseMatrix(np.arange(n + 1), labels, unit, (n, len(squares)))
-        # A node without edges is still under the adjacency.
-        alone = np.bincount(labels, laplacian.degrees) == 0
-        self._factors = np.where(alone, 1, 2).astype(self.dtype)[:, np.newaxis]
-
-    def vectors(self, k: int) -> NDArray[Any]:
-        """Those of the k components with the most nodes, or of all."""
-        chosen = np.sort(np.argsort(-self._sizes, kind="stable")[:k])
-        picked = np.zeros((len(self._sizes), len(chosen)), self.dtype)
-        picked[chosen, np.arange(len(chosen))] = 1
-        return self._null.matmat(picked)
-
-    def matmat(self, x: NDArray[Any]) -> NDArray[Any]:
-        y = self._laplacian.times_adjacency(x)
-        y += x
-        y -= self._null.matmat(self._null.rmatmat(x) * self._factors)
-        return y
-
-    rmatmat = matmat
