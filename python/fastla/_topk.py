@@ -123,14 +123,22 @@ def topk(
     values = np.empty((len(rows), count), rows.dtype)
     indices = np.empty((len(rows), count), np.int64)
     with threads(num_threads or _core.get_num_threads()), np.errstate(all="ignore"):
-        search = _L2(others) if metric == "l2" else _Cosine(others) if metric == "cosine" else _Dot(others)
+        search = (
+            _L2(others)
+            if metric == "l2"
+            else _Cosine(others)
+            if metric == "cosine"
+            else _Dot(others)
+        )
         step = max(_ROWS, int(_WORK / (len(others) * (rows.shape[1] + 8))))
         for first in range(0, len(rows), step):
             part = slice(first, first + step)
             options = search.options(rows[part])
             if left_out is not None:
                 options["exclude"] = left_out[part]
-            _core.topk(options.pop("q", rows[part]), search.x, values[part], indices[part], **options)
+            _core.topk(
+                options.pop("q", rows[part]), search.x, values[part], indices[part], **options
+            )
     return TopK(values, indices)
 
 

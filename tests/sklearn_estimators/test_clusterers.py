@@ -24,7 +24,10 @@ ESTIMATORS = [KMeans, SpectralClustering]
     KMeans(), KMeans(3, init="random", n_init=2), SpectralClustering(),
     SpectralClustering(2, affinity="nearest_neighbors", n_neighbors=3, assign_labels="cluster_qr"),
     SpectralClustering(3, assign_labels="discretize"),
-])
+], expected_failed_checks=lambda estimator: {
+    # As of scikit-learn's own: where centres begin depends on the rows' places.
+    "check_sample_weight_equivalence_on_dense_data": "weights are not rows repeated, but for given centres",
+} if isinstance(estimator, KMeans) else {})
 def test_check_estimator(estimator, check):
     check(estimator)
 
@@ -94,7 +97,7 @@ def documented():
                 yield f"{ours.__name__}.{name}"
 
 
-@pytest.mark.parametrize("name", documented())
+@pytest.mark.parametrize("name", [*documented()])
 def test_docstrings_run(name):
     found = fastla.sklearn
     for part in name.split("."):

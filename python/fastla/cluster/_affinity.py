@@ -112,7 +112,9 @@ def _square(name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
 def _positive(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
     least = values.min(initial=0)
     if least < 0:
-        raise ValueError(f"{name}: affinity of shape {shape} contains {least}; it must not be negative")
+        raise ValueError(
+            f"{name}: affinity of shape {shape} contains {least}; it must not be negative"
+        )
 
 
 def _alike(name: str, rows: NDArray[Any], columns: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -28,14 +28,18 @@ def points(name: str, x: ArrayLike, what: str = "X") -> NDArray[Any]:
     return rows
 
 
-def count(name: str, what: str, given: int, most: int, shape: tuple[int, ...], of: str = "X") -> int:
+def count(
+    name: str, what: str, given: int, most: int, shape: tuple[int, ...], of: str = "X"
+) -> int:
     """An integer from 1 to `most`, of what has that shape."""
     try:
         found = operator.index(given)
     except TypeError:
         raise TypeError(f"{name}: {what} must be an integer, not {type(given).__name__}") from None
     if not 1 <= found <= most:
-        raise ValueError(f"{name}: {what} is {found}; {of} is {shape}, so it must be from 1 to {most}")
+        raise ValueError(
+            f"{name}: {what} is {found}; {of} is {shape}, so it must be from 1 to {most}"
+        )
     return found
 
 

@@ -13,15 +13,17 @@ import numpy as np
 
 from .._sparse import SparseMatrix
 from ..decomposition import NotConverged, eigh_topk
+from ..decomposition._orthonormal import lengths
 from ._laplacian import NormalizedLaplacian
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Blocks for the operator itself; what it has not found then is spread by a polynomial. Its growth beyond the
-# interval, e^GROWTH / 2, is enough to tell eigenvalues there from others and little enough for rounding.
-_PLAIN, _FILTERED, _BLOCKS = 24, 40, 300
-_GROWTH = 5.0
+# Blocks for the operator itself; what it has not found then is spread by a polynomial, and that again by a higher one
+# for what is then known. A polynomial's growth beyond the interval, e^GROWTH / 2, tells eigenvalues there from
+# others, and is little enough for rounding.
+_PLAIN, _FILTERED, _BLOCKS = 8, 8, 300
+_GROWTH, _GROWTH32 = 10.0, 5.0
 _DEGREE = 4000
 
 
@@ -34,25 +36,42 @@ def leading(
 ) -> tuple[NDArray[Any], int]:
     """Vectors of the k smallest eigenvalues but the components' own, and how often the Laplacian was
     applied."""
-    left = _BLOCKS if max_iter is None else max_iter
+    wide = still.dtype == np.float64
+    wanted = (1e-6 if wide else 1e-4) if tol is None else float(tol)
+    left, applied, inner = _BLOCKS if max_iter is None else max_iter, 0, wanted
     operator: Any = still
-    applied = 0
     while True:
         blocks = min(left, _PLAIN if operator is still else _FILTERED)
         try:
-            found = eigh_topk(operator, k, tol=tol, rng=rng, max_iter=blocks)
-        except NotConverged as stopped:
-            applied += stopped.result.iterations * operator.degree
-            left -= stopped.result.iterations
-            if left <= 0:
-                raise
-            operator = still.filtered(still.quotients(stopped.result.vectors))
-        else:
-            return found.vectors, applied + found.iterations * operator.degree
+            found = eigh_topk(operator, k, tol=inner, rng=rng, max_iter=blocks)
+            stopped = None
+        except NotConverged as error:
+            found, stopped = error.result, error
+        applied, left = applied + found.iterations * operator.degree, left - found.iterations
+        if stopped is None:
+            # Beside the largest value of a polynomial a residual may be little, and yet not beside the others.
+            if (
+                operator is still
+                or still.worst(found.vectors) <= 2 * wanted
+                or inner < _least(still)
+            ):
+                return found.vectors, applied
+            inner /= 10
+        if left <= 0:
+            raise stopped or NotConverged(
+                f"spectral_embedding: the largest residual is {still.worst(found.vectors):.3g} after {applied} "
+                f"products; asked for was {2 * wanted:.3g}",
+                found,
+            )
+        operator = still.filtered(still.quotients(found.vectors))
+
+
+def _least(still: Still) -> float:
+    return 64 * float(np.finfo(still.dtype).eps)
 
 
 class Still:
-    """I + D^(-1/2) W D^(-1/2) without the components' own vectors, whose eigenvalue becomes 0."""
+    """I + D^(-1/2) W D^(-1/2), but for the components' own vectors, whose eigenvalue becomes -1, the least."""
 
     degree = 1
 
@@ -79,10 +98,12 @@ class Still:
         return made
 
     def matmat(self, x: NDArray[Any]) -> NDArray[Any]:
-        x = self.without(x)
+        own = self._null.matmat(self._null.rmatmat(x))
+        x = x - own
         y = self.laplacian.times_adjacency(x)
         y += x
-        return self.without(y)
+        y -= own
+        return y
 
     rmatmat = matmat
 
@@ -92,12 +113,19 @@ class Still:
         sizes = np.square(x).sum(axis=0, dtype=np.float64)
         return np.sort((self.laplacian.matmat(x) * x).sum(axis=0, dtype=np.float64) / sizes)
 
+    def worst(self, vectors: NDArray[Any]) -> float:
+        """The largest residual of the Laplacian's."""
+        turned = self.laplacian.matmat(vectors)
+        values = (turned * vectors).sum(axis=0)
+        return float(lengths(turned - vectors * values).max())
+
     def filtered(self, quotients: NDArray[np.float64]) -> Filtered:
         """The polynomial for eigenvalues of which these are upper bounds."""
         cut = min(1.25 * float(quotients[-1]), 1.5)
         # The interval [cut, 2] becomes [-1, 1], and 0 lies so far outside.
         beyond = math.acosh(1 + 2 * cut / (2 - cut)) if cut > 0 else 0.0
-        degree = max(2, min(_DEGREE, math.ceil(_GROWTH / max(beyond, 1e-12))))
+        growth = _GROWTH if self.dtype == np.float64 else _GROWTH32
+        degree = max(2, min(_DEGREE, math.ceil(growth / max(beyond, 1e-12))))
         return Filtered(self, cut, degree)
 
 

@@ -117,9 +117,16 @@ def spectral_embedding(
     >>> cluster.spectral_embedding(w, 3).values.round(9) + 0.0
     array([0., 1., 2.])
     """
-    laplacian = affinity if isinstance(affinity, NormalizedLaplacian) else NormalizedLaplacian(affinity)
+    laplacian = (
+        affinity if isinstance(affinity, NormalizedLaplacian) else NormalizedLaplacian(affinity)
+    )
     k = count(
-        "spectral_embedding", "n_components", n_components, laplacian.shape[0], laplacian.shape, "affinity"
+        "spectral_embedding",
+        "n_components",
+        n_components,
+        laplacian.shape[0],
+        laplacian.shape,
+        "affinity",
     )
     with threads(num_threads or _core.get_num_threads()):
         labels = components(laplacian.adjacency)

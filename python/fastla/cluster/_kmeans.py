@@ -137,7 +137,9 @@ def kmeans(
     rows = points("kmeans", X)
     k = count("kmeans", "k", k, len(rows), rows.shape)
     if operator.index(max_iter) < 1 or not tol >= 0:
-        raise ValueError(f"kmeans: max_iter is {max_iter}, tol {tol}; they must be at least 1 and 0")
+        raise ValueError(
+            f"kmeans: max_iter is {max_iter}, tol {tol}; they must be at least 1 and 0"
+        )
     weights = _weights(sample_weight, rows)
     with threads(num_threads or _core.get_num_threads()):
         mean = rows.mean(axis=0, dtype=np.float64).astype(rows.dtype)

@@ -34,11 +34,15 @@ class NormalizedLaplacian:
         (n,), sums of rows without the diagonal. A node without edges has a row of zeros.
     adjacency : ndarray or SparseMatrix
         D^(-1/2) W D^(-1/2), without a diagonal.
+    scale : ndarray of float64
+        (n,), the square roots of the degrees' reciprocals.
 
     Methods
     -------
     matmat(x), rmatmat(x)
         The product with (n, c); the operator is symmetric.
+    times_adjacency(x)
+        The product of `adjacency`.
 
     Raises
     ------

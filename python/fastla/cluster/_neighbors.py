@@ -136,7 +136,13 @@ def knn_graph(
         values, indices = topk(
             rows, rows, others, metric=metric, exclude=own, num_threads=num_threads
         )
-    data = np.ones_like(values) if mode == "connectivity" else 1 - values if metric == "cosine" else values
+    data = (
+        np.ones_like(values)
+        if mode == "connectivity"
+        else 1 - values
+        if metric == "cosine"
+        else values
+    )
     if include_self:
         first = np.ones(n) if mode == "connectivity" else _own(rows, metric)
         indices = np.column_stack([own, indices])
