@@ -72,8 +72,8 @@ def main() -> None:
     found = segment(image, given.regions)
     took = time.perf_counter() - start
     labels = found.labels.reshape(image.shape[:2])
-    print(f"{image.shape[0]}x{image.shape[1]} pixels, {given.regions} regions in {took:.2f} s; eigenvalues up to "
-          f"{found.embedding.values[-1]:.2e}, each within {found.embedding.bound:.1e}")
+    print(f"{image.shape[0]}x{image.shape[1]} pixels, {given.regions} regions in {took:.2f} s; "
+          f"eigenvalues up to {found.embedding.values[-1]:.2e}, each within {found.embedding.bound:.1e}")
     sizes = np.bincount(found.labels, minlength=given.regions)
     print("pixels of regions: " + ", ".join(str(size) for size in np.sort(sizes)[::-1]))
 
@@ -83,7 +83,8 @@ def main() -> None:
     left.imshow(image)
     for region in range(given.regions):
         if sizes[region]:
-            left.contour(labels == region, levels=[0.5], colors=[pyplot.cm.nipy_spectral(region / given.regions)])
+            colour = pyplot.cm.nipy_spectral(region / given.regions)
+            left.contour(labels == region, levels=[0.5], colors=[colour])
     colours = image.reshape(-1, 3)
     means = np.stack([np.bincount(found.labels, colours[:, c], given.regions) for c in range(3)], axis=1)
     right.imshow((means / np.maximum(sizes, 1)[:, np.newaxis])[labels].clip(0, 1))

@@ -8,7 +8,8 @@ import pytest
 
 import fastla
 
-MODULES = {"": fastla, "cluster.": fastla.cluster, "decomposition.": fastla.decomposition, "flops.": fastla.flops, "nn.": fastla.nn,
+MODULES = {"": fastla, "cluster.": fastla.cluster, "decomposition.": fastla.decomposition,
+           "flops.": fastla.flops, "nn.": fastla.nn,
            "plot.": fastla.plot, "text.": fastla.text}
 OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
            for name in module.__all__ if callable(getattr(module, name))}

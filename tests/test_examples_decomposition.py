@@ -193,7 +193,8 @@ def test_flat_regions_are_found(rng):
     module = loaded("segment_image")
     true = np.zeros((24, 30), int)
     true[:, 15:], true[12:, 15:] = 1, 2
-    image = np.array([[0.1, 0.2, 0.3], [0.9, 0.2, 0.1], [0.2, 0.9, 0.5]])[true] + 0.02 * rng.random((24, 30, 3))
+    colours = np.array([[0.1, 0.2, 0.3], [0.9, 0.2, 0.1], [0.2, 0.9, 0.5]])
+    image = colours[true] + 0.02 * rng.random((24, 30, 3))
     labels = module.segment(image, 3).labels
     assert len(set(zip(labels, true.ravel(), strict=True))) == 3 == len(set(labels))
     assert module.shrunk(image, 12).shape == (12, 15, 3)

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 import fastla
 
-SHAPES = [(1, 1, 1, 1), (5, 7, 3, 7), (300, 1000, 5, 10), (1, 5000, 20, 4), (70, 333, 600, 50), (40, 40, 1, 1),
-          (3, 2000, 8, 2000), (257, 129, 33, 3)]
+SHAPES = [(1, 1, 1, 1), (5, 7, 3, 7), (300, 1000, 5, 10), (1, 5000, 20, 4), (70, 333, 600, 50),
+          (40, 40, 1, 1), (3, 2000, 8, 2000), (257, 129, 33, 3)]
 
 
 def first(scores, k):
@@ -45,7 +45,8 @@ def test_cosine(rng, dtype, shape):
     unit = [a / np.where(s > 0, s, 1) for a, s in zip((q, x), lengths, strict=True)]
     true = unit[0] @ unit[1].T
     near = 8 * d * np.finfo(dtype).eps
-    np.testing.assert_allclose(found.values, np.take_along_axis(true, found.indices, 1).astype(float), atol=near)
+    there = np.take_along_axis(true, found.indices, 1).astype(float)
+    np.testing.assert_allclose(found.values, there, atol=near)
     np.testing.assert_allclose(found.values, first(true, k)[0].astype(float), atol=near)
     assert (found.values[0] == 0).all() and (found.indices[0] == np.arange(k)).all()
 
@@ -78,7 +79,8 @@ def test_ties_go_to_the_lower_index(metric):
     found = fastla.topk(x, x, 5, metric=metric)
     assert (found.indices == np.arange(5)).all()
     left_out = fastla.topk(x, x, 5, metric=metric, exclude=np.arange(700))
-    assert left_out.indices[3].tolist() == [0, 1, 2, 4, 5] and left_out.indices[600].tolist() == [0, 1, 2, 3, 4]
+    assert left_out.indices[3].tolist() == [0, 1, 2, 4, 5]
+    assert left_out.indices[600].tolist() == [0, 1, 2, 3, 4]
 
 
 @pytest.mark.parametrize("metric", ["dot", "cosine", "l2"])
@@ -127,7 +129,8 @@ def test_overflow_is_in_order(isa):
     q[0, [0, 512]] = big
     x[0, [0, 512]] = big, -big
     x[1:4, 0] = 1, big, -big
-    assert np.isnan(fastla.matmul(q, x.T)[0, 0])
+    with np.errstate(all="ignore"):
+        assert np.isnan(fastla.matmul(q, x.T)[0, 0])
     for k in (1, 2, 5):
         assert fastla.topk(q, x, k).indices[0].tolist() == [2, 1, 4, 0, 3][:k]
 
@@ -145,7 +148,7 @@ def test_memory_is_the_result(rng):
 
 @pytest.mark.parametrize(("call", "said"), [
     (lambda x: fastla.topk(x[0], x, 1), r"topk: q is \(2,\); it must have two dimensions"),
-    (lambda x: fastla.topk(x[:, :1], x, 1), r"topk: q is \(3, 1\), x is \(3, 2\); rows must have the same length"),
+    (lambda x: fastla.topk(x[:, :1], x, 1), r"topk: q is \(3, 1\), x is \(3, 2\); rows must have the"),
     (lambda x: fastla.topk(x, x, 4), r"topk: k is 4; x is \(3, 2\), so it must be from 1 to 3"),
     (lambda x: fastla.topk(x, x, 3, exclude=[0, 1, 2]), "must be from 1 to 2"),
     (lambda x: fastla.topk(x, x, 0), "k is 0"),
@@ -153,7 +156,7 @@ def test_memory_is_the_result(rng):
     (lambda x: fastla.topk(x, x, 1, metric="l1"), "metric is 'l1'; it must be one of"),
     (lambda x: fastla.topk(x, x, 1, exclude=[0, 1]), r"exclude is \(2,\) of dtype int64; it must be \(3,\)"),
     (lambda x: fastla.topk(x, x, 1, exclude=[0, 1, 3]), "exclude has 3 at 2"),
-    (lambda x: fastla.topk(x, np.where(x == 3, np.nan, x), 1), r"x of shape \(3, 2\), dtype float64 contains nan at \(1, 1\)"),
+    (lambda x: fastla.topk(x, np.where(x == 3, np.nan, x), 1), r"x of shape \(3, 2\), .* nan at \(1, 1\)"),
     (lambda x: fastla.topk(np.where(x == 0, np.inf, x), x, 1), r"q of shape .* contains inf at \(0, 0\)"),
 ])
 def test_bad_values(call, said):

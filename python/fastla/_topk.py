@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
 METRICS = ("dot", "cosine", "l2")
-# Multiply-adds after which Python looks whether somebody wants to stop; and rows that are enough for the tasks.
+# Multiply-adds after which Python looks whether somebody wants to stop; and rows that are enough for tasks.
 _WORK, _ROWS = 3e10, 4096
 
 
@@ -96,9 +96,9 @@ def topk(
     "dot": values have exactly the bits of ``fastla.matmul(q, x.T)``. "cosine": these, times 1 / |q|, times
     1 / |x|, each rounded; a row of zeros has the cosine 0 with all.
 
-    "l2": |q|^2 - 2 q.x + |x|^2, of rows less the mean of x, says only which rows are near enough to matter, with
-    a bound of its rounding errors. Of these sum (q - x)^2 is computed from q and x as they are, in
-    float64. It decides, however near others are, and its square root is the value: right to rounding.
+    "l2": |q|^2 - 2 q.x + |x|^2, of rows less the mean of x, says only which rows are near enough to
+    matter, with a bound of its rounding errors. Of these sum (q - x)^2 is computed from q and x as they
+    are, in float64. It decides, however near others are, and its square root is the value: right to rounding.
 
     Results depend neither on the number of threads nor on the other rows of q.
 
@@ -226,8 +226,8 @@ class _L2(_Dot):
     def options(self, q: NDArray[Any]) -> dict[str, Any]:
         shifted = q - self._mean
         squares, size, kind = row_squares(shifted), q.shape[1], q.dtype
-        # Rounding of the shift, the product, the bias and, of float64, the distance: each within a few units, or
-        # gamma, of (|q| + |x|)^2.
+        # Rounding of the shift, the product, the bias and, of float64, the distance: each within a few
+        # units, or gamma, of (|q| + |x|)^2.
         wrong = 2 * gamma(size, kind, 4) + 16 * unit(kind)
         slack = wrong * np.square(np.sqrt(squares) + self._longest)
         slack += 8 * (size + 8) * float(np.finfo(kind).tiny)

@@ -7,15 +7,18 @@ from fastla import cluster
 
 
 def blobs(rng, n, d, k, dtype=np.float64):
-    return (rng.standard_normal((n, d)) + 4 * rng.standard_normal((k, d))[rng.integers(k, size=n)]).astype(dtype)
+    centers = 4 * rng.standard_normal((k, d))
+    return (rng.standard_normal((n, d)) + centers[rng.integers(k, size=n)]).astype(dtype)
 
 
 def plain(x, centers, iterations):
     """Lloyd's iterations as they are written down."""
     for _ in range(iterations):
         labels = np.square(x[:, None] - centers).sum(axis=2).argmin(axis=1)
-        centers = np.stack([x[labels == j].mean(axis=0) if (labels == j).any() else centers[j]
-                            for j in range(len(centers))])
+        off = np.square(x - centers[labels]).sum(axis=1)
+        for j in set(range(len(centers))) - set(labels):  # an empty one takes the farthest point
+            labels[off.argmax()], off[off.argmax()] = j, 0
+        centers = np.stack([x[labels == j].mean(axis=0) for j in range(len(centers))])
     return centers, np.square(x[:, None] - centers).sum(axis=2).argmin(axis=1)
 
 

@@ -14,7 +14,7 @@ import sklearn.utils._array_api
 from fastla import sklearn as ours
 from fastla.sklearn import _minka
 
-
+# Of scikit-learn's module.
 NAMES = ("PCA", "IncrementalPCA", "TruncatedSVD")
 
 

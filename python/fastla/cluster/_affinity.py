@@ -91,7 +91,8 @@ def affinity_matrix(name: str, affinity: Any) -> NDArray[Any] | SparseMatrix:
         _positive(name, rows.data, matrix.shape)
     ones = np.ones((matrix.shape[0], 1), matrix.dtype)
     _alike(name, matrix.matmat(ones), matrix.rmatmat(ones), matrix.shape)
-    return matrix
+    found: SparseMatrix = matrix
+    return found
 
 
 def _dense(name: str, affinity: ArrayLike) -> NDArray[Any]:

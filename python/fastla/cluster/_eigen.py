@@ -14,15 +14,16 @@ import numpy as np
 from .._sparse import SparseMatrix
 from ..decomposition import NotConverged, eigh_topk
 from ..decomposition._orthonormal import lengths
+from ..decomposition._rounding import unit
 from ._laplacian import NormalizedLaplacian
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Blocks for the operator itself; what it has not found then is spread by a polynomial, and that again by a higher one
-# for what is then known. A polynomial's growth beyond the interval, e^GROWTH / 2, tells eigenvalues there from
-# others, and is little enough for rounding.
-_PLAIN, _FILTERED, _BLOCKS = 8, 8, 300
+# Blocks for the operator itself, and for a polynomial that spreads what is not found then; with more known
+# there is a higher one. A spectrum that begins beyond FLAT has nothing to be spread. A polynomial's growth
+# beyond the interval, e^GROWTH / 2, tells eigenvalues from others, and is little enough for rounding.
+_FEW, _BLOCKS, _FLAT = 8, 300, 0.2
 _GROWTH, _GROWTH32 = 10.0, 5.0
 _DEGREE = 4000
 
@@ -34,14 +35,14 @@ def leading(
     rng: np.random.Generator | int | None,
     max_iter: int | None,
 ) -> tuple[NDArray[Any], int]:
-    """Vectors of the k smallest eigenvalues but the components' own, and how often the Laplacian was
-    applied."""
+    """Vectors of the k smallest eigenvalues but the components' own, and how often L was applied."""
     wide = still.dtype == np.float64
     wanted = (1e-6 if wide else 1e-4) if tol is None else float(tol)
     left, applied, inner = _BLOCKS if max_iter is None else max_iter, 0, wanted
     operator: Any = still
+    blocks, before = _FEW, math.inf
     while True:
-        blocks = min(left, _PLAIN if operator is still else _FILTERED)
+        blocks = min(left, blocks)
         try:
             found = eigh_topk(operator, k, tol=inner, rng=rng, max_iter=blocks)
             stopped = None
@@ -49,7 +50,7 @@ def leading(
             found, stopped = error.result, error
         applied, left = applied + found.iterations * operator.degree, left - found.iterations
         if stopped is None:
-            # Beside the largest value of a polynomial a residual may be little, and yet not beside the others.
+            # A residual may be little beside a polynomial's largest value, and not beside the others.
             if (
                 operator is still
                 or still.worst(found.vectors) <= 2 * wanted
@@ -59,19 +60,24 @@ def leading(
             inner /= 10
         if left <= 0:
             raise stopped or NotConverged(
-                f"spectral_embedding: the largest residual is {still.worst(found.vectors):.3g} after {applied} "
-                f"products; asked for was {2 * wanted:.3g}",
+                f"spectral_embedding: the largest residual is {still.worst(found.vectors):.3g} after "
+                f"{applied} products; asked for was {2 * wanted:.3g}",
                 found,
             )
-        operator = still.filtered(still.quotients(found.vectors))
+        quotients = still.quotients(found.vectors)
+        last = float(quotients[-1])
+        operator = still if last > _FLAT else still.filtered(quotients)
+        # What gets no nearer takes more blocks.
+        blocks = left if operator is still else 2 * blocks if last > before / 2 else _FEW
+        before = last
 
 
 def _least(still: Still) -> float:
-    return 64 * float(np.finfo(still.dtype).eps)
+    return 128 * unit(still.dtype)
 
 
 class Still:
-    """I + D^(-1/2) W D^(-1/2), but for the components' own vectors, whose eigenvalue becomes -1, the least."""
+    """I + D^(-1/2) W D^(-1/2), with -1, the least, as eigenvalue of the components' own vectors."""
 
     degree = 1
 

@@ -65,7 +65,7 @@ def spectral_embedding(
     max_iter: int | None = None,
     num_threads: int | None = None,
 ) -> SpectralEmbedding:
-    """The n_components smallest eigenvalues of a graph's normalised Laplacian, and their vectors as coordinates.
+    """The smallest eigenvalues of a graph's normalised Laplacian, and their vectors as coordinates.
 
     Parameters
     ----------
@@ -102,10 +102,10 @@ def spectral_embedding(
     Notes
     -----
     Connected components are found first: each has the eigenvalue 0, and its vector is known. What is left
-    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2); where these are so close
-    to each other that it takes long, as those of a Chebyshev polynomial of it that spreads them. Where there are
-    more components than n_components, those with the most nodes are taken, and other nodes lie at 0.
-
+    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2); where these are so
+    close to each other that it takes long, as those of a Chebyshev polynomial of it that spreads them.
+    Where there are more components than n_components, those with the most nodes are taken, and other nodes
+    lie at 0.
     References
     ----------
     U. von Luxburg, "A tutorial on spectral clustering", Statistics and Computing 17 (2007).

@@ -207,7 +207,9 @@ def _lloyd(
     starts = np.arange(len(x) + 1, dtype=np.int32 if len(x) < 2**31 - 1 else np.int64)
     values = None if weights is None else weights.astype(x.dtype)
     labels, settled = np.full(len(x), -1, np.int32), False
-    for iteration in range(1, max_iter + 1):
+    iterations = 0
+    while iterations < max_iter:
+        iterations += 1
         found = assigned(x, centers)
         settled = np.array_equal(found, labels)
         labels, before = found, centers
@@ -221,7 +223,7 @@ def _lloyd(
         labels = assigned(x, centers)
     distances = row_distances(x, centers, labels)
     inertia = float((distances if weights is None else distances * weights).sum())
-    return KMeansResult(centers, labels, inertia, iteration)
+    return KMeansResult(centers, labels, inertia, iterations)
 
 
 def _means(

@@ -151,8 +151,9 @@ def knn_graph(
     if symmetric:
         return _symmetric(starts, indices.ravel(), data.ravel(), n, mode)
     order = np.argsort(indices, axis=1)
-    indices, data = (np.take_along_axis(a, order, axis=1).ravel() for a in (indices, data))
-    return NeighborGraph(np.arange(n + 1) * k, indices, data, (n, n))
+    columns = np.take_along_axis(indices, order, axis=1).ravel()
+    entries = np.take_along_axis(data, order, axis=1).ravel()
+    return NeighborGraph(np.arange(n + 1) * k, columns, entries, (n, n))
 
 
 def _own(rows: NDArray[Any], metric: str) -> NDArray[np.float64]:

@@ -52,14 +52,15 @@ def _drawn(shares: NDArray[np.float64], count: int, rng: np.random.Generator) ->
     found = np.searchsorted(ends, rng.random(count) * ends[-1], side="right")
     # A sum of zeros is reached by none.
     most = int(np.flatnonzero(shares)[-1]) if ends[-1] > 0 else 0
-    return np.minimum(found, most)
+    rows: NDArray[np.int64] = np.minimum(found, most)
+    return rows
 
 
 def _distances(
     x: NDArray[Any], squares: NDArray[np.float64], rows: NDArray[np.int64]
 ) -> NDArray[np.float64]:
     """Squared, from these rows of x to all."""
-    made = _core.matmul(x[rows], x.T).astype(np.float64)
+    made: NDArray[np.float64] = _core.matmul(x[rows], x.T).astype(np.float64)
     made *= -2
     made += squares
     made += squares[rows, np.newaxis]

@@ -1,4 +1,5 @@
-"""Estimators in scikit-learn's shape, by fastla.decomposition and fastla.cluster: the same parameters, attributes and errors."""
+"""Estimators in scikit-learn's shape, by fastla.decomposition and fastla.cluster: the same parameters,
+attributes and errors."""
 
 try:
     import sklearn as _needed  # noqa: F401

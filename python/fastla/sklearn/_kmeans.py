@@ -120,7 +120,7 @@ default='k-means++'
         self.algorithm = algorithm
 
     @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> KMeans:
+    def fit(self, X: Any, y: Any = None, sample_weight: ArrayLike | None = None) -> KMeans:
         """Finds the centers.
 
         Parameters
@@ -154,8 +154,8 @@ default='k-means++'
         distinct = len(np.unique(best.labels))
         if distinct < self.n_clusters:
             warnings.warn(
-                f"Number of distinct clusters ({distinct}) found smaller than n_clusters ({self.n_clusters}). "
-                "Possibly due to duplicate points in X.",
+                f"Number of distinct clusters ({distinct}) found smaller than n_clusters "
+                f"({self.n_clusters}). Possibly due to duplicate points in X.",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -167,33 +167,6 @@ default='k-means++'
         check_is_fitted(self)
         rows: NDArray[Any] = validate_data(self, X, reset=False, dtype=DTYPES, order="C")
         return rows
-
-    def fit_predict(
-        self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None
-    ) -> NDArray[np.int32]:
-        """`fit`, and the labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows.
-        y : Ignored
-            There for pipelines.
-        sample_weight : array-like of shape (n_samples,), default=None
-            How much each row counts.
-
-        Returns
-        -------
-        labels : ndarray of shape (n_samples,)
-            The nearest center of each row.
-
-        Examples
-        --------
-        >>> from fastla.sklearn import KMeans
-        >>> KMeans(1).fit_predict([[0.0], [3.0]])
-        array([0, 0], dtype=int32)
-        """
-        return self.fit(X, sample_weight=sample_weight).labels_
 
     def predict(self, X: ArrayLike) -> NDArray[np.int32]:
         """The nearest center of each row.
@@ -270,7 +243,8 @@ default='k-means++'
         array([[1.5],
                [1.5]])
         """
-        return self.fit(X, sample_weight=sample_weight).transform(X)
+        made: NDArray[Any] = self.fit(X, sample_weight=sample_weight).transform(X)
+        return made
 
     def score(self, X: ArrayLike, y: Any = None, sample_weight: ArrayLike | None = None) -> float:
         """Less than 0: the sum of squared distances to the nearest centers, with the other sign.

@@ -45,6 +45,7 @@ def _checked(init: Any, X: NDArray[Any], k: int) -> NDArray[Any]:
     ):
         if have != want:
             raise ValueError(
-                f"The shape of the initial centers {centers.shape} does not match the number of {what} {want}."
+                f"The shape of the initial centers {centers.shape} does not match the number of "
+                f"{what} {want}."
             )
     return centers

@@ -173,8 +173,8 @@ class SpectralClustering(ClusterMixin, BaseEstimator):
         )
         if X.shape[0] == X.shape[1] and self.affinity not in _PRECOMPUTED:
             warnings.warn(
-                "The spectral clustering API has changed. ``fit`` now constructs an affinity matrix from data. "
-                "To use a custom affinity matrix, set ``affinity=precomputed``.",
+                "The spectral clustering API has changed. ``fit`` now constructs an affinity matrix from "
+                "data. To use a custom affinity matrix, set ``affinity=precomputed``.",
                 stacklevel=2,
             )
         self.affinity_matrix_ = self._affinity(X)
