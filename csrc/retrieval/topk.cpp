@@ -18,8 +18,7 @@ namespace fastla {
 namespace {
 
 // Rows of a task: what the product packs of x serves them all. Scores of a tile stay in L2.
-constexpr int64_t kTaskRows = 256, kTileBytes = int64_t{256} << 10,
-                  kMostCols = 4096;
+constexpr int64_t kTaskRows = 256, kTileBytes = int64_t{256} << 10, kMostCols = 4096;
 // States of a task, which bound its rows where k is large.
 constexpr int64_t kStateBytes = int64_t{4} << 20;
 // Tasks for each thread, at least, if they can be had; and the work below which one thread does.
