@@ -39,7 +39,8 @@ build_fastla := $(pip_install) --no-build-isolation --no-deps
 .DELETE_ON_ERROR:
 
 # Half of the tests, by time, run beside the other half.
-beside := tests/cuda tests/nn tests/decomposition tests/sklearn_estimators tests/text tests/plot tests/graph
+beside := tests/cuda tests/nn tests/decomposition tests/sklearn_estimators tests/text tests/plot \
+          tests/cluster tests/graph
 
 test: $(stamps)/strict $(stamps)/extra-test $(stamps)/extra-machine-code
 	@echo "== Running the tests"

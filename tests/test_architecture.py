@@ -16,6 +16,7 @@ if not (ROOT / "csrc").is_dir():
 ORDER = ("nn", "gemm", "kernels", "runtime", "fastla")
 LAYERS = {layer: set(ORDER[i:]) for i, layer in enumerate(ORDER[:-1])}
 LAYERS |= {"graph": {"graph", *ORDER[2:]}, "include": {"fastla"}}  # graph stands beside nn and gemm
+LAYERS |= {"retrieval": {"retrieval", *ORDER[1:]}}  # beside nn
 C_HEADERS = {"stddef.h", "stdint.h", "stdlib.h", "string.h", "math.h", "limits.h", "float.h"}
 PRODUCTS = {"matmul", "dot", "vdot", "inner", "outer", "tensordot", "einsum", "multi_dot", "matvec", "vecmat"}
 

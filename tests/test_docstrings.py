@@ -8,8 +8,9 @@ import pytest
 
 import fastla
 
-MODULES = {"": fastla, "decomposition.": fastla.decomposition, "flops.": fastla.flops,
-           "graph.": fastla.graph, "nn.": fastla.nn, "plot.": fastla.plot, "text.": fastla.text}
+MODULES = {"": fastla, "cluster.": fastla.cluster, "decomposition.": fastla.decomposition,
+           "flops.": fastla.flops, "graph.": fastla.graph, "nn.": fastla.nn, "plot.": fastla.plot,
+           "text.": fastla.text}
 OBJECTS = {prefix + name: getattr(module, name) for prefix, module in MODULES.items()
            for name in module.__all__ if callable(getattr(module, name))}
 FUNCTIONS = [n for n, o in OBJECTS.items() if not inspect.isclass(o) or n in ("threads", "use_isa")]
@@ -61,7 +62,10 @@ def test_result_is_described(name):
     assert ("Returns" in sections(OBJECTS[name].__doc__)) == (name not in silent)
 
 
-@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "decomposition.LowRank",
+@pytest.mark.parametrize("name", ["KernelRow", "PackedMatrix", "Plan", "Roof", "TopK", "cluster.KMeansResult",
+                                  "cluster.NeighborGraph", "cluster.NormalizedLaplacian",
+                                  "cluster.SpectralClusteringResult", "cluster.SpectralEmbedding",
+                                  "decomposition.LowRank",
                                   "decomposition.WhitenResult", "flops.Cost", "flops.Roof", "flops.Time",
                                   "flops.Transformer", "graph.Graph", "nn.SGD", "nn.Adam", "nn.AdamW",
                                   "nn.EarlyStopping", "nn.History", "nn.Layer", "plot.ComponentsDisplay",

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NAMES = ("eigenfaces", "denoise", "lsa", "image_svd")
+NAMES = ("eigenfaces", "denoise", "lsa", "image_svd", "segment_image")
 if not EXAMPLES.is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)
 pytest.importorskip("sklearn", reason="needs scikit-learn for the images")
@@ -178,3 +178,23 @@ def test_no_other_product(name):
     others = "dot|vdot|vecdot|inner|outer|einsum|matmul|matvec|vecmat|tensordot|linalg"
     assert not re.search(rf"@|\.({others})\b", code)
     assert "fastla" in code
+
+
+def test_segmented_image(run, tmp_path):
+    said = run("segment_image", "--height", 40, "--regions", 6)
+    assert said.startswith("38x58 pixels, 6 regions in ")
+    sizes = [int(n) for n in re.search(r"regions: (.*)\n", said)[1].split(", ")]
+    assert sum(sizes) == 38 * 58 and len(sizes) == 6 and sizes[1] > 100
+    assert number(r"each within ([\d.e-]+)", said) < 1e-5
+    picture(tmp_path / "segment_image.png")
+
+
+def test_flat_regions_are_found(rng):
+    module = loaded("segment_image")
+    true = np.zeros((24, 30), int)
+    true[:, 15:], true[12:, 15:] = 1, 2
+    colours = np.array([[0.1, 0.2, 0.3], [0.9, 0.2, 0.1], [0.2, 0.9, 0.5]])
+    image = colours[true] + 0.02 * rng.random((24, 30, 3))
+    labels = module.segment(image, 3).labels
+    assert len(set(zip(labels, true.ravel(), strict=True))) == 3 == len(set(labels))
+    assert module.shrunk(image, 12).shape == (12, 15, 3)

@@ -48,6 +48,24 @@ FASTLA_INLINE void each_vector_of(const char *to, bool far, int64_t cols, Body b
                               [&](int64_t at, auto part) FASTLA_LAMBDA { body(first + at, part); });
 }
 
+// The lowest lane whose mask is set; the number of lanes if there is none.
+template <class T> FASTLA_INLINE int first_lane(IVec<T> mask) {
+  constexpr int lanes = Simd<T>::lanes;
+#if FASTLA_VECTOR_BYTES == 64
+  const unsigned set = sizeof(T) == 4 ? unsigned(_mm512_movepi32_mask((__m512i)mask))
+                                      : unsigned(_mm512_movepi64_mask((__m512i)mask));
+  return set ? __builtin_ctz(set) : lanes;
+#elif FASTLA_VECTOR_BYTES == 32
+  const int set =
+      sizeof(T) == 4 ? _mm256_movemask_ps((__m256)mask) : _mm256_movemask_pd((__m256d)mask);
+  return set ? __builtin_ctz(unsigned(set)) : lanes;
+#else
+  int l = 0;
+  while (l < lanes && !mask[l]) ++l;
+  return l;
+#endif
+}
+
 // Square roots. At full width with a mask of all: GCC 12 warns that the other form's operand is not initialised.
 template <class T> FASTLA_INLINE Vec<T> roots(Vec<T> v) {
 #if FASTLA_VECTOR_BYTES == 64

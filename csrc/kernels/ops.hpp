@@ -1,5 +1,5 @@
-// Operations on rows, steps of optimizers and sparse products, as a table beside the kernel rows: float32 and float64, one
-// table for each instruction set.
+// Operations on rows, steps of optimizers, sparse products and searches, as a table beside the kernel rows: float32 and
+// float64, one table for each instruction set.
 #pragma once
 #include <stdint.h>
 
@@ -122,6 +122,12 @@ struct RowOps {
   void (*centre)(const CentreArgs &);
   void (*sparse)(const SparseArgs &);
   void (*rank)(const RankArgs &);
+  // The first of the elements from `from` on that is not below `least` (a NaN never is); count if there is none.
+  int64_t (*next_not_below)(const char *x, int64_t from, int64_t count, double least);
+  // The first of the largest elements; a NaN is none.
+  int64_t (*first_largest)(const char *x, int64_t count);
+  // The sum of squared differences of two rows, in float64.
+  double (*squared_distance)(const char *x, const char *y, int64_t cols);
 };
 struct OpTable {
   RowOps of[2];  // float32, float64

@@ -9,6 +9,7 @@
 #include "kernels/exponentials.hpp"
 #include "kernels/lanes16.hpp"
 #include "kernels/math.hpp"
+#include "kernels/nearest.hpp"
 #include "kernels/ops.hpp"
 #include "kernels/rank.hpp"
 #include "kernels/softmax.hpp"
@@ -235,7 +236,10 @@ template <class T> constexpr fastla::RowOps make_row_ops() {
           &log_of<T>,
           &centre<T>,
           &sparse<T>,
-          &rank<T>};
+          &rank<T>,
+          &next_not_below<T>,
+          &first_largest<T>,
+          &squared_distance<T>};
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from ._core import PackedMatrix, gemm, gram, linear, matmul, pack
 
 if TYPE_CHECKING:
-    from . import array_api, decomposition, flops, graph, nn, plot, text
+    from . import array_api, cluster, decomposition, flops, graph, nn, plot, text
     from . import sklearn as sklearn
     from ._config import get_include, show_config
     from ._einsum import einsum, tensordot
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         use_isa,
     )
     from ._selftest import SelfTestReport, SelfTestRow, selftest
+    from ._topk import TopK, topk
     from ._vectors import matvec, vecdot, vecmat
     from ._verify import VerificationError
     from .linalg import Plan, call_counts, explain
@@ -45,9 +46,11 @@ _LAZY = {
     "Roof": "_runtime",
     "SelfTestReport": "_selftest",
     "SelfTestRow": "_selftest",
+    "TopK": "_topk",
     "VerificationError": "_verify",
     "array_api": "array_api",
     "call_counts": "linalg",
+    "cluster": "cluster",
     "decomposition": "decomposition",
     "einsum": "_einsum",
     "explain": "linalg",
@@ -75,6 +78,7 @@ _LAZY = {
     "tensordot": "_einsum",
     "text": "text",
     "threads": "_runtime",
+    "topk": "_topk",
     "unpatch_numpy": "_patch",
     "use_isa": "_runtime",
     "vecdot": "_vectors",
@@ -88,9 +92,11 @@ __all__ = [
     "Roof",
     "SelfTestReport",
     "SelfTestRow",
+    "TopK",
     "VerificationError",
     "array_api",
     "call_counts",
+    "cluster",
     "contract_version",
     "decomposition",
     "einsum",
@@ -123,6 +129,7 @@ __all__ = [
     "tensordot",
     "text",
     "threads",
+    "topk",
     "unpatch_numpy",
     "use_isa",
     "vecdot",

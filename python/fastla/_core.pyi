@@ -189,6 +189,23 @@ def attention_backward(
     numbers: tuple[float, float, int, int, int, float, int],
     threads: int,
 ) -> None: ...
+def topk(
+    q: NDArray[Any],
+    x: NDArray[Any],
+    values: NDArray[Any],
+    indices: NDArray[np.int64],
+    row_scale: NDArray[Any] | None = None,
+    col_scale: NDArray[Any] | None = None,
+    col_bias: NDArray[Any] | None = None,
+    exclude: NDArray[np.int64] | None = None,
+    rows_from: NDArray[Any] | None = None,
+    rows_to: NDArray[Any] | None = None,
+    half_square: NDArray[np.float64] | None = None,
+    slack: NDArray[np.float64] | None = None,
+) -> None: ...
+def row_distances(
+    x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None, out: NDArray[np.float64]
+) -> None: ...
 def csr_check(
     indptr: NDArray[Any],
     indices: NDArray[Any],

@@ -154,8 +154,8 @@ def test_other_methods_take_fewer_steps():
         pagerank(graph, alpha=0.99, personalization=jump, method=method)
         for method in ("power", "gauss_seidel", "extrapolated")
     )
-    assert sweep.iterations < 0.8 * power.iterations
-    assert far.iterations <= power.iterations
+    assert sweep.iterations < 0.95 * power.iterations
+    assert far.iterations < 0.3 * power.iterations
     for found in (sweep, far):
         assert np.abs(found.ranks - power.ranks).sum() <= found.bound + power.bound
     assert pagerank(graph).method == "power"
