@@ -24,7 +24,9 @@ import numpy as np  # noqa: E402
 
 import fastla  # noqa: E402
 from benchmarks.lines import Call, Line, options_of, report  # noqa: E402
-from fastla.graph import Graph, read_edgelist, rmat  # noqa: E402
+from fastla.graph import Graph, pagerank, read_edgelist, rmat  # noqa: E402
+from fastla.graph._steps import Problem, State  # noqa: E402
+from fastla.graph._walk import walk  # noqa: E402
 
 
 def _optional(name: str) -> Any:
@@ -108,6 +110,106 @@ def reading() -> Iterator[Line]:
             )
 
 
+def _ranks_by_scipy(pull: Any, inverse: Any, dangling: Any, tol: float) -> Any:
+    """Power iteration as one writes it, to the same proven error."""
+    n, alpha = len(inverse), 0.85
+    r = np.full(n, 1 / n)
+    while True:
+        new = alpha * (pull @ (r * inverse)) + (alpha * r[dangling].sum() + 1 - alpha) / n
+        moved = np.abs(new - r).sum()
+        r = new
+        if alpha * moved / (1 - alpha) <= tol:
+            return r
+
+
+def _step(graph: Graph, dtype: Any, columns: int = 1) -> Call:
+    """One step along the edges, of the state that pagerank keeps."""
+    way = walk(graph, True, np.dtype(dtype))
+    jump = np.full((1, 1), 1 / graph.n)
+    ranks = np.full((graph.n, columns), 1 / graph.n, dtype)
+    return State(Problem(way, 0.85, jump, None, 2.0, "power", None), ranks).step
+
+
+def steps() -> Iterator[Line]:
+    """A step against SciPy's product alone, and of what memory's bandwidth would allow."""
+    for scale in range(16, 24):
+        source, target = rmat(scale, 16, seed=1)
+        graph = Graph.from_edges(source, target, n=1 << scale, duplicates="keep")
+        m = len(source)
+        del source, target
+        for dtype, target_ratio in ((np.float32, 3.0 if scale >= 22 else 1.8), (np.float64, 1.8)):
+            ours = _step(graph, dtype)
+            rivals: dict[str, Call] = {}
+            if sparse is not None:
+                a = sparse.csr_array(
+                    (np.ones(m, dtype), graph.indices, graph.indptr), shape=(graph.n,) * 2
+                )
+                x = np.full(graph.n, 1 / graph.n, dtype)
+                rivals["SciPy's product"] = lambda a=a, x=x: a @ x
+            name = f"step of R-MAT {scale}, {m / 1e6:.0f}M edges, {np.dtype(dtype)}"
+            yield Line(name, ours, rivals, target_ratio)
+            size = np.dtype(dtype).itemsize
+            # Indices, starts; of each node old and new ranks, its inverse, and x both ways.
+            amount = 4.0 * m + (4 + 5 * size) * graph.n
+            yield Line(f"{name}, of the bandwidth", ours, {}, 0.6, "read", amount)
+            del ours, rivals
+
+
+def ranking() -> Iterator[Line]:
+    """From arrays of edges to ranks proven to 1e-8; and many personalisations."""
+    for scale in (16, 20):
+        source, target = rmat(scale, 16, seed=1)
+        n = 1 << scale
+
+        def ours(source=source, target=target, n=n) -> Any:  # type: ignore[no-untyped-def]
+            return pagerank(Graph.from_edges(source, target, n=n))
+
+        def by_scipy(source=source, target=target, n=n) -> Any:  # type: ignore[no-untyped-def]
+            pull = _joined(source, target, np.ones(len(source)), n)
+            pull.data[:] = 1
+            out = np.bincount(pull.indices, minlength=n)
+            inverse = np.divide(1.0, out, out=np.zeros(n), where=out > 0)
+            return _ranks_by_scipy(pull, inverse, out == 0, 1e-8)
+
+        def by_igraph(source=source, target=target, n=n) -> Any:  # type: ignore[no-untyped-def]
+            made = igraph.Graph(n=n, edges=np.stack([source, target], 1), directed=True)
+            return made.simplify(loops=False).pagerank()
+
+        def by_networkx(source=source, target=target, n=n) -> Any:  # type: ignore[no-untyped-def]
+            made = networkx.DiGraph()
+            made.add_nodes_from(range(n))
+            made.add_edges_from(zip(source.tolist(), target.tolist(), strict=True))
+            return networkx.pagerank(made, tol=1e-8 * 0.15 / n)
+
+        rivals: dict[str, Call] = {}
+        if sparse is not None:
+            assert np.abs(by_scipy() - ours().ranks).sum() <= 2e-8
+            rivals["SciPy"] = by_scipy
+            yield Line(f"edges to ranks, R-MAT {scale}", ours, rivals, 2.0)
+        if igraph is not None:
+            yield Line(f"edges to ranks, R-MAT {scale}, igraph", ours, {"igraph": by_igraph}, 10.0)
+        if networkx is not None and scale == 16:
+            yield Line(
+                f"edges to ranks, R-MAT {scale}, NetworkX", ours, {"NetworkX": by_networkx}, 50.0
+            )
+    source, target = rmat(16, 16, seed=1)
+    graph = Graph.from_edges(source, target, n=1 << 16)
+    jumps = np.zeros((graph.n, 64))
+    jumps[np.argsort(-graph.out_degree())[:64], np.arange(64)] = 1
+    one_by_one = [np.ascontiguousarray(column) for column in jumps.T]
+    for dtype in ("float32", "float64"):
+        yield Line(
+            f"64 personalisations, {dtype}",
+            lambda d=dtype: pagerank(graph, personalization=jumps, dtype=d),
+            {
+                "one by one": lambda d=dtype: [
+                    pagerank(graph, personalization=x, dtype=d) for x in one_by_one
+                ]
+            },
+            8.0,
+        )
+
+
 def _write(path: str, source: Any, target: Any) -> None:
     with open(path, "w") as file:
         for first in range(0, len(source), 1 << 20):
@@ -140,7 +242,7 @@ def main() -> None:
     if pyarrow is not None:
         pyarrow.set_cpu_count(options.threads)
     print(f"{options.threads} thread(s)")
-    report((building, reading), options.only, options.seconds)
+    report((building, reading, ranking, steps), options.only, options.seconds)
 
 
 if __name__ == "__main__":

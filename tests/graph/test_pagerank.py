@@ -5,12 +5,11 @@ import pickle
 
 import numpy as np
 import pytest
-from tests.graph.walks import exact_ranks, google_matrix, random_graph
 
 import fastla
-from fastla.graph import Graph, NotConverged, PageRankResult, pagerank, rmat
-from fastla.graph import _walk
+from fastla.graph import Graph, NotConverged, PageRankResult, _walk, pagerank, rmat
 from fastla.graph._steps import Problem, State
+from tests.graph.walks import exact_ranks, google_matrix, random_graph
 
 SLACK = 1e-13  # of the dense solve
 
@@ -234,7 +233,7 @@ def test_other_errors():
         pagerank(Graph.from_edges([], [], n=0))
     with pytest.raises(ValueError, match="weights of the edges from node 0 add up to inf"):
         pagerank(Graph.from_edges([0, 0], [1, 2], weight=[1e308, 1e308]))
-    with pytest.raises(NotConverged, match="bound is .* after 2 steps") as caught:
+    with pytest.raises(NotConverged, match=r"bound is .* after 2 steps") as caught:
         pagerank(random_graph(0), max_iter=2)
     result = caught.value.result
     error = np.abs(result.ranks - exact_ranks(random_graph(0))).sum()

@@ -94,6 +94,12 @@ class CompressedGraph:
         -------
         ndarray of int64
             (n,)
+
+        Examples
+        --------
+        >>> from fastla.graph import Graph
+        >>> Graph.from_edges([0, 0, 1], [1, 2, 2]).out_degree()
+        array([2, 1, 0])
         """
         return self._out_degree
 

@@ -41,7 +41,7 @@ class Graph(CompressedGraph):
         A graph of what others have.
     save, open
         To a file and back, without reading it.
-    edges, to_scipy, out_strength
+    edges, to_scipy, out_degree, out_strength
         What is in it.
 
     Notes
