@@ -6,6 +6,7 @@
 #include "fastla/gemm.h"
 #include "fastla/runtime.h"
 #include "kernels/ops.hpp"
+#include "runtime/cpu.hpp"
 #include "runtime/fpenv.hpp"
 #include "runtime/parallel.hpp"
 #include "runtime/workspace.hpp"
@@ -38,6 +39,8 @@ RankArgs args_of(const RankDesc &d) {
   a.entries = start_of(d, d.nodes);
   a.columns = d.columns;
   a.index_bytes = d.index_bytes;
+  a.far =
+      2 * double(d.nodes) * double(d.columns * (d.dtype == FASTLA_F64 ? 8 : 4)) > double(cpu().l2);
   a.starts = static_cast<const char *>(d.starts);
   a.indices = static_cast<const char *>(d.indices);
   a.weights = static_cast<const char *>(d.weights);

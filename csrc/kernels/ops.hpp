@@ -84,6 +84,7 @@ struct CentreArgs {
 struct RankArgs {
   int64_t begin, end, entries, columns;
   int index_bytes;
+  bool far;  // ranks do not stay in L2
   const char *starts, *indices, *weights, *x, *from, *inverse;
   const double *jump, *sink;
   int64_t jump_row, jump_column, sink_row, sink_column;

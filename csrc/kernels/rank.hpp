@@ -22,52 +22,86 @@ FASTLA_INLINE double rank_term(const RankArgs &a, int64_t entry, const char *x) 
     return value;
 }
 
-// What becomes of a node's sum in one column.
-template <class T>
-FASTLA_INLINE void rank_node(const RankArgs &a, int64_t i, int64_t c, double sum) {
-  const int64_t at = (i * a.columns + c) * int64_t(sizeof(T));
-  double rank = a.alpha * sum + a.jump_factor[c] * a.jump[i * a.jump_row + c * a.jump_column];
-  if (a.sink) rank += a.sink_factor[c] * a.sink[i * a.sink_row + c * a.sink_column];
-  const T before = load_scalar<T>(a.from + at), now = T(rank),
-          inverse = load_scalar<T>(a.inverse + i * int64_t(sizeof(T)));
-  store_scalar<T>(a.to + at, now);
-  store_scalar<T>(a.next + at, now * inverse);
-  const uint64_t whole = uint64_t(int64_t(double(now) * kRankUnit));
-  a.total[c] += whole;
-  a.dangling[c] += inverse == 0 ? whole : 0;
-  const double change = double(now) - double(before);
-  a.change[c] += uint64_t(int64_t((change < 0 ? -change : change) * kRankUnit));
-}
+// One column's way from the sums of nodes to their ranks. What it reads for each node is at hand: a pointer, a step.
+template <class T> struct RankColumn {
+  const char *from, *inverse;
+  char *to, *next;
+  const double *jump, *sink;
+  int64_t row, jump_row, sink_row;
+  double alpha, jump_factor, sink_factor;
+  uint64_t change = 0, dangling = 0, total = 0;
 
-// A column: edges in four chains, by their place, so that additions do not wait for each other.
-template <class T, class I, bool weighted> void rank_column(const RankArgs &a, int64_t column) {
-  const int64_t row = a.columns * int64_t(sizeof(T)), far = a.entries - kRankAhead - 4;
-  const char *const x = a.x + column * int64_t(sizeof(T));
-  int64_t p = index_at<I>(a.starts, a.begin);
-  for (int64_t i = a.begin; i < a.end; ++i) {
-    const int64_t end = index_at<I>(a.starts, i + 1);
+  FASTLA_INLINE RankColumn(const RankArgs &a, int64_t c)
+      : from(a.from + c * int64_t(sizeof(T))),
+        inverse(a.inverse),
+        to(a.to + c * int64_t(sizeof(T))),
+        next(a.next + c * int64_t(sizeof(T))),
+        jump(a.jump + c * a.jump_column),
+        sink(a.sink ? a.sink + c * a.sink_column : nullptr),
+        row(a.columns * int64_t(sizeof(T))),
+        jump_row(a.jump_row),
+        sink_row(a.sink_row),
+        alpha(a.alpha),
+        jump_factor(a.jump_factor[c]),
+        sink_factor(a.sink ? a.sink_factor[c] : 0) {}
+
+  FASTLA_INLINE void node(int64_t i, double sum) {
+    double rank = alpha * sum + jump_factor * jump[i * jump_row];
+    if (sink) rank += sink_factor * sink[i * sink_row];
+    const T before = load_scalar<T>(from + i * row), now = T(rank),
+            back = load_scalar<T>(inverse + i * int64_t(sizeof(T)));
+    store_scalar<T>(to + i * row, now);
+    store_scalar<T>(next + i * row, now * back);
+    const uint64_t whole = uint64_t(int64_t(double(now) * kRankUnit));
+    total += whole;
+    dangling += back == 0 ? whole : 0;
+    const double moved = double(now) - double(before);
+    change += uint64_t(int64_t((moved < 0 ? -moved : moved) * kRankUnit));
+  }
+  FASTLA_INLINE void finish(const RankArgs &a, int64_t c) const {
+    a.change[c] += change;
+    a.dangling[c] += dangling;
+    a.total[c] += total;
+  }
+};
+
+// A column: edges in four chains, by their place, so that additions do not wait for each other. alone: it is the only one.
+template <class T, class I, bool weighted, bool alone>
+void rank_column(const RankArgs &a, int64_t column) {
+  const int64_t row = alone ? int64_t(sizeof(T)) : a.columns * int64_t(sizeof(T)),
+                far = a.far ? a.entries - kRankAhead - 4 : 0, last = a.end;
+  const char *const x = a.x + column * int64_t(sizeof(T)), *const indices = a.indices,
+                    *const starts = a.starts;
+  RankColumn<T> out(a, column);
+  if (alone) out.row = sizeof(T);
+  int64_t p = index_at<I>(starts, a.begin);
+  for (int64_t i = a.begin; i < last; ++i) {
+    const int64_t end = index_at<I>(starts, i + 1);
     double s[4] = {};
     const auto add = [&](int lane) FASTLA_LAMBDA {
-      s[lane] += rank_term<T, weighted>(a, p + lane, x + index_at<I>(a.indices, p + lane) * row);
+      s[lane] += rank_term<T, weighted>(a, p + lane, x + index_at<I>(indices, p + lane) * row);
+    };
+    const auto ask = [&](int lane) FASTLA_LAMBDA {
+      __builtin_prefetch(x + index_at<I>(indices, p + kRankAhead + lane) * row);
     };
     for (; p + 4 <= end; p += 4) {
       if (p < far)
 #pragma GCC unroll 4
-        for (int lane = 0; lane < 4; ++lane)
-          __builtin_prefetch(x + index_at<I>(a.indices, p + kRankAhead + lane) * row);
+        for (int lane = 0; lane < 4; ++lane) ask(lane);
 #pragma GCC unroll 4
       for (int lane = 0; lane < 4; ++lane) add(lane);
     }
     const int64_t rest = end - p;
-    if (p < far)
-      for (int lane = 0; lane < rest; ++lane)
-        __builtin_prefetch(x + index_at<I>(a.indices, p + kRankAhead + lane) * row);
+    if (rest && p < far)  // those of the next few as well: asking twice costs less than a loop
+#pragma GCC unroll 4
+      for (int lane = 0; lane < 3; ++lane) ask(lane);
     if (rest > 0) add(0);
     if (rest > 1) add(1);
     if (rest > 2) add(2);
     p = end;
-    rank_node<T>(a, i, column, (s[0] + s[2]) + (s[1] + s[3]));
+    out.node(i, (s[0] + s[2]) + (s[1] + s[3]));
   }
+  out.finish(a, column);
 }
 
 // As many ranks as a vector of doubles has.
@@ -107,20 +141,25 @@ void rank_columns(const RankArgs &a, int64_t column) {
     if (rest > 1) add(1);
     if (rest > 2) add(2);
     p = end;
-#pragma GCC unroll 4
     for (int v = 0; v < V; ++v) {
       const Vec<double> sum = (s[0][v] + s[2][v]) + (s[1][v] + s[3][v]);
-      for (int l = 0; l < lanes; ++l) rank_node<T>(a, i, column + v * lanes + l, sum[l]);
+      for (int l = 0; l < lanes; ++l) {
+        const int64_t c = column + v * lanes + l;
+        RankColumn<T> out(a, c);
+        out.node(i, sum[l]);
+        out.finish(a, c);
+      }
     }
   }
 }
 
 template <class T, class I, bool weighted> void rank_all(const RankArgs &a) {
   constexpr int64_t lanes = Simd<double>::lanes;
+  if (a.columns == 1) return rank_column<T, I, weighted, true>(a, 0);
   int64_t c = 0;
   for (; c + 2 * lanes <= a.columns; c += 2 * lanes) rank_columns<T, I, weighted, 2>(a, c);
   for (; c + lanes <= a.columns; c += lanes) rank_columns<T, I, weighted, 1>(a, c);
-  for (; c < a.columns; ++c) rank_column<T, I, weighted>(a, c);
+  for (; c < a.columns; ++c) rank_column<T, I, weighted, false>(a, c);
 }
 template <class T> void rank(const RankArgs &a) {
   if (a.weights)
