@@ -10,6 +10,8 @@ using fastla::RankArgs;
 
 // Ranks of so many edges further on are asked for: those of later nodes, too.
 constexpr int64_t kRankAhead = 64;
+// And so many where each is a row of columns.
+constexpr int64_t kRankRows = 32;
 // 2^60, of which ranks are whole multiples where they are added up.
 constexpr double kRankUnit = double(int64_t{1} << 60);
 
@@ -104,59 +106,110 @@ void rank_column(const RankArgs &a, int64_t column) {
   out.finish(a, column);
 }
 
-// As many ranks as a vector of doubles has.
-template <class T> struct RankVector {
+// As many ranks as a vector of doubles has, and whole multiples of the unit. (GCC 12 converts half vectors in two parts,
+// by way of the stack.)
+typedef uint64_t RankSums __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+template <class T> struct Ranks {
   static constexpr int lanes = Simd<double>::lanes;
   typedef T Few __attribute__((vector_size(lanes * sizeof(T)), aligned(1), may_alias));
-  static FASTLA_INLINE Vec<double> load(const char *p) {
-    return (Vec<double>)__builtin_convertvector(*reinterpret_cast<const Few *>(p), Vec<double>);
+  static FASTLA_INLINE Vec<double> wide(Few x) {
+#if FASTLA_VECTOR_BYTES == 64
+    if constexpr (sizeof(T) == 4) return (Vec<double>)_mm512_maskz_cvtps_pd(0xff, (__m256)x);
+#elif FASTLA_VECTOR_BYTES == 32
+    if constexpr (sizeof(T) == 4) return (Vec<double>)_mm256_cvtps_pd((__m128)x);
+#endif
+    return __builtin_convertvector(x, Vec<double>);
+  }
+  static FASTLA_INLINE Few narrow(Vec<double> x) {
+#if FASTLA_VECTOR_BYTES == 64
+    if constexpr (sizeof(T) == 4) return (Few)_mm512_maskz_cvtpd_ps(0xff, (__m512d)x);
+#elif FASTLA_VECTOR_BYTES == 32
+    if constexpr (sizeof(T) == 4) return (Few)_mm256_cvtpd_ps((__m256d)x);
+#endif
+    return __builtin_convertvector(x, Few);
+  }
+  static FASTLA_INLINE Few few(const char *p) { return *reinterpret_cast<const Few *>(p); }
+  static FASTLA_INLINE RankSums multiples(Vec<double> x) {
+    typedef int64_t Signed __attribute__((vector_size(FASTLA_VECTOR_BYTES)));
+    return (RankSums) __builtin_convertvector(x * splat(kRankUnit), Signed);
   }
 };
+FASTLA_INLINE Vec<double> rank_share(const double *x, int64_t column_step) {
+  return column_step ? load<double>(reinterpret_cast<const char *>(x)) : splat(*x);
+}
 
-// Columns side by side, V vectors, with the bits of each alone.
+// V vectors of columns side by side, with the bits of each alone: one of the four chains after the other, so that their
+// sums stay in registers.
 template <class T, class I, bool weighted, int V>
 void rank_columns(const RankArgs &a, int64_t column) {
-  constexpr int lanes = Simd<double>::lanes, size = int(sizeof(T));
-  const int64_t row = a.columns * size;
+  constexpr int lanes = Simd<double>::lanes, size = int(sizeof(T)), width = V * lanes * size;
+  const int64_t row = a.columns * size, far = a.far ? a.entries - kRankRows : 0;
   const char *const x = a.x + column * size;
+  const Vec<double> alpha = splat(a.alpha);
+  RankSums change[V] = {}, dangling[V] = {}, total[V] = {};
   int64_t p = index_at<I>(a.starts, a.begin);
   for (int64_t i = a.begin; i < a.end; ++i) {
     const int64_t end = index_at<I>(a.starts, i + 1);
-    Vec<double> s[4][V] = {};
-    const auto add = [&](int lane) FASTLA_LAMBDA {
-      const char *const from = x + index_at<I>(a.indices, p + lane) * row;
-#pragma GCC unroll 4
-      for (int v = 0; v < V; ++v) {
-        Vec<double> term = RankVector<T>::load(from + v * lanes * size);
-        if constexpr (weighted)
-          term = splat(double(load_scalar<T>(a.weights + (p + lane) * size))) * term;
-        s[lane][v] += term;
+    Vec<double> chains[4][V] = {};
+    for (int lane = 0; lane < 4; ++lane) {
+      if (p + lane >= end) break;
+      Vec<double> s[V] = {};
+      for (int64_t q = p + lane; q < end; q += 4) {
+        const char *const from = x + index_at<I>(a.indices, q) * row;
+        if (q < far) {
+          const char *const next = x + index_at<I>(a.indices, q + kRankRows) * row;
+#pragma GCC unroll 8
+          for (int at = 0; at < width; at += 64) __builtin_prefetch(next + at);
+        }
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) {
+          Vec<double> term = Ranks<T>::wide(Ranks<T>::few(from + v * lanes * size));
+          if constexpr (weighted) term = splat(double(load_scalar<T>(a.weights + q * size))) * term;
+          s[v] += term;
+        }
       }
-    };
-    for (; p + 4 <= end; p += 4)
-#pragma GCC unroll 4
-      for (int lane = 0; lane < 4; ++lane) add(lane);
-    const int64_t rest = end - p;
-    if (rest > 0) add(0);
-    if (rest > 1) add(1);
-    if (rest > 2) add(2);
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) chains[lane][v] = s[v];
+    }
     p = end;
+    const T back = load_scalar<T>(a.inverse + i * size);
+    const int64_t at = i * row + column * size;
+#pragma GCC unroll 8
     for (int v = 0; v < V; ++v) {
-      const Vec<double> sum = (s[0][v] + s[2][v]) + (s[1][v] + s[3][v]);
-      for (int l = 0; l < lanes; ++l) {
-        const int64_t c = column + v * lanes + l;
-        RankColumn<T> out(a, c);
-        out.node(i, sum[l]);
-        out.finish(a, c);
-      }
+      const int64_t c = column + v * lanes, to = at + v * lanes * size;
+      const Vec<double> sum = (chains[0][v] + chains[2][v]) + (chains[1][v] + chains[3][v]);
+      Vec<double> rank =
+          alpha * sum + load<double>(reinterpret_cast<const char *>(a.jump_factor + c)) *
+                            rank_share(a.jump + i * a.jump_row + c * a.jump_column, a.jump_column);
+      if (a.sink)
+        rank += load<double>(reinterpret_cast<const char *>(a.sink_factor + c)) *
+                rank_share(a.sink + i * a.sink_row + c * a.sink_column, a.sink_column);
+      typedef typename Ranks<T>::Few Few;
+      const Few now = Ranks<T>::narrow(rank);
+      const Vec<double> before = Ranks<T>::wide(Ranks<T>::few(a.from + to)),
+                        wide = Ranks<T>::wide(now), moved = wide - before;
+      *reinterpret_cast<Few *>(a.to + to) = now;
+      *reinterpret_cast<Few *>(a.next + to) = now * back;
+      const RankSums whole = Ranks<T>::multiples(wide);
+      total[v] += whole;
+      if (back == 0) dangling[v] += whole;
+      change[v] += Ranks<T>::multiples(moved < 0 ? -moved : moved);
     }
   }
+  for (int v = 0; v < V; ++v)
+    for (int l = 0; l < lanes; ++l) {
+      const int64_t c = column + v * lanes + l;
+      a.change[c] += change[v][l];
+      a.dangling[c] += dangling[v][l];
+      a.total[c] += total[v][l];
+    }
 }
 
 template <class T, class I, bool weighted> void rank_all(const RankArgs &a) {
   constexpr int64_t lanes = Simd<double>::lanes;
   if (a.columns == 1) return rank_column<T, I, weighted, true>(a, 0);
   int64_t c = 0;
+  for (; c + 8 * lanes <= a.columns; c += 8 * lanes) rank_columns<T, I, weighted, 8>(a, c);
   for (; c + 2 * lanes <= a.columns; c += 2 * lanes) rank_columns<T, I, weighted, 2>(a, c);
   for (; c + lanes <= a.columns; c += lanes) rank_columns<T, I, weighted, 1>(a, c);
   for (; c < a.columns; ++c) rank_column<T, I, weighted, false>(a, c);

@@ -100,11 +100,11 @@ class State:
             np.full(len(self.error), np.inf) if in_place or p.alpha == 0 else self.error * p.alpha
         )
 
-    def bound(self, rounding: NDArray[np.float64]) -> NDArray[np.float64]:
+    def bound(self, rounding: NDArray[np.float64] | float) -> NDArray[np.float64]:
         """Of |ranks - exact ranks|, after a step that was not in place."""
         alpha = self.problem.alpha
         if alpha == 1:
-            return np.full(len(rounding), np.inf)
+            return np.full(len(self.residual), np.inf)
         seen = (alpha * self.residual + rounding) / (1 - alpha)
         least: NDArray[np.float64] = np.minimum(seen, self.error + rounding / (1 - alpha))
         return least * (1 + 1e-12)
@@ -177,11 +177,10 @@ def run(
 ) -> Run:
     """Steps until the bound of every column is at most tol; each has the bits that it has alone."""
     n, b = ranks.shape
-    state, left = State(problem, ranks), np.arange(b)
-    found = np.empty((n, b), ranks.dtype) if b > 1 else ranks
+    state, left, open_ = State(problem, ranks), np.arange(b), np.ones(b, bool)
+    found = np.empty((b, n), ranks.dtype)
     bounds, iterations, history = np.full(b, np.inf), np.zeros(b, np.int64), []
-    alpha, rounding = problem.alpha, np.zeros(b)
-    sweeping = problem.method == "gauss_seidel"
+    alpha, sweeping = problem.alpha, problem.method == "gauss_seidel"
     older, sweeps = None, 0
     while state.steps < max_iter:
         if problem.method == "extrapolated" and state.steps % _SPAN == _SPAN - 1:
@@ -193,34 +192,33 @@ def run(
         sweeps = sweeps - 1 if sweep else _SWEEPS
         state.step(in_place=sweep)
         row = np.full(b, np.nan)
-        row[left] = state.residual
+        row[left[open_]] = state.residual[open_]
         history.append(row)
-        each(state.steps, state.residual)
-        proven = np.full(len(left), state.proves)
-        if alpha < 1:
-            proven &= state.bound(np.zeros(len(left))) <= tol
-            if proven.any():
-                rounding = state.rounding()
-                proven &= state.bound(rounding) <= tol
-        else:
-            proven &= state.residual <= tol
-        if proven.any() or state.steps == max_iter:
-            rounding = state.rounding()
-            now = state.bound(rounding)
-            done = proven | (state.steps == max_iter)
+        each(state.steps, state.residual[open_])
+        last = state.steps == max_iter
+        proven = (
+            open_
+            & state.proves
+            & (state.residual <= tol if alpha == 1 else state.bound(0.0) <= tol)
+        )
+        if proven.any() or last:
+            now = state.bound(state.rounding())
+            proven &= (now <= tol) | (alpha == 1)
+            done = open_ if last else proven
             bounds[left[done]], iterations[left[done]] = now[done], state.steps
-            if b == 1:
-                found = state.ranks
-            else:
-                found[:, left[done]] = state.ranks[:, done]
-            if done.all():
-                return Run(found, bounds, iterations, np.array(history), bool(proven.all()))
-            left = left[~done]
-            state.keep(~done)
+            found[left[done]] = state.ranks[:, done].T
+            if done is open_ or not (open_ & ~done).any():
+                return Run(
+                    found.T, bounds, iterations, np.array(history), bool(proven[open_].all())
+                )
+            open_ = open_ & ~done
+            if 2 * np.count_nonzero(open_) <= len(open_):  # the others are carried along until then
+                state.keep(open_)
+                left, open_ = left[open_], open_[open_]
         if older is not None:
             state.extrapolate(older)
             older = None
-    return Run(found, bounds, iterations, np.array(history).reshape(-1, b), False)
+    raise AssertionError("the last step returns")
 
 
 def period(problem: Problem, ranks: NDArray[Any]) -> int | None:
