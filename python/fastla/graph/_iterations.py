@@ -1,7 +1,7 @@
 """Measures of nodes by products with the adjacency matrix, until iterations move as little as is asked for.
 
-Each gives None if they still move more after as many as are allowed. What moves is the sum of magnitudes, as in
-NetworkX. Of a matrix row i has the weights of the edges that lead to node i.
+Each gives None if they still move more after as many as are allowed; how far they move is a sum of magnitudes.
+Row i of a matrix has the weights of the edges that lead to node i.
 """
 
 from __future__ import annotations
@@ -54,18 +54,19 @@ def ranks(
 
     to_jump = np.full((1, 1), 1 / graph.n) if jump is None else column(jump)
     to_sink = None if sink is None else column(sink)
-    begin = alike if start is None else column(start)
+    begin = alike if start is None else column(start).copy()  # steps write there
     state = State(Problem(way, alpha, to_jump, to_sink, np.inf, "power", None), begin)
     for _ in range(max_iter):
         state.step()
         if state.residual[0] < moved:
-            return way.outside(state.ranks)[:, 0]
+            found: Vector = way.outside(state.ranks)[:, 0]
+            return found
     return None
 
 
 def eigenvector(matrix: SparseMatrix, start: Vector, moved: float, max_iter: int) -> Vector | None:
-    """The leading one, of length 1, by powers of the matrix plus the identity: then it leads alone where edges
-    have no directions."""
+    """The leading one, of length 1, by powers of the matrix plus the identity: without directions the largest
+    eigenvalue is the only one of its size then."""
     x = start
     for _ in range(max_iter):
         last, x = x, x + matrix.matmat(x)
@@ -93,8 +94,8 @@ def hubs_and_authorities(
 ) -> tuple[Vector, Vector] | None:
     """The leading singular vectors h = A^T a and a, of which a has length 1.
 
-    Of all vectors that lead alike a is the one nearest to the start, as the powers' limit is: without negative
-    entries where the start has none.
+    Of all vectors that lead alike a is the one nearest to the start, as the powers' limit is: it has no
+    negative entries where the start has none.
     """
     across = matrix.matmat if symmetric else matrix.rmatmat
     found = _leading(lambda a: matrix.matmat(across(a)), start, tol, restarts)
@@ -104,8 +105,11 @@ def hubs_and_authorities(
 def _leading(
     apply: Callable[[Vector], Vector], start: Vector, tol: float, restarts: int
 ) -> Vector | None:
-    """The leading eigenvector of a positive semidefinite operator in the start's Krylov space, by Lanczos with
-    full orthogonalisation and thick restarts; its residual is at most tol times its eigenvalue."""
+    """The leading eigenvector of a semidefinite operator in the start's Krylov space.
+
+    By Lanczos' process with full orthogonalisation and thick restarts; the residual is at most tol times the
+    eigenvalue.
+    """
     n = len(start)
     most = min(_MOST, n)
     basis, images = np.zeros((n, most)), np.zeros((n, most))
@@ -126,7 +130,8 @@ def _leading(
         x = _core.matmul(there, inner[:, -1])
         residual = length(_core.matmul(mapped, inner[:, -1]) - values[-1] * x)
         if rest == 0 or residual <= max(tol, 8 * eps) * values[-1]:
-            return x / length(x) if x.sum() >= 0 else -x / length(x)
+            unit: Vector = x / (length(x) if x.sum() >= 0 else -length(x))
+            return unit
         kept = inner[:, -min(_KEPT, used - 1) :]
         used = kept.shape[1]
         basis[:, :used], images[:, :used] = _core.matmul(there, kept), _core.matmul(mapped, kept)

@@ -92,7 +92,9 @@ class ConvertedGraph:
             raise KeyError(next(iter(extra)))
         return np.array([given[node] for node in self.nodes], np.float64)
 
-    def dictionary(self, x: NDArray[Any], like: Mapping[Any, Any] | None = None) -> dict[Any, float]:
+    def dictionary(
+        self, x: NDArray[Any], like: Mapping[Any, Any] | None = None
+    ) -> dict[Any, float]:
         """Of nodes in their order, or in that of another dictionary."""
         made = dict(zip(self.nodes, x.tolist(), strict=True))
         return made if like is None else {node: made[node] for node in like}

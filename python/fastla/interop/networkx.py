@@ -49,10 +49,14 @@ def pagerank(
     if not np.isfinite(graph.out_strength()).all():
         raise NotImplementedError("pagerank: the weights of the edges from a node add up to inf")
     if l1_error is not None:
-        given = {"personalization": jump, "dangling": sink, "nstart": start}
-        return G.dictionary(_graph.pagerank(graph, alpha=alpha, tol=l1_error, **given).ranks)
+        found = _graph.pagerank(
+            graph, alpha=alpha, tol=l1_error, personalization=jump, dangling=sink, nstart=start
+        )
+        return G.dictionary(found.ranks)
     moved = len(G) * tol
-    return _settled(G, _iterations.ranks(graph, alpha, jump, sink, start, moved, max_iter), max_iter)
+    return _settled(
+        G, _iterations.ranks(graph, alpha, jump, sink, start, moved, max_iter), max_iter
+    )
 
 
 def _distribution(G: ConvertedGraph, name: str, given: Nodes | None) -> NDArray[np.float64] | None:
