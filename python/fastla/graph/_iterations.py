@@ -1,6 +1,6 @@
 """Measures of nodes by products with the adjacency matrix, until iterations move as little as is asked for.
 
-Each gives None if they still move more after as many as are allowed; how far they move is a sum of magnitudes.
+Each gives None if they still move more after as many as are allowed; that is a sum of magnitudes.
 Row i of a matrix has the weights of the edges that lead to node i.
 """
 
@@ -67,7 +67,7 @@ def ranks(
 def eigenvector(matrix: SparseMatrix, start: Vector, moved: float, max_iter: int) -> Vector | None:
     """The leading one, of length 1, by powers of the matrix plus the identity: without directions the largest
     eigenvalue is the only one of its size then."""
-    x = start
+    x: Vector = start
     for _ in range(max_iter):
         last, x = x, x + matrix.matmat(x)
         x /= length(x) or 1
@@ -99,7 +99,12 @@ def hubs_and_authorities(
     """
     across = matrix.matmat if symmetric else matrix.rmatmat
     found = _leading(lambda a: matrix.matmat(across(a)), start, tol, restarts)
-    return None if found is None else (across(found), found)
+    if found is None:
+        return None
+    if (start >= 0).all():
+        found = np.maximum(found, 0)
+        found /= length(found)
+    return across(found), found
 
 
 def _leading(

@@ -39,6 +39,7 @@ def pagerank(
         return {}
     if not 0 <= alpha <= 1:
         raise NotImplementedError(f"pagerank: alpha is {alpha}; fastla's is from 0 to 1")
+    alpha = float(alpha)
     jump = _distribution(G, "personalization", personalization)
     if jump is not None and not jump.any():
         raise ZeroDivisionError
