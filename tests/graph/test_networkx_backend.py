@@ -1,6 +1,8 @@
 """fastla as a backend of NetworkX: results, exceptions and order of NetworkX's own functions."""
 
+import copy
 import math
+import pickle
 import random
 import re
 import subprocess
@@ -106,6 +108,8 @@ def test_proven_pagerank():
     rough = nx.pagerank(graph, backend="fastla")
     apart = [sum(abs(found[node] - exact[node]) for node in graph) for found in (proven, rough)]
     assert apart[0] <= 1e-11 < apart[1]
+    with pytest.raises(ValueError, match=r"alpha is 1, l1_error is 1e-11; without jumps"):
+        nx.pagerank(graph, alpha=1, l1_error=1e-11, backend="fastla")
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -215,6 +219,7 @@ def test_no_nodes_and_parallel_edges():
 REFUSED = [
     (lambda g: g.add_edge(0, 1, weight=-1.0), {}, "weight"),
     (lambda g: g.add_edge(0, 1, weight=math.inf), {}, "weight"),
+    (lambda g: g.add_edge(0, 1, weight=None), {}, "weight"),
     (
         lambda g: None,
         {"personalization": {0: -1, 1: 2}},
@@ -284,6 +289,18 @@ def test_priority_and_cache(calls):
     graph.add_edge("new", next(iter(graph)), weight=3.0)
     assert nx.pagerank(graph, backend="fastla") == pytest.approx(nx.pagerank(graph), abs=1e-13)
     assert calls[5:] == ["convert_from_nx", "pagerank"]
+
+
+def test_copies_of_graphs_that_keep_ours():
+    graph = made(nx.MultiDiGraph)
+    first = nx.pagerank(graph, backend="fastla", weight=None)
+    kept = interop.convert_from_nx(graph, preserve_edge_attrs=True)
+    kept.compressed("weight")
+    for other in (copy.deepcopy(kept), pickle.loads(pickle.dumps(kept))):
+        assert interop.pagerank(other) == interop.pagerank(kept)
+        assert interop.convert_to_nx(other).adj == graph.adj
+    for other in (copy.deepcopy(graph), pickle.loads(pickle.dumps(graph))):
+        assert nx.pagerank(other, backend="fastla", weight=None) == first
 
 
 def test_our_graph_goes_to_ours_by_itself(calls):

@@ -20,7 +20,10 @@ _KINDS = {  # by whether it is directed, and whether a multigraph
     (False, True): nx.MultiGraph,
     (True, True): nx.MultiDiGraph,
 }
-_ABSENT = object()  # an attribute that an edge does not have
+
+
+class _Absent:
+    """The value of an attribute that an edge does not have. A class is the same one after copy and pickle."""
 
 
 class ConvertedGraph:
@@ -72,16 +75,16 @@ class ConvertedGraph:
         return found
 
     def _of(self, name: Hashable | None) -> Graph:
-        values = None
-        if name is not None:
-            given = self.attributes[name]
-            values = np.array([1 if value is _ABSENT else value for value in given], np.float64)
-            values = None if (values == 1).all() else values
         try:
+            values = None
+            if name is not None:
+                given = self.attributes[name]
+                values = np.array([1 if value is _Absent else value for value in given], np.float64)
+                values = None if (values == 1).all() else values
             return Graph.from_edges(
                 self.source, self.target, weight=values, n=len(self.nodes), duplicates="sum"
             )
-        except ValueError as error:  # NetworkX goes on by itself then
+        except (TypeError, ValueError) as error:  # NetworkX goes on by itself then
             raise NotImplementedError(f"{error}; such graphs are left to NetworkX") from error
 
     def vector(self, given: Mapping[Any, Any], default: Any = None) -> NDArray[np.float64]:
@@ -119,7 +122,7 @@ def convert_from_nx(
     if preserve_edge_attrs:
         wanted = dict.fromkeys(key for data in adjacency.data() for key in data)
     for key, default in wanted.items():
-        other = _ABSENT if default is None else default
+        other = _Absent if default is None else default
         made.attributes[key] = [data.get(key, other) for data in adjacency.data()]
     if preserve_node_attrs:
         made.node_data = {node: dict(data) for node, data in graph.nodes(data=True)}
@@ -150,6 +153,6 @@ def convert_to_nx(obj: Any, *, name: str | None = None) -> Any:
         made.add_edge(*edge)
         data = made.edges[edge]
         for key, values in obj.attributes.items():
-            if values[i] is not _ABSENT:
+            if values[i] is not _Absent:
                 data[key] = values[i]
     return made

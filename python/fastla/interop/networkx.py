@@ -50,6 +50,10 @@ def pagerank(
     if not np.isfinite(graph.out_strength()).all():
         raise NotImplementedError("pagerank: the weights of the edges from a node add up to inf")
     if l1_error is not None:
+        if alpha == 1:
+            raise ValueError(
+                f"pagerank: alpha is 1, l1_error is {l1_error}; without jumps nothing is proven"
+            )
         found = _graph.pagerank(
             graph, alpha=alpha, tol=l1_error, personalization=jump, dangling=sink, nstart=start
         )
