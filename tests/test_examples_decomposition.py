@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-NAMES = ("eigenfaces", "denoise", "lsa", "image_svd", "segment_image")
+NAMES = ("eigenfaces", "denoise", "lsa", "image_svd", "segment_image", "communities")
 if not EXAMPLES.is_dir():
     pytest.skip("needs the source tree", allow_module_level=True)
 pytest.importorskip("sklearn", reason="needs scikit-learn for the images")
@@ -198,3 +198,24 @@ def test_flat_regions_are_found(rng):
     labels = module.segment(image, 3).labels
     assert len(set(zip(labels, true.ravel(), strict=True))) == 3 == len(set(labels))
     assert module.shrunk(image, 12).shape == (12, 15, 3)
+
+
+def test_communities(run, tmp_path):
+    networkx = pytest.importorskip("networkx", minversion="3.4")
+    from sklearn.metrics import adjusted_rand_score
+
+    said = run("communities", "--most", 6)
+    assert number(r"the split ([\d.]+),", said) > 0.8
+    assert number(r"members, modularity ([\d.]+)", said) > 0.35
+    assert number(r"communities, modularity ([\d.]+)", said) > 0.5
+    sizes = [int(size) for size in re.findall(r"^ +(\d+) around \w", said, re.M)]
+    assert sum(sizes) == 77 and len(sizes) == number(r"(\d+) communities", said)
+    picture(tmp_path / "communities.png")
+    module = loaded("communities")
+    found = module.communities(networkx.disjoint_union_all([networkx.complete_graph(5)] * 3), 3)
+    assert sorted(np.bincount(found.labels)) == [5, 5, 5]
+    for count in (2, 5):
+        labels, others = np.random.default_rng(count).integers(0, count, (2, 30))
+        assert module.rand_index(labels, others) == pytest.approx(adjusted_rand_score(labels, others))
+    with pytest.raises(SystemExit):
+        run("communities", "--most", 1)

@@ -16,6 +16,7 @@ METHODS = [n for n, f in inspect.getmembers(Graph, inspect.isroutine) if not n.s
 @pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree")
 def test_page_runs():
     pytest.importorskip("scipy", reason="needs the extra fastla[graph]")
+    pytest.importorskip("networkx", minversion="3.4", reason="needs the extra fastla[graph]")
     failed, tried = doctest.testfile(str(PAGE), module_relative=False)
     assert tried > 15 and not failed
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -65,30 +67,62 @@ def edges_of_csr(indptr: Any, indices: Any, weight: Any) -> Foreign:
     return Foreign(source, columns, weight, n, None, True)
 
 
+class Adjacency:
+    """The entries of a graph of NetworkX's, row after row in its order: without directions both ways of an
+    edge, but a loop once."""
+
+    def __init__(self, graph: Any) -> None:
+        self.nodes = list(graph)
+        rows = dict(graph.adjacency())
+        self._rows = [rows[node] for node in self.nodes]
+        self._multigraph = graph.is_multigraph()
+
+    def ends(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each entry the numbers of its source and its target."""
+        number = {node: i for i, node in enumerate(self.nodes)}
+        many = self._multigraph
+        degrees = [sum(map(len, row.values())) if many else len(row) for row in self._rows]
+        targets = (v for row in self._rows for v, keys in row.items() for _ in keys)
+        following = targets if many else chain.from_iterable(self._rows)
+        target = np.fromiter(map(number.__getitem__, following), np.int64, sum(degrees))
+        return np.repeat(np.arange(len(degrees)), degrees), target
+
+    def data(self) -> Iterator[dict[Any, Any]]:
+        """The attributes of each entry."""
+        return (entry for _, entry in self._keyed())
+
+    def keys(self) -> list[Any]:
+        """Of each entry which one of those between its ends it is, in a multigraph."""
+        return [key for key, _ in self._keyed()]
+
+    def _keyed(self) -> Iterator[tuple[Any, dict[Any, Any]]]:
+        if self._multigraph:
+            return chain.from_iterable(keys.items() for row in self._rows for keys in row.values())
+        return ((None, entry) for row in self._rows for entry in row.values())
+
+
 def edges_of_networkx(graph: Any, weight: str | None) -> Foreign:
     """Of NetworkX's graphs of any kind, in their order of nodes."""
-    nodes = list(graph)
-    number = {node: i for i, node in enumerate(nodes)}
-    count = graph.number_of_edges()
-    pairs = np.fromiter(
-        (number[x] for u, v in graph.edges() for x in (u, v)), np.int64, 2 * count
-    ).reshape(-1, 2)
+    adjacency, directed = Adjacency(graph), graph.is_directed()
+    nodes = adjacency.nodes
+    source, target = adjacency.ends()
+    once = slice(None) if directed else source <= target
     values = None
     if weight is not None:
-        given = [w for _, _, w in graph.edges(data=weight, default=1)]
+        given = [entry.get(weight, 1) for entry in adjacency.data()]
         try:
-            values = _unless_ones(np.array(given, np.float64))
+            values = _unless_ones(np.array(given, np.float64)[once])
         except (TypeError, ValueError):
-            wrong = next(e for e in graph.edges(data=weight, default=1) if not _is_number(e[2]))
+            place = next(i for i, value in enumerate(given) if not _is_number(value))
             raise ValueError(
-                f"from_networkx: the edge {wrong[:2]} has the {weight} {wrong[2]!r}; it must be a number"
+                f"from_networkx: the edge {(nodes[source[place]], nodes[target[place]])} has the {weight} "
+                f"{given[place]!r}; it must be a number"
             ) from None
     ids = None
     if not all(type(node) is int and node == i for i, node in enumerate(nodes)):
         ids = np.empty(len(nodes), object)
         ids[:] = nodes
-    source, target = np.ascontiguousarray(pairs[:, 0]), np.ascontiguousarray(pairs[:, 1])
-    return Foreign(source, target, values, len(nodes), ids, graph.is_directed())
+    return Foreign(source[once], target[once], values, len(nodes), ids, directed)
 
 
 def _unless_ones(weight: NDArray[Any]) -> NDArray[Any] | None:
