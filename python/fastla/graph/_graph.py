@@ -278,5 +278,5 @@ class Graph(CompressedGraph):
             _core.csr_check(made.indptr, made.indices, (len(made.indptr) - 1,) * 2)
         names = (lambda: unpack_names(arrays)) if "id_ends" in arrays else None
         graph = cls(*made, ids=names, directed=stored.directed)
-        graph.mapped = True
+        graph._file, graph._checks = stored.file, stored.checks
         return graph
