@@ -42,6 +42,12 @@ class EdgeFile:
         dtype, offset = self._places[name]
         read_at(self._handle, offset + first * dtype.itemsize, into)
 
+    def array(self, name: str, first: int, end: int) -> NDArray[Any]:
+        """Entries as a new array."""
+        made = np.empty(end - first, self._places[name][0])
+        self.read(name, first, made)
+        return made
+
     def pieces(self, indptr: NDArray[Any], weighted: bool) -> Iterator[Piece]:
         """All edges in order, read by another thread meanwhile."""
         cuts = cut(indptr, PIECE_EDGES)
@@ -69,10 +75,11 @@ class EdgeFile:
 
 def cut(indptr: NDArray[Any], most: int) -> list[int]:
     """Where to cut the nodes, so that a piece has at most so many edges or one node: [0, ..., n]."""
-    n, cuts = len(indptr) - 1, [0]
+    n, cuts, edges = len(indptr) - 1, [0], int(indptr[-1])
     while cuts[-1] < n:
         here = cuts[-1]
-        end = int(np.searchsorted(indptr, int(indptr[here]) + most, "right")) - 1
+        wanted = indptr.dtype.type(min(int(indptr[here]) + most, edges))  # of its dtype, or all is converted
+        end = int(np.searchsorted(indptr, wanted, "right")) - 1
         cuts.append(min(max(end, here + 1), n))
     return cuts
 
