@@ -252,5 +252,5 @@ def _put_together(
         result.write("indptr", index, [counts])
         if portions.weighted or (duplicates == "sum" and counts[-1] < given):
             waiting.seek(0)
-            blocks = iter(lambda: waiting.read(1 << 24), b"")
+            blocks = iter(lambda: waiting.read(1 << 20), b"")
             result.write("weight", weights, (np.frombuffer(block, weights) for block in blocks))
