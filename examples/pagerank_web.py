@@ -4,8 +4,8 @@
     python examples/pagerank_web.py web-Google.txt.gz            # any list of edges of the SNAP collection
     python examples/pagerank_web.py --scale 24 --memory 2000     # 268 million links, sorted in 2 GB
 
-The graph stays in a file beside the picture, and is not made again if it is there. A run that was killed goes on
-where it was.
+The graph stays in a file beside the picture, and is not made again if it is there. A run that was killed
+goes on where it was.
 """
 
 from __future__ import annotations
@@ -58,8 +58,8 @@ def ranked(graph: Graph, given: argparse.Namespace) -> PageRankResult:
                      callback=lambda steps, residuals: times.append(time.perf_counter()))
     if len(times) > 2:
         step = float(np.median(np.diff(times[1:])))
-        print(f"{found.iterations} steps of {step:.3f} s: reading {graph.indices.nbytes / step / 1e6:.0f} MB/s, "
-              f"ranking {len(graph.indices) / step / 1e6:.0f} Medge/s")
+        print(f"{found.iterations} steps of {step:.3f} s: "
+              f"reading {graph.indices.nbytes / step / 1e6:.0f} MB/s, ranking {len(graph.indices) / step / 1e6:.0f} Medge/s")
     return found
 
 
@@ -69,8 +69,10 @@ def draw(found: PageRankResult, alpha: float, tol: float, path: Path) -> None:
 
     steps = np.arange(1, found.iterations + 1)
     figure, ax = pyplot.subplots(figsize=(8, 5), layout="constrained")
-    ax.semilogy(steps, 2 * alpha**steps, "k--", linewidth=1, label=r"known before: $2\alpha^t$")
-    ax.semilogy(steps, alpha / (1 - alpha) * found.residuals, "o-", markersize=3, label="proven: bound of the error")
+    before = 2 * alpha**steps
+    bounds = np.minimum(before, alpha / (1 - alpha) * found.residuals)
+    ax.semilogy(steps, before, "k--", linewidth=1, label=r"known before: $2\alpha^t$")
+    ax.semilogy(steps, bounds, "o-", markersize=3, label="bound of the error")
     ax.semilogy(steps, found.residuals, ".-", markersize=4, linewidth=1, label="moved by this step")
     ax.axhline(tol, color="tab:red", linewidth=1, label=f"asked for: {tol:g}")
     ax.set_xlabel("step t")

@@ -98,8 +98,8 @@ void step(const py::object &indptr, const py::object &indices, const py::object 
 int32_t weights_of(const char *function, const py::object &weights, int64_t entries,
                    const void **values) {
   const auto bytes = int32_t(PyArray_ITEMSIZE(array(function, "weights", weights)));
-  *values = contiguous_vector(function, "weights", weights, bytes == 4 ? NPY_FLOAT : NPY_DOUBLE,
-                              entries);
+  *values =
+      contiguous_vector(function, "weights", weights, bytes == 4 ? NPY_FLOAT : NPY_DOUBLE, entries);
   return bytes;
 }
 
@@ -129,8 +129,8 @@ void chances(const py::object &indices, const py::object &weights, const py::obj
   const char *const function = "rank_chances";
   const int count = parse_threads(function, threads.ptr());
   if (count < 0) throw py::error_already_set();
-  PyArrayObject *const from = array(function, "indices", indices),
-                       *const made = output(function, "out", out);
+  PyArrayObject *const from = array(function, "indices", indices), *const made =
+                                                                       output(function, "out", out);
   const int64_t entries = PyArray_SIZE(from),
                 nodes = PyArray_SIZE(array(function, "strength", strength));
   const void *values = nullptr;

@@ -27,9 +27,9 @@ template <class Amount, class Sum> void add_all(int32_t index_bytes, int64_t ent
                    : add(entries, static_cast<const int64_t *>(indices), amount, sums);
 }
 
-template <class I, class Weight, class T>
-void shares(int64_t entries, int threads, const I *indices, const Weight *weights,
-            const double *strength, T *chances) {
+template <class I, class Weight, class T> void shares(int64_t entries, int threads,
+                                                      const I *indices, const Weight *weights,
+                                                      const double *strength, T *chances) {
   const int64_t tasks = (entries + kTaskEdges - 1) / kTaskEdges;
   parallel_for(tasks, threads, [&](int64_t task, int) {
     const int64_t end = task + 1 < tasks ? (task + 1) * kTaskEdges : entries;
@@ -39,9 +39,9 @@ void shares(int64_t entries, int threads, const I *indices, const Weight *weight
     }
   });
 }
-template <class I, class Weight>
-void shares_as(int32_t dtype, int64_t entries, int threads, const I *indices, const Weight *weights,
-               const double *strength, void *chances) {
+template <class I, class Weight> void shares_as(int32_t dtype, int64_t entries, int threads,
+                                                const I *indices, const Weight *weights,
+                                                const double *strength, void *chances) {
   dtype == FASTLA_F32
       ? shares(entries, threads, indices, weights, strength, static_cast<float *>(chances))
       : shares(entries, threads, indices, weights, strength, static_cast<double *>(chances));

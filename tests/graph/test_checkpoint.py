@@ -58,7 +58,7 @@ def test_goes_on_with_the_same_bits(tmp_path, method, columns, where):
         interrupted(graph, at, checkpoint=path, **given)
         assert path.exists()
         seen = []
-        again = pagerank(graph, checkpoint=path, callback=lambda s, r: seen.append(s), **given)
+        again = pagerank(graph, checkpoint=path, callback=lambda s, r, seen=seen: seen.append(s), **given)
         same(again, whole)
         assert seen == list(range(at, steps + 1))  # the step that was not finished, and those after it
         assert not path.exists()

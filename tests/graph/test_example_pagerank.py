@@ -47,7 +47,8 @@ def assert_true(said, graph, tmp_path):
 def test_random_links(run, tmp_path):
     graph = Graph.from_edges(*rmat(9, 8), n=512)
     said = run("--scale", 9, "--factor", 8)
-    assert f"built rmat9x8.graph: " in said and f"Graph(directed, 512 nodes, {graph.number_of_edges} edges)" in said
+    assert said.startswith("built rmat9x8.graph: ")
+    assert f"Graph(directed, 512 nodes, {graph.number_of_edges} edges)" in said
     assert_true(said, graph, tmp_path)
     again = run("--scale", 9, "--factor", 8)
     assert again.startswith("rmat9x8.graph is there already")

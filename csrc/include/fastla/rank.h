@@ -18,8 +18,8 @@ typedef struct fastla_rank_desc {
   int32_t index_bytes; /* of starts and indices: 4 or 8 */
   int32_t num_threads;
   int64_t nodes, sources, entries, columns; /* edges come from `sources` nodes to `nodes` of them */
-  const void *starts, *indices; /* by targets */
-  const void *weights;          /* of dtype; NULL: all are 1 */
+  const void *starts, *indices;             /* by targets */
+  const void *weights;                      /* of dtype; NULL: all are 1 */
   const void *
       x; /* (sources, columns); next may lie in it: then one thread goes on with what is new (Gauss-Seidel) */
   const void *from;    /* (nodes, columns): the ranks before; may be to */

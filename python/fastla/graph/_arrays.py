@@ -45,7 +45,9 @@ class CompressedGraph:
         """Edges in order, of a file a piece at a time."""
         if self._file is not None:
             return self._file.pieces(self.indptr, weighted)
-        return iter([Piece(0, self.n, self.indptr, self.indices, self.weight if weighted else None)])
+        return iter(
+            [Piece(0, self.n, self.indptr, self.indices, self.weight if weighted else None)]
+        )
 
     @property
     def ids(self) -> NDArray[Any] | None:
@@ -75,7 +77,11 @@ class CompressedGraph:
         >>> Graph.from_edges([2, 0], [0, 1], directed=False).edges()
         (array([0, 0], dtype=int32), array([1, 2], dtype=int32), None)
         """
-        source, target, weight = self.indices, _targets(Piece(0, self.n, self.indptr, self.indices, None)), self.weight
+        source, target, weight = (
+            self.indices,
+            _targets(Piece(0, self.n, self.indptr, self.indices, None)),
+            self.weight,
+        )
         if self.directed:
             return source, target, weight
         once = source <= target

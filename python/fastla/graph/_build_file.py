@@ -1,7 +1,8 @@
-"""Files of graphs that no memory holds: edges sorted in portions, then put together a range of nodes at a time."""
+"""Files of graphs that no memory holds: edges sorted in portions, then joined a range of nodes at a time."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 from collections.abc import Iterable, Iterator
@@ -50,7 +51,8 @@ def build_file(
     Parameters
     ----------
     path : str or path-like
-        The file; it appears when all is done, with what `Graph.from_edges` and `Graph.save` would have written.
+        The file; it appears when all is done, with what `Graph.from_edges` and `Graph.save` would have
+        written.
     chunks : iterable of tuple
         (source, target) or (source, target, weight), arrays of nodes' numbers and weights as in
         `Graph.from_edges`; of any lengths. They are taken once, one after the other.
@@ -61,8 +63,8 @@ def build_file(
     duplicates : str, optional
         As in `Graph.from_edges`.
     memory : int
-        Bytes that edges may take while they are sorted. There are some arrays of n numbers, too, and the edges
-        of the busiest node are sorted at once.
+        Bytes that edges may take while they are sorted. There are some arrays of n numbers, too, and the
+        edges of the busiest node are sorted at once.
     num_threads : int, optional
         How many threads to use; the file does not depend on it.
     progress : bool
@@ -99,14 +101,19 @@ def build_file(
     """
     nodes_given("build_file", n)
     folder = os.path.dirname(os.path.abspath(path))
-    with tempfile.TemporaryFile(dir=folder) as file, GraphFile("build_file", path, directed) as result:
+    with (
+        tempfile.TemporaryFile(dir=folder) as file,
+        GraphFile("build_file", path, directed) as result,
+    ):
         portions = _Portions(file, n, not directed, num_threads)
         room = _LEAST_EDGES
         for portion in _portions(chunks, n, memory):
             portions.add(*portion)
             room = max(room, len(portion[0]) << (not directed))
             if progress:
-                show(f"build_file: {len(portions.kept)} portions, {portions.into.sum()} edges sorted")
+                show(
+                    f"build_file: {len(portions.kept)} portions, {portions.into.sum()} edges sorted"
+                )
         kind = duplicates_given("build_file", duplicates, portions.weighted)
         _put_together(result, portions, kind, room, folder, progress)
     return Graph.open(path)
@@ -128,7 +135,9 @@ def _portions(
         most = max(memory // (_EDGE_BYTES + _WEIGHT_BYTES * (len(arrays) - 2)), _LEAST_EDGES)
         done = 0
         while done < len(arrays[0]):
-            taken = [x[done : done + most - count].copy() for x in arrays]  # the caller may use it again
+            taken = [
+                x[done : done + most - count].copy() for x in arrays
+            ]  # the caller may use it again
             waiting.append(taken)
             done, count = done + len(taken[0]), count + len(taken[0])
             if count == most:
@@ -186,7 +195,9 @@ class _Portions:
     def weighted(self) -> bool:
         return self.weights is not None
 
-    def add(self, source: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None = None) -> None:
+    def add(
+        self, source: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None = None
+    ) -> None:
         nodes = 1 + int(max(source.max(), target.max())) if self._n is None else self._n
         made = _core.graph_build("build_file", source, target, weight, nodes, DUPLICATES["keep"], self._both_ways,
                                  self.num_threads)  # fmt: skip
@@ -197,12 +208,14 @@ class _Portions:
         for name, array in zip(("indptr", "indices", "weight"), made, strict=True):
             if array is not None:
                 places[name] = (array.dtype, self._file.tell())
-                self._file.write(memoryview(array).cast("B") if array.size else b"")
+                self._file.write(memoryview(array.data).cast("B") if array.size else b"")
         self._file.flush()
         self.weights = None if weight is None else weight.dtype
         self.kept.append(_Portion(nodes, EdgeFile(self._file.fileno(), places)))
 
-    def edges_to(self, first: int, end: int) -> list[NDArray[Any]]:
+    def edges_to(
+        self, first: int, end: int
+    ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """Source, target and any weight of all edges to these nodes, a portion after the other."""
         parts = []
         for nodes, arrays in self.kept:
@@ -217,7 +230,8 @@ class _Portions:
             if self.weighted:
                 part.append(arrays.array("weight", *edges))
             parts.append(part)
-        return [np.concatenate(x) for x in zip(*parts, strict=True)]
+        source, target, *weight = (np.concatenate(x) for x in zip(*parts, strict=True))
+        return source, target, weight[0] if weight else None
 
 
 def _put_together(
@@ -232,17 +246,24 @@ def _put_together(
     with tempfile.TemporaryFile(dir=folder) as waiting:
 
         def indices() -> Iterator[NDArray[Any]]:
-            for first, end in zip(cuts, cuts[1:], strict=False):
+            for first, end in itertools.pairwise(cuts):
                 if not portions.into[first:end].any():
                     continue
-                source, target, *weight = portions.edges_to(first, end)
-                made = Compressed(*_core.graph_build("build_file", source, target, *(weight or [None]), n,
-                                  DUPLICATES[duplicates], False, portions.num_threads))  # fmt: skip
+                made = Compressed(
+                    *_core.graph_build(
+                        "build_file",
+                        *portions.edges_to(first, end),
+                        n,
+                        DUPLICATES[duplicates],
+                        False,
+                        portions.num_threads,
+                    )
+                )
                 require_finite_sums("build_file", made)
                 counts[first + 1 : end + 1] = np.diff(made.indptr[first : end + 1])
                 if portions.weighted or duplicates == "sum":
                     kept = np.ones(len(made.indices)) if made.weight is None else made.weight
-                    waiting.write(memoryview(kept).cast("B"))
+                    waiting.write(memoryview(kept.data).cast("B"))
                 if progress:
                     show(f"build_file: {end} of {n} nodes written")
                 yield made.indices

@@ -90,11 +90,11 @@ def _named(graph: CompressedGraph) -> str:
 
 
 def _crc(x: NDArray[Any]) -> int:
-    data, check = memoryview(np.ascontiguousarray(x)).cast("B") if x.size else b"", 0
+    data, check = memoryview(np.ascontiguousarray(x).data).cast("B") if x.size else b"", 0
     for first in range(0, len(data), _CHECKED):
         check = zlib.crc32(data[first : first + _CHECKED], check)
     return check
 
 
 def _hash(x: NDArray[Any]) -> str:
-    return f"{x.shape} {hashlib.sha256(np.ascontiguousarray(x)).hexdigest()[:16]}"
+    return f"{x.shape} {hashlib.sha256(np.ascontiguousarray(x).data).hexdigest()[:16]}"

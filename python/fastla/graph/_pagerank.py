@@ -98,8 +98,8 @@ def pagerank(
     ------
     ValueError
         If the graph is empty, an argument out of range, a distribution negative, not finite or zero, `tol`
-        below what the dtype can reach, alpha is 1 and the graph periodic, or `checkpoint` is of another graph
-        or other arguments.
+        below what the dtype can reach, alpha is 1 and the graph periodic, or `checkpoint` is of another
+        graph or other arguments.
     NotConverged
         If max_iter steps do not do; its `result` is what there is, with its bound.
 
@@ -116,8 +116,8 @@ def pagerank(
     that it has alone.
 
     Of a graph that was opened edges are read from its file in each step, a piece ahead of the work, and not
-    kept: memory is some arrays of n numbers, of float64 less than 100 bytes a node, and 64 MiB, or the edges of
-    the busiest node. A checkpoint has 8 bytes a node, 16 where steps are extrapolated.
+    kept: memory is some arrays of n numbers, of float64 less than 100 bytes a node, and 64 MiB, or the edges
+    of the busiest node. A checkpoint has 8 bytes a node, 16 where steps are extrapolated.
 
     References
     ----------

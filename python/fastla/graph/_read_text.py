@@ -238,7 +238,9 @@ def _format(
 ) -> Format:
     column = -1 if weight is False else 2 if weight is True else int(weight)
     if weight is not False and column < 2:
-        raise ValueError(f"{function}: weight is {weight!r}; it must be a column from 2 on, or a bool")
+        raise ValueError(
+            f"{function}: weight is {weight!r}; it must be a column from 2 on, or a bool"
+        )
     if len(comments.encode()) > 8 or (delimiter is not None and len(delimiter.encode()) != 1):
         raise ValueError(
             f"{function}: comments is {comments!r}, delimiter is {delimiter!r}; they must be at most "

@@ -32,7 +32,8 @@ class Run(NamedTuple):
 class _Progress:
     """Of each column what is known once it is done, and of all how far they moved."""
 
-    def __init__(self, n: int, b: int, ranks: NDArray[Any]) -> None:
+    def __init__(self, ranks: NDArray[Any]) -> None:
+        n, b = ranks.shape
         self.left = np.arange(b)
         self.found = np.empty((n, b), ranks.dtype) if b > 1 else ranks
         self.bounds, self.iterations = np.full(b, np.inf), np.zeros(b, np.int64)
@@ -82,7 +83,9 @@ class _Progress:
         for name in State.CARRIED:
             value = arrays[name]
             setattr(state, name, value if value.ndim else value.item())
-        self.left, self.bounds, self.iterations = (arrays[x] for x in ("left", "bounds", "iterations"))
+        self.left, self.bounds, self.iterations = (
+            arrays[x] for x in ("left", "bounds", "iterations")
+        )
         self.history, self.sweeps = list(arrays["history"]), int(arrays["sweeps"])
         return state
 
@@ -96,7 +99,7 @@ def run(
     checkpoint: Checkpoint | None = None,
 ) -> Run:
     """Steps until the bound of every column is at most tol; each has the bits that it has alone."""
-    progress = _Progress(*ranks.shape, ranks)
+    progress = _Progress(ranks)
     saved = None if checkpoint is None else checkpoint.load()
     state = State(problem, ranks) if saved is None else progress.restore(problem, saved)
     alpha = problem.alpha

@@ -74,7 +74,8 @@ class State:
     def _dangling(self, ranks: NDArray[Any]) -> NDArray[np.float64]:
         left = ranks[self.problem.walk.inverse == 0].astype(np.float64)
         whole: NDArray[np.int64] = (left / UNIT).astype(np.int64)
-        return whole.sum(axis=0) * UNIT
+        mass: NDArray[np.float64] = whole.sum(axis=0) * UNIT
+        return mass
 
     def step(self, in_place: bool = False) -> None:
         """One along the edges. In place nodes see the new ranks of those before them, and the residual is

@@ -49,8 +49,8 @@ class Stored(NamedTuple):
 
 
 class GraphFile:
-    """A file beside `path`, written an array after the other, which gets that name in the end: there is all of
-    it or nothing."""
+    """A file beside `path`, written an array after the other, which gets that name in the end: there is all
+    of it or nothing."""
 
     def __init__(self, function: str, path: str | os.PathLike[str], directed: bool) -> None:
         _require_little_endian(function)

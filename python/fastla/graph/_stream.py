@@ -1,7 +1,8 @@
-"""Edges a piece of nodes at a time: of a graph in memory all at once, of a file while the next ones are read."""
+"""Edges a piece of nodes at a time: in memory all at once, of a file while the next ones are read."""
 
 from __future__ import annotations
 
+import itertools
 import os
 import weakref
 from collections.abc import Iterator
@@ -52,7 +53,7 @@ class EdgeFile:
         """All edges in order, read by another thread meanwhile."""
         cuts = cut(indptr, PIECE_EDGES)
         edges = [int(indptr[node]) for node in cuts]
-        room = max((b - a for a, b in zip(edges, edges[1:], strict=False)), default=0)
+        room = max((b - a for a, b in itertools.pairwise(edges)), default=0)
         names = [name for name in ("indices", "weight") if weighted or name == "indices"]
         spaces = [{name: np.empty(room, self._places[name][0]) for name in names} for _ in range(2)]
 
@@ -78,7 +79,9 @@ def cut(indptr: NDArray[Any], most: int) -> list[int]:
     n, cuts, edges = len(indptr) - 1, [0], int(indptr[-1])
     while cuts[-1] < n:
         here = cuts[-1]
-        wanted = indptr.dtype.type(min(int(indptr[here]) + most, edges))  # of its dtype, or all is converted
+        wanted = indptr.dtype.type(
+            min(int(indptr[here]) + most, edges)
+        )  # of its dtype, or all is converted
         end = int(np.searchsorted(indptr, wanted, "right")) - 1
         cuts.append(min(max(end, here + 1), n))
     return cuts
@@ -86,7 +89,7 @@ def cut(indptr: NDArray[Any], most: int) -> list[int]:
 
 def read_at(handle: int, offset: int, into: NDArray[Any]) -> None:
     """Fill an array with a file's bytes."""
-    left = memoryview(into).cast("B") if into.size else memoryview(b"")
+    left = memoryview(into.data).cast("B") if into.size else memoryview(b"")
     while len(left):
         got = os.preadv(handle, [left], offset)
         if got == 0:

@@ -21,8 +21,8 @@ _FEW_NODES = 1 << 15
 class Walk(NamedTuple):
     """Nodes in an order in which steps are fast; bits do not depend on it.
 
-    `pieces` yields the edges, `weight` being the chance of each, None where all edges of a node have the same;
-    `inverse`: by what a rank is multiplied before it goes along the edges, 0 where there are none.
+    `pieces` yields the edges, `weight` being the chance of each, None where all edges of a node have the
+    same; `inverse`: by what a rank is multiplied before it goes along the edges, 0 where there are none.
     """
 
     pieces: Callable[[], Iterator[Piece]]
@@ -103,4 +103,10 @@ def _pieces(
     file = graph._file  # not the graph: it keeps this
     if weight is None:
         return lambda: file.pieces(indptr, False)
-    return lambda: (p._replace(weight=chances(p.indices, p.weight)) for p in file.pieces(indptr, True))
+
+    def with_chances() -> Iterator[Piece]:
+        for piece in file.pieces(indptr, True):
+            assert piece.weight is not None
+            yield piece._replace(weight=chances(piece.indices, piece.weight))
+
+    return with_chances
