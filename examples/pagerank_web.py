@@ -58,8 +58,8 @@ def ranked(graph: Graph, given: argparse.Namespace) -> PageRankResult:
                      callback=lambda steps, residuals: times.append(time.perf_counter()))
     if len(times) > 2:
         step = float(np.median(np.diff(times[1:])))
-        print(f"{found.iterations} steps of {step:.3f} s: "
-              f"reading {graph.indices.nbytes / step / 1e6:.0f} MB/s, ranking {len(graph.indices) / step / 1e6:.0f} Medge/s")
+        read, walked = graph.indices.nbytes / step / 1e6, len(graph.indices) / step / 1e6
+        print(f"{found.iterations} steps of {step:.3f} s: reading {read:.0f} MB/s, ranking {walked:.0f} Medge/s")
     return found
 
 

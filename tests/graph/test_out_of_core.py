@@ -20,7 +20,7 @@ SETUP = """
     import numpy as np
     from fastla.graph import Graph, _stream, build_file, pagerank, rmat
 
-    _stream.PIECE_EDGES = 1 << 18
+    _stream.PIECE_EDGES = 1 << 17
     scale, factor, weighted = {kind}
 
     def chunks(count):
@@ -54,7 +54,7 @@ def whole(kind):
 def test_four_times_the_memory(kind, tmp_path):
     path = str(tmp_path / "large.graph")
     code = f"""
-    graph = build_file({path!r}, chunks({CHUNK}), n=1 << scale, duplicates="keep", memory=4 << 20)
+    graph = build_file({path!r}, chunks({CHUNK}), n=1 << scale, duplicates="keep", memory=2 << 20)
     edges = graph.indices.nbytes + (graph.weight.nbytes if weighted else 0)
     assert edges == {4 * ALLOWED}, edges
     found = pagerank(graph)

@@ -199,8 +199,8 @@ class _Portions:
         self, source: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None = None
     ) -> None:
         nodes = 1 + int(max(source.max(), target.max())) if self._n is None else self._n
-        made = _core.graph_build("build_file", source, target, weight, nodes, DUPLICATES["keep"], self._both_ways,
-                                 self.num_threads)  # fmt: skip
+        made = _core.graph_build("build_file", source, target, weight, nodes, DUPLICATES["keep"],
+                                 self._both_ways, self.num_threads)  # fmt: skip
         if nodes > len(self.into):
             self.into = np.concatenate([self.into, np.zeros(nodes - len(self.into), np.int64)])
         self.into[:nodes] += np.diff(made[0])

@@ -32,6 +32,8 @@ class Graph(CompressedGraph):
         (n,), the nodes' names; None: they have none but their numbers.
     directed : bool
         Whether an edge has a direction.
+    mapped : bool
+        Whether the arrays lie in a file that was opened.
     number_of_edges : int
         How many edges there are; without directions each counts once.
 
