@@ -59,7 +59,8 @@ def ranked(graph: Graph, given: argparse.Namespace) -> PageRankResult:
     if len(times) > 2:
         step = float(np.median(np.diff(times[1:])))
         read, walked = graph.indices.nbytes / step / 1e6, len(graph.indices) / step / 1e6
-        print(f"{found.iterations} steps of {step:.3f} s: reading {read:.0f} MB/s, ranking {walked:.0f} Medge/s")
+        print(f"{found.iterations} steps of {step:.3f} s: reading {read:.0f} MB/s, "
+              f"ranking {walked:.0f} Medge/s")
     return found
 
 

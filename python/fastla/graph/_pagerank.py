@@ -177,7 +177,9 @@ def pagerank(
     state_file = None
     if checkpoint is not None:
         if not checkpoint_every >= 0:
-            raise ValueError(f"pagerank: checkpoint_every is {checkpoint_every}; it must not be negative")
+            raise ValueError(
+                f"pagerank: checkpoint_every is {checkpoint_every}; it must not be negative"
+            )
         call = call_of(graph, weight=bool(weight), dtype=kind.name, method=method, alpha=alpha, tol=tol,
                        max_iter=most, personalization=jump, dangling=sink, nstart=start)  # fmt: skip
         state_file = Checkpoint(checkpoint, checkpoint_every, call)
