@@ -64,7 +64,9 @@ void step(const py::object &indptr, const py::object &indices, const py::object 
   desc.starts = contiguous_vector(function, "indptr", indptr, index, desc.nodes + 1);
   desc.indices = contiguous_vector(function, "indices", indices, index, desc.entries);
   desc.weights = contiguous_vector(function, "weights", weights, type, desc.entries);
-  desc.x = contiguous_vector(function, "x", x, type, size);
+  const int64_t ranks_read = PyArray_SIZE(array(function, "x", x));
+  desc.sources = desc.columns ? ranks_read / desc.columns : 0;
+  desc.x = contiguous_vector(function, "x", x, type, desc.sources * desc.columns);
   desc.from = contiguous_vector(function, "from", from, type, size);
   desc.inverse = contiguous_vector(function, "inverse", inverse, type, desc.nodes);
   desc.to = contiguous_vector(function, "to", to, type, size);
@@ -90,6 +92,59 @@ void step(const py::object &indptr, const py::object &indices, const py::object 
     status = fastla_rank_step(&desc);
   }
   require_status(function, status);
+}
+
+// The weights' bytes: 4 or 8.
+int32_t weights_of(const char *function, const py::object &weights, int64_t entries,
+                   const void **values) {
+  const auto bytes = int32_t(PyArray_ITEMSIZE(array(function, "weights", weights)));
+  *values =
+      contiguous_vector(function, "weights", weights, bytes == 4 ? NPY_FLOAT : NPY_DOUBLE, entries);
+  return bytes;
+}
+
+// Adds to sums what goes out of each node: weights to doubles, or, where there are none, edges to integers.
+void add_out(const py::object &indices, const py::object &weights, const py::object &sums) {
+  const char *const function = "rank_add_out";
+  PyArrayObject *const from = array(function, "indices", indices);
+  const int index = index_type(function, from);
+  const int64_t entries = PyArray_SIZE(from), nodes = PyArray_SIZE(output(function, "sums", sums));
+  const auto bytes = int32_t(PyArray_ITEMSIZE(from));
+  const void *const sources = contiguous_vector(function, "indices", indices, index, entries);
+  const bool counts = weights.is_none();
+  void *const to =
+      contiguous_vector(function, "sums", sums, counts ? NPY_INT64 : NPY_DOUBLE, nodes);
+  const void *values = nullptr;
+  const int32_t weight_bytes = counts ? 0 : weights_of(function, weights, entries, &values);
+  const py::gil_scoped_release release;
+  if (counts)
+    fastla_rank_add_degrees(bytes, entries, sources, static_cast<int64_t *>(to));
+  else
+    fastla_rank_add_strengths(bytes, weight_bytes, entries, sources, values,
+                              static_cast<double *>(to));
+}
+
+void chances(const py::object &indices, const py::object &weights, const py::object &strength,
+             const py::object &out, const py::object &threads) {
+  const char *const function = "rank_chances";
+  const int count = parse_threads(function, threads.ptr());
+  if (count < 0) throw py::error_already_set();
+  PyArrayObject *const from = array(function, "indices", indices), *const made =
+                                                                       output(function, "out", out);
+  const int64_t entries = PyArray_SIZE(from),
+                nodes = PyArray_SIZE(array(function, "strength", strength));
+  const void *values = nullptr;
+  const int32_t weight_bytes = weights_of(function, weights, entries, &values);
+  const int type = PyArray_TYPE(made), dtype = dtype_of(type);
+  if (dtype != FASTLA_F32 && dtype != FASTLA_F64) refuse(function, "out", "of float32 or float64");
+  const void *const sources =
+      contiguous_vector(function, "indices", indices, index_type(function, from), entries);
+  const auto *const whole = static_cast<const double *>(
+      contiguous_vector(function, "strength", strength, NPY_DOUBLE, nodes));
+  void *const to = contiguous_vector(function, "out", out, type, entries);
+  const py::gil_scoped_release release;
+  fastla_rank_chances(int32_t(PyArray_ITEMSIZE(from)), weight_bytes, dtype, count, entries, sources,
+                      values, whole, to);
 }
 
 py::object like(const py::object &x) {
@@ -120,10 +175,7 @@ py::tuple reorder(const py::object &indptr, const py::object &indices, const py:
   int32_t weight_bytes = 0;
   const void *values = nullptr;
   if (!weights.is_none()) {
-    PyArrayObject *const w = array(function, "weights", weights);
-    weight_bytes = int32_t(PyArray_ITEMSIZE(w));
-    values = contiguous_vector(function, "weights", weights,
-                               weight_bytes == 4 ? NPY_FLOAT : NPY_DOUBLE, entries);
+    weight_bytes = weights_of(function, weights, entries, &values);
   }
   npy_intp dims[1] = {npy_intp(nodes)};
   PyObject *made = PyArray_SimpleNew(1, dims, index);
@@ -153,6 +205,9 @@ void bind_rank(py::module_ &m) {
         py::arg("from_"), py::arg("inverse"), py::arg("jump"), py::arg("jump_factor"),
         py::arg("sink"), py::arg("sink_factor"), py::arg("alpha"), py::arg("to"), py::arg("next"),
         py::arg("sums"), py::arg("num_threads") = py::none());
+  m.def("rank_add_out", &add_out, py::arg("indices"), py::arg("weights"), py::arg("sums"));
+  m.def("rank_chances", &chances, py::arg("indices"), py::arg("weights"), py::arg("strength"),
+        py::arg("out"), py::arg("num_threads") = py::none());
   m.def("rank_reorder", &reorder, py::arg("indptr"), py::arg("indices"), py::arg("weights"),
         py::arg("out_degree"), py::arg("num_threads") = py::none());
 }

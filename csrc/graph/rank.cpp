@@ -27,7 +27,7 @@ bool valid(const RankDesc &d) {
   if (d.struct_size < sizeof(RankDesc) || d.num_threads < 0) return false;
   if (d.dtype != FASTLA_F32 && d.dtype != FASTLA_F64) return false;
   if (d.index_bytes != 4 && d.index_bytes != 8) return false;
-  if (d.nodes < 0 || d.columns < 0 || d.entries < 0) return false;
+  if (d.nodes < 0 || d.sources < 0 || d.columns < 0 || d.entries < 0) return false;
   if (d.nodes == 0 || d.columns == 0) return true;
   return d.starts && (d.indices || !d.entries) && d.x && d.from && d.to && d.next && d.inverse &&
          d.jump && d.jump_factor && (!d.sink || d.sink_factor) && d.change && d.dangling &&
@@ -61,6 +61,13 @@ RankArgs args_of(const RankDesc &d) {
   return a;
 }
 
+// New ranks are what is read next.
+bool in_place(const RankDesc &d) {
+  const int64_t bytes = d.sources * d.columns * (d.dtype == FASTLA_F64 ? 8 : 4);
+  const auto next = reinterpret_cast<uintptr_t>(d.next), x = reinterpret_cast<uintptr_t>(d.x);
+  return next - x < uintptr_t(bytes);
+}
+
 // The first node before which lies that share of the work.
 int64_t first_node(const RankDesc &d, int64_t task, int64_t tasks) {
   const auto before = [&](int64_t i) { return start_of(d, i) + kNodeEdges * i; };
@@ -90,7 +97,7 @@ fastla_status fastla_rank_step(const fastla_rank_desc *desc) {
   if (!valid(d)) return FASTLA_INVALID;
   const size_t sums = size_t(d.columns) * 8;
   if (d.columns == 0) return FASTLA_OK;
-  const bool at_once = d.x != d.next;
+  const bool at_once = !in_place(d);
   const int wanted = d.num_threads ? d.num_threads : fastla_get_num_threads();
   const int threads = at_once ? wanted : 1;
   // Of each worker: change, dangling, total; lines of its own.

@@ -280,6 +280,16 @@ def rank_step(
     sums: NDArray[np.int64],
     num_threads: int | None = None,
 ) -> None: ...
+def rank_add_out(
+    indices: NDArray[Any], weights: NDArray[Any] | None, sums: NDArray[Any]
+) -> None: ...
+def rank_chances(
+    indices: NDArray[Any],
+    weights: NDArray[Any],
+    strength: NDArray[np.float64],
+    out: NDArray[Any],
+    num_threads: int | None = None,
+) -> None: ...
 def rank_reorder(
     indptr: NDArray[Any],
     indices: NDArray[Any],

@@ -1,4 +1,4 @@
-"""docs/graph.md and the docstrings of Graph's methods are true: what they show runs."""
+"""docs/graph.md, docs/scale.md and the docstrings of Graph's methods are true: what they show runs."""
 
 import doctest
 import inspect
@@ -9,15 +9,16 @@ import pytest
 
 from fastla.graph import Graph
 
-PAGE = Path(__file__).parents[2] / "docs" / "graph.md"
+DOCS = Path(__file__).parents[2] / "docs"
 METHODS = [n for n, f in inspect.getmembers(Graph, inspect.isroutine) if not n.startswith("_")]
 
 
-@pytest.mark.skipif(not PAGE.exists(), reason="needs the source tree")
-def test_page_runs():
+@pytest.mark.skipif(not DOCS.exists(), reason="needs the source tree")
+@pytest.mark.parametrize("page", ["graph.md", "scale.md"])
+def test_page_runs(page):
     pytest.importorskip("scipy", reason="needs the extra fastla[graph]")
     pytest.importorskip("networkx", minversion="3.4", reason="needs the extra fastla[graph]")
-    failed, tried = doctest.testfile(str(PAGE), module_relative=False)
+    failed, tried = doctest.testfile(str(DOCS / page), module_relative=False)
     assert tried > 15 and not failed
 
 

@@ -10,18 +10,18 @@
 extern "C" {
 #endif
 
-/* Of each column c: to[i] = alpha sum x[source] + jump_factor[c] jump[i] + sink_factor[c] sink[i], over the edges to node i;
+/* Of some nodes, and each column c: to[i] = alpha sum x[source] + jump_factor[c] jump[i] + sink_factor[c] sink[i], over the edges to node i;
  * x is a rank divided by its node's out-strength. Sums are those of docs/contract.md, "Ranks". */
 typedef struct fastla_rank_desc {
   uint32_t struct_size;
   int32_t dtype;       /* of x, ranks and inverse: FASTLA_F32 or _F64 */
   int32_t index_bytes; /* of starts and indices: 4 or 8 */
   int32_t num_threads;
-  int64_t nodes, entries, columns;
-  const void *starts, *indices; /* by targets */
-  const void *weights;          /* of dtype; NULL: all are 1 */
+  int64_t nodes, sources, entries, columns; /* edges come from `sources` nodes to `nodes` of them */
+  const void *starts, *indices;             /* by targets */
+  const void *weights;                      /* of dtype; NULL: all are 1 */
   const void *
-      x; /* (nodes, columns); may be next: then one thread goes on with what is new (Gauss-Seidel) */
+      x; /* (sources, columns); next may lie in it: then one thread goes on with what is new (Gauss-Seidel) */
   const void *from;    /* (nodes, columns): the ranks before; may be to */
   const void *inverse; /* (nodes,): 1 / out-strength; 0: no edges go out */
   const double *jump,
@@ -48,6 +48,17 @@ fastla_status fastla_rank_reorder(int32_t index_bytes, int32_t weight_bytes, int
                                   int64_t nodes, const void *starts, const void *indices,
                                   const void *weights, const void *order, void *new_starts,
                                   void *new_indices, void *new_weights);
+
+/* To sums[source] of each edge in turn, on one thread: its weight. weights of weight_bytes 4 or 8. */
+void fastla_rank_add_strengths(int32_t index_bytes, int32_t weight_bytes, int64_t entries,
+                               const void *indices, const void *weights, double *sums);
+/* And 1 for each edge. */
+void fastla_rank_add_degrees(int32_t index_bytes, int64_t entries, const void *indices,
+                             int64_t *sums);
+/* Of each edge, its weight by its source's strength; 0 where that is 0. dtype: of chances, FASTLA_F32 or _F64. */
+void fastla_rank_chances(int32_t index_bytes, int32_t weight_bytes, int32_t dtype,
+                         int32_t num_threads, int64_t entries, const void *indices,
+                         const void *weights, const double *strength, void *chances);
 
 #ifdef __cplusplus
 }

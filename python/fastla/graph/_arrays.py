@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _core
 from .._extra import package
 from ._store import pack_names, save
+from ._stream import EdgeFile, Piece
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +34,20 @@ class CompressedGraph:
         self.n = len(indptr) - 1
         self.directed = directed
         self._ids = ids
-        self.mapped = False  # arrays lie in a file
+        self._file: EdgeFile | None = None  # where arrays lie that are mapped
+        self._checks: dict[str, int] | None = None  # their CRC-32
+
+    @property
+    def mapped(self) -> bool:
+        return self._file is not None
+
+    def _pieces(self, weighted: bool = False) -> Iterator[Piece]:
+        """Edges in order, of a file a piece at a time."""
+        if self._file is not None:
+            return self._file.pieces(self.indptr, weighted)
+        return iter(
+            [Piece(0, self.n, self.indptr, self.indices, self.weight if weighted else None)]
+        )
 
     @property
     def ids(self) -> NDArray[Any] | None:
@@ -46,10 +61,7 @@ class CompressedGraph:
 
     @cached_property
     def _loops(self) -> int:
-        return int(np.count_nonzero(self.indices == self._targets()))
-
-    def _targets(self) -> NDArray[Any]:
-        return np.repeat(np.arange(self.n, dtype=self.indices.dtype), np.diff(self.indptr))
+        return sum(int(np.count_nonzero(p.indices == _targets(p))) for p in self._pieces())
 
     def edges(self) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]:
         """All edges by target and source; without directions each once, from the lower number to the higher.
@@ -65,7 +77,11 @@ class CompressedGraph:
         >>> Graph.from_edges([2, 0], [0, 1], directed=False).edges()
         (array([0, 0], dtype=int32), array([1, 2], dtype=int32), None)
         """
-        source, target, weight = self.indices, self._targets(), self.weight
+        source, target, weight = (
+            self.indices,
+            _targets(Piece(0, self.n, self.indptr, self.indices, None)),
+            self.weight,
+        )
         if self.directed:
             return source, target, weight
         once = source <= target
@@ -103,29 +119,21 @@ class CompressedGraph:
         """
         return self._out_degree
 
-    def _portions(self) -> list[slice]:
-        """Edges that are counted at a time: bincount makes its indices, and weights, 8 bytes wide."""
-        piece = max(self.n, 1 << 22)
-        return [slice(first, first + piece) for first in range(0, len(self.indices), piece)]
-
     @cached_property
     def _out_degree(self) -> NDArray[Any]:
-        found = np.zeros(self.n, np.int64)
-        for part in self._portions():
-            found += np.bincount(self.indices[part], minlength=self.n)
-        found.flags.writeable = False
-        return found
+        return self._added(np.zeros(self.n, np.int64), weighted=False)
 
     @cached_property
     def _out_strength(self) -> NDArray[Any]:
         if self.weight is None:
-            found = self._out_degree.astype(np.float64)
-        else:
-            found = np.zeros(self.n)
-            for part in self._portions():
-                found += np.bincount(self.indices[part], self.weight[part], self.n)
-        found.flags.writeable = False
-        return found
+            return self._out_degree.astype(np.float64)
+        return self._added(np.zeros(self.n), weighted=True)
+
+    def _added(self, sums: NDArray[Any], weighted: bool) -> NDArray[Any]:
+        for piece in self._pieces(weighted):
+            _core.rank_add_out(piece.indices, piece.weight, sums)
+        sums.flags.writeable = False
+        return sums
 
     def to_scipy(self) -> Any:
         """The adjacency matrix: entry [i, j] is the weight of the edge from i to j.
@@ -192,3 +200,8 @@ class CompressedGraph:
         kind = "directed" if self.directed else "undirected"
         weights = "" if self.weight is None else f", {self.weight.dtype} weights"
         return f"Graph({kind}, {self.n} nodes, {self.number_of_edges} edges{weights})"
+
+
+def _targets(piece: Piece) -> NDArray[Any]:
+    nodes = np.arange(piece.first, piece.end, dtype=piece.indices.dtype)
+    return np.repeat(nodes, np.diff(piece.indptr))

@@ -37,12 +37,7 @@ def compressed(
     num_threads: int | None,
 ) -> Compressed:
     """Sorted by target and source; duplicates joined."""
-    if duplicates is None:
-        duplicates = "first" if weight is None else "sum"
-    if duplicates not in DUPLICATES:
-        raise ValueError(
-            f"{function}: duplicates is {duplicates!r}; it must be one of {tuple(DUPLICATES)}"
-        )
+    duplicates = duplicates_given(function, duplicates, weight is not None)
     count = _nodes(function, source, target, n)
     arrays = Compressed(
         *_core.graph_build(
@@ -56,11 +51,22 @@ def compressed(
             num_threads,
         )
     )
-    _require_finite_sums(function, arrays)
+    require_finite_sums(function, arrays)
     return arrays
 
 
-def _require_finite_sums(function: str, arrays: Compressed) -> None:
+def duplicates_given(function: str, duplicates: str | None, weighted: bool) -> str:
+    """What becomes of duplicates."""
+    if duplicates is None:
+        return "sum" if weighted else "first"
+    if duplicates not in DUPLICATES:
+        raise ValueError(
+            f"{function}: duplicates is {duplicates!r}; it must be one of {tuple(DUPLICATES)}"
+        )
+    return duplicates
+
+
+def require_finite_sums(function: str, arrays: Compressed) -> None:
     """Weights are finite one by one, but their sums may not be."""
     indptr, indices, weight = arrays
     if weight is None or len(weight) == 0 or np.isfinite(weight.max()):

@@ -32,6 +32,8 @@ class Graph(CompressedGraph):
         (n,), the nodes' names; None: they have none but their numbers.
     directed : bool
         Whether an edge has a direction.
+    mapped : bool
+        Whether the arrays lie in a file that was opened.
     number_of_edges : int
         How many edges there are; without directions each counts once.
 
@@ -278,5 +280,5 @@ class Graph(CompressedGraph):
             _core.csr_check(made.indptr, made.indices, (len(made.indptr) - 1,) * 2)
         names = (lambda: unpack_names(arrays)) if "id_ends" in arrays else None
         graph = cls(*made, ids=names, directed=stored.directed)
-        graph.mapped = True
+        graph._file, graph._checks = stored.file, stored.checks
         return graph

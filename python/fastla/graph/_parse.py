@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -44,34 +45,52 @@ def parse(file: LineFile, form: Format, lines: int, num_threads: int | None) -> 
     """All that is left of a file, of which `lines` lines are read already."""
     known = _Columns(form.weight_column >= 0)
     for piece in file.pieces():
-        known.make_room(piece.length // SHORTEST_LINE + 1, file)
-        while True:
-            edges, read, fault, before, begin = _core.graph_parse(
-                bytes_of(piece),
-                piece.length,
-                known.source,
-                known.target,
-                known.weight,
-                known.count,
-                form.weight_column,
-                form.delimiter,
-                form.comment,
-                form.base,
-                2**63 - 1 if form.nodes is None else form.nodes,
-                num_threads,
-            )
-            if fault != _NEEDS_WIDE_IDS:
-                break
-            known.widen()
-        if fault:
-            must = _FAULTS[fault].format(weight_column=form.weight_column)
-            if fault == 2 and form.nodes is not None:
-                must += f": it must be from {form.base} to {form.base + form.nodes - 1}"
-            raise wrong_line(file, lines + before + 1, piece, begin, must)
-        known.count += edges
-        lines += read
+        lines += _parse_piece(file, form, piece, known, lines, num_threads)
         file.report(known.count)
     return known.taken()
+
+
+def parse_in_chunks(file: LineFile, form: Format, num_threads: int | None) -> Iterator[Edges]:
+    """The same, a piece of the file at a time."""
+    lines = count = 0
+    for piece in file.pieces():
+        known = _Columns(form.weight_column >= 0)
+        lines += _parse_piece(file, form, piece, known, lines, num_threads)
+        count += known.count
+        file.report(count)
+        yield known.taken()
+
+
+def _parse_piece(
+    file: LineFile, form: Format, piece: Piece, known: _Columns, lines: int, num_threads: int | None
+) -> int:
+    """Its edges are added to what is known; how many lines it has."""
+    known.make_room(piece.length // SHORTEST_LINE + 1, file)
+    while True:
+        edges, read, fault, before, begin = _core.graph_parse(
+            bytes_of(piece),
+            piece.length,
+            known.source,
+            known.target,
+            known.weight,
+            known.count,
+            form.weight_column,
+            form.delimiter,
+            form.comment,
+            form.base,
+            2**63 - 1 if form.nodes is None else form.nodes,
+            num_threads,
+        )
+        if fault != _NEEDS_WIDE_IDS:
+            break
+        known.widen()
+    if fault:
+        must = _FAULTS[fault].format(weight_column=form.weight_column)
+        if fault == 2 and form.nodes is not None:
+            must += f": it must be from {form.base} to {form.base + form.nodes - 1}"
+        raise wrong_line(file, lines + before + 1, piece, begin, must)
+    known.count += edges
+    return int(read)
 
 
 def wrong_line(file: LineFile, number: int, piece: Piece, begin: int, must: str) -> ValueError:

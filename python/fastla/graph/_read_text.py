@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from ._edges import compressed, nodes_given
 from ._graph import Graph
 from ._lines import LineFile
 from ._named import parse_named
-from ._parse import Format, parse
+from ._parse import Format, parse, parse_in_chunks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -85,17 +86,7 @@ def read_edgelist(
     """
     if ids not in ("int", "str"):
         raise ValueError(f"read_edgelist: ids is {ids!r}; it must be 'int' or 'str'")
-    column = -1 if weight is False else 2 if weight is True else int(weight)
-    if weight is not False and column < 2:
-        raise ValueError(
-            f"read_edgelist: weight is {weight!r}; it must be a column from 2 on, or a bool"
-        )
-    if len(comments.encode()) > 8 or (delimiter is not None and len(delimiter.encode()) != 1):
-        raise ValueError(
-            f"read_edgelist: comments is {comments!r}, delimiter is {delimiter!r}; they must be at most "
-            "8 bytes and one byte"
-        )
-    form = Format(column, delimiter or "", comments, 0, nodes_given("read_edgelist", n))
+    form = _format("read_edgelist", comments, delimiter, weight, n)
     names: NDArray[Any] | None = None
     with LineFile("read_edgelist", path, progress) as file:
         if ids == "str":
@@ -107,6 +98,63 @@ def read_edgelist(
             edges = parse(file, form, 0, num_threads)
     made = compressed("read_edgelist", *edges, n, directed, duplicates, num_threads)
     return Graph(*made, ids=names, directed=directed)
+
+
+def edgelist_chunks(
+    path: str | os.PathLike[str],
+    *,
+    comments: str = "#",
+    delimiter: str | None = None,
+    weight: bool | int = False,
+    num_threads: int | None = None,
+    progress: bool = False,
+) -> Iterator[tuple[NDArray[Any], ...]]:
+    """Edges of a text of one a line, some at a time: for `build_file`, where they do not fit in memory.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file, plain or gzip-compressed, of nodes' numbers; as in `read_edgelist`.
+    comments : str
+        Lines that begin so are passed over; at most 8 bytes.
+    delimiter : str, optional
+        The one character between columns; blanks, and one comma among them, unless given.
+    weight : bool or int
+        The column of weights, counted from 0: True is 2, the third.
+    num_threads : int, optional
+        How many threads to use.
+    progress : bool
+        Whether it is shown on stderr how far the reading is.
+
+    Returns
+    -------
+    iterator of tuple of ndarray
+        (source, target), or (source, target, weight), of each 16 MiB of text.
+
+    Raises
+    ------
+    ValueError
+        If a line is no edge, which the message quotes with its number, or a compressed file is not whole.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastla.graph import edgelist_chunks
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = os.path.join(folder, "edges.txt")
+    ...     with open(path, "w") as file:
+    ...         _ = file.write("0 1\\n0 2\\n")
+    ...     list(edgelist_chunks(path))
+    [(array([0, 0], dtype=int32), array([1, 2], dtype=int32))]
+    """
+    form = _format("edgelist_chunks", comments, delimiter, weight, None)
+
+    def chunks() -> Iterator[tuple[NDArray[Any], ...]]:
+        with LineFile("edgelist_chunks", path, progress) as file:
+            for edges in parse_in_chunks(file, form, num_threads):
+                yield tuple(x for x in edges if x is not None)
+
+    return chunks()
 
 
 def read_mtx(
@@ -183,6 +231,22 @@ def read_mtx(
     directed = symmetry == "general"
     made = compressed("read_mtx", *edges, rows, directed, duplicates, num_threads)
     return Graph(*made, directed=directed)
+
+
+def _format(
+    function: str, comments: str, delimiter: str | None, weight: bool | int, n: int | None
+) -> Format:
+    column = -1 if weight is False else 2 if weight is True else int(weight)
+    if weight is not False and column < 2:
+        raise ValueError(
+            f"{function}: weight is {weight!r}; it must be a column from 2 on, or a bool"
+        )
+    if len(comments.encode()) > 8 or (delimiter is not None and len(delimiter.encode()) != 1):
+        raise ValueError(
+            f"{function}: comments is {comments!r}, delimiter is {delimiter!r}; they must be at most "
+            "8 bytes and one byte"
+        )
+    return Format(column, delimiter or "", comments, 0, nodes_given(function, n))
 
 
 def _mtx_header(file: LineFile) -> tuple[str, str]:

@@ -20,6 +20,8 @@ def rmat(
     c: float = 0.19,
     seed: int = 0,
     permute: bool = True,
+    first: int = 0,
+    count: int | None = None,
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Edges of a recursive-matrix (R-MAT) graph.
@@ -38,13 +40,15 @@ def rmat(
     permute : bool
         Whether nodes are renamed by a bijection that the seed gives, so that those with many edges are not
         neighbours.
+    first, count : int
+        Only so many edges, from that number on: a graph that no memory holds is made in chunks.
     num_threads : int, optional
         How many threads to use; no edge depends on it.
 
     Returns
     -------
     source, target : ndarray of int32
-        (edge_factor 2^scale,) each, loops and duplicates among them.
+        (edge_factor 2^scale,), or (count,), each; loops and duplicates among them.
 
     Raises
     ------
@@ -79,6 +83,8 @@ def rmat(
         raise ValueError(
             f"rmat: a, b, c are {a}, {b}, {c}; they must be probabilities, 1 in all at most"
         )
-    return _core.graph_rmat(
-        scale, 0, edge_factor << scale, a, b, c, seed, bool(permute), num_threads
-    )
+    edges, first = edge_factor << scale, operator.index(first)
+    count = edges - first if count is None else operator.index(count)
+    if not (0 <= first <= edges and 0 <= count <= edges - first):
+        raise ValueError(f"rmat: first is {first}, count {count}; there are {edges} edges")
+    return _core.graph_rmat(scale, first, count, a, b, c, seed, bool(permute), num_threads)

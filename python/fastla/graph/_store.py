@@ -17,9 +17,12 @@ import struct
 import sys
 import tempfile
 import zlib
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+
+from ._stream import EdgeFile
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,52 +40,83 @@ _BLOCK = 1 << 24
 
 
 class Stored(NamedTuple):
-    """What a file holds; arrays are mapped, not read."""
+    """What a file holds; arrays are mapped, not read. `checks`: their CRC-32."""
 
     directed: bool
     arrays: dict[str, NDArray[Any]]
+    checks: dict[str, int]
+    file: EdgeFile
+
+
+class GraphFile:
+    """A file beside `path`, written an array after the other, which gets that name in the end: there is all
+    of it or nothing."""
+
+    def __init__(self, function: str, path: str | os.PathLike[str], directed: bool) -> None:
+        _require_little_endian(function)
+        self.path, self._directed = os.fspath(path), directed
+        self._entries: dict[str, bytes] = {}
+        self._lengths: dict[str, int] = {}
+        handle, self._temporary = tempfile.mkstemp(
+            prefix=os.path.basename(self.path) + ".", dir=os.path.dirname(os.path.abspath(path))
+        )
+        self._file = os.fdopen(handle, "wb")
+
+    def __enter__(self) -> GraphFile:
+        self._file.write(bytes(_HEADER_BYTES))
+        return self
+
+    def write(self, name: str, dtype: np.dtype[Any], parts: Iterable[NDArray[Any]]) -> None:
+        """An array, part after part."""
+        file = self._file
+        file.write(bytes(-file.tell() % _ALIGN))
+        offset, check = file.tell(), 0
+        for part in parts:
+            flat = np.ascontiguousarray(part, dtype)
+            data = memoryview(flat.data).cast("B") if flat.size else memoryview(b"")
+            for first in range(0, len(data), _BLOCK):
+                block = data[first : first + _BLOCK]
+                check = zlib.crc32(block, check)
+                file.write(block)
+        length = file.tell() - offset
+        self._entries[name] = _ARRAY.pack(dtype.str.encode(), check, 0, offset, length)
+        self._lengths[name] = length // dtype.itemsize
+
+    def __exit__(self, kind: type[BaseException] | None, *error: object) -> None:
+        try:
+            with self._file:
+                if kind is None:
+                    self._finish()
+            if kind is None:
+                os.replace(self._temporary, self.path)
+        except BaseException:
+            kind = BaseException
+            raise
+        finally:
+            if kind is not None:
+                with contextlib.suppress(OSError):
+                    os.unlink(self._temporary)
+
+    def _finish(self) -> None:
+        n, m = self._lengths["indptr"] - 1, self._lengths["indices"]
+        none = _ARRAY.pack(b"", 0, 0, 0, 0)
+        header = _HEAD.pack(MAGIC, VERSION, _DIRECTED if self._directed else 0, n, m)
+        header += b"".join(self._entries.get(name, none) for name in _NAMES)
+        self._file.seek(0)
+        self._file.write(header + _SUM.pack(zlib.crc32(header)))
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(self._temporary, 0o666 & ~umask)
 
 
 def save(path: str | os.PathLike[str], directed: bool, arrays: dict[str, NDArray[Any]]) -> None:
-    """Write a file beside `path`, then give it that name: there is all of it or nothing."""
-    _require_little_endian("save")
-    path = os.fspath(path)
-    folder = os.path.dirname(os.path.abspath(path))
-    handle, temporary = tempfile.mkstemp(prefix=os.path.basename(path) + ".", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(bytes(_HEADER_BYTES))
-            entries = [_write(file, arrays.get(name)) for name in _NAMES]
-            n, m = len(arrays["indptr"]) - 1, len(arrays["indices"])
-            header = _HEAD.pack(MAGIC, VERSION, _DIRECTED if directed else 0, n, m) + b"".join(
-                entries
-            )
-            file.seek(0)
-            file.write(header + _SUM.pack(zlib.crc32(header)))
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _write(file: Any, array: NDArray[Any] | None) -> bytes:
-    """An array at the next aligned place; its line of the header."""
-    if array is None:
-        return _ARRAY.pack(b"", 0, 0, 0, 0)
-    file.write(bytes(-file.tell() % _ALIGN))
-    offset, check = file.tell(), 0
-    data = memoryview(np.ascontiguousarray(array).data).cast("B") if array.size else memoryview(b"")
-    for first in range(0, len(data), _BLOCK):
-        block = data[first : first + _BLOCK]
-        check = zlib.crc32(block, check)
-        file.write(block)
-    return _ARRAY.pack(array.dtype.str.encode(), check, 0, offset, len(data))
+    """Write a file of arrays."""
+    with GraphFile("save", path, directed) as file:
+        for name in _NAMES:
+            if name in arrays:
+                file.write(name, arrays[name].dtype, [arrays[name]])
 
 
 def load(path: str | os.PathLike[str], verify: bool) -> Stored:
@@ -102,12 +136,14 @@ def load(path: str | os.PathLike[str], verify: bool) -> Stored:
                 f"open: {path} is of version {version}; this fastla reads version {VERSION}"
             )
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
-    arrays = {}
-    for i, name in enumerate(_NAMES):
-        entry = _ARRAY.unpack_from(header, _HEAD.size + i * _ARRAY.size)
-        array = _mapped(path, name, entry, mapped, size, verify)
-        if array is not None:
-            arrays[name] = array
+        arrays, checks, places = {}, {}, {}
+        for i, name in enumerate(_NAMES):
+            entry = _ARRAY.unpack_from(header, _HEAD.size + i * _ARRAY.size)
+            array = _mapped(path, name, entry, mapped, size, verify)
+            if array is not None:
+                arrays[name], checks[name] = array, entry[1]
+                places[name] = (array.dtype, entry[3])
+        edges = EdgeFile(file.fileno(), places)
     if not {"indptr", "indices"} <= arrays.keys():
         raise ValueError(f"open: {path} is corrupt: it has no edges' arrays")
     lengths = {"indptr": n + 1, "indices": m, "weight": m, "id_ends": n}
@@ -116,7 +152,7 @@ def load(path: str | os.PathLike[str], verify: bool) -> Stored:
             raise ValueError(
                 f"open: {path} is corrupt: {name} is {array.shape} for {n} nodes, {m} edges"
             )
-    return Stored(bool(flags & _DIRECTED), arrays)
+    return Stored(bool(flags & _DIRECTED), arrays, checks, edges)
 
 
 def _mapped(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from .. import _core
 from ._arrays import CompressedGraph
+from ._stream import Piece
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,13 +21,13 @@ _FEW_NODES = 1 << 15
 class Walk(NamedTuple):
     """Nodes in an order in which steps are fast; bits do not depend on it.
 
-    `weights`: the chance of each edge, None where all edges of a node have the same; `inverse`: by what a
-    rank is multiplied before it goes along the edges, 0 where there are none.
+    `pieces` yields the edges, `weight` being the chance of each, None where all edges of a node have the
+    same; `inverse`: by what a rank is multiplied before it goes along the edges, 0 where there are none.
     """
 
+    pieces: Callable[[], Iterator[Piece]]
     indptr: NDArray[Any]
-    indices: NDArray[Any]
-    weights: NDArray[Any] | None
+    degree: NDArray[Any] | None  # how many edges go out, if they have chances
     inverse: NDArray[Any]
     order: NDArray[Any] | None  # order[here] = the graph's number; None: the same
 
@@ -58,21 +60,53 @@ def _laid_out(graph: CompressedGraph, weighted: bool, dtype: np.dtype[Any]) -> W
     weight = graph.weight if weighted else None
     if graph.n > _FEW_NODES and not graph.mapped:
         order, indptr, indices, weight = _core.rank_reorder(indptr, indices, weight, degree)
+
+    def placed(x: NDArray[Any]) -> NDArray[Any]:
+        return x if order is None else x[order]
+
     if weight is None:
-        out = degree if order is None else degree[order]
-        inverse = np.divide(1, out, out=np.zeros(graph.n), where=out > 0).astype(dtype)
-        return Walk(indptr, indices, None, inverse, order)
-    strength = graph.out_strength()
-    if not np.isfinite(strength).all():
-        node = int(np.argmin(np.isfinite(strength)))
-        raise ValueError(
-            f"pagerank: the weights of the edges from node {node} add up to {strength[node]}"
-        )
-    strength = strength if order is None else strength[order]
+        strength = placed(degree)
+        inverse = np.divide(1, strength, out=np.zeros(graph.n), where=strength > 0)
+    else:
+        strength = graph.out_strength()
+        if not np.isfinite(strength).all():
+            node = int(np.argmin(np.isfinite(strength)))
+            raise ValueError(
+                f"pagerank: the weights of the edges from node {node} add up to {strength[node]}"
+            )
+        strength = placed(strength)
+        inverse = strength > 0
+
     # The chance of an edge: no weight is too small or too large for it. Edges of weight 0 go nowhere.
-    chances = np.divide(
-        weight, strength[indices], out=np.zeros(len(indices)), where=strength[indices] > 0
-    )
-    return Walk(
-        indptr, indices, chances.astype(dtype, copy=False), (strength > 0).astype(dtype), order
-    )
+    def chances(indices: NDArray[Any], weight: NDArray[Any]) -> NDArray[Any]:
+        made = np.empty(len(indices), dtype)
+        _core.rank_chances(indices, weight, strength, made)
+        return made
+
+    pieces = _pieces(graph, indptr, indices, weight, chances)
+    by_weight = None if weight is None else placed(degree)
+    return Walk(pieces, indptr, by_weight, inverse.astype(dtype), order)
+
+
+def _pieces(
+    graph: CompressedGraph,
+    indptr: NDArray[Any],
+    indices: NDArray[Any],
+    weight: NDArray[Any] | None,
+    chances: Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]],
+) -> Callable[[], Iterator[Piece]]:
+    """In memory chances are kept with the edges; of a file they are made anew for each piece."""
+    if graph._file is None:
+        kept = None if weight is None else chances(indices, weight)
+        whole = Piece(0, graph.n, indptr, indices, kept)
+        return lambda: iter([whole])
+    file = graph._file  # not the graph: it keeps this
+    if weight is None:
+        return lambda: file.pieces(indptr, False)
+
+    def with_chances() -> Iterator[Piece]:
+        for piece in file.pieces(indptr, True):
+            assert piece.weight is not None
+            yield piece._replace(weight=chances(piece.indices, piece.weight))
+
+    return with_chances
