@@ -67,7 +67,8 @@ def test_result_is_described(name):
                                   "cluster.SpectralClusteringResult", "cluster.SpectralEmbedding",
                                   "decomposition.LowRank",
                                   "decomposition.WhitenResult", "flops.Cost", "flops.Roof", "flops.Time",
-                                  "flops.Transformer", "graph.Graph", "graph.PageRankResult", "nn.SGD", "nn.Adam", "nn.AdamW",
+                                  "flops.Transformer", "graph.Graph", "graph.PageRankResult", "nn.SGD",
+                                  "nn.Adam", "nn.AdamW",
                                   "nn.EarlyStopping", "nn.History", "nn.Layer", "plot.ComponentsDisplay",
                                   "plot.ProjectionDisplay", "plot.ScreeDisplay", "text.LSAResult",
                                   "text.TfidfResult"])
