@@ -228,6 +228,23 @@ def csr_transpose(
     shape: tuple[int, int],
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+def csr_aggregates(
+    indptr: NDArray[np.int32],
+    indices: NDArray[np.int32],
+    data: NDArray[np.float64],
+    share: float,
+    least: float,
+) -> tuple[NDArray[np.int32], int]: ...
+def csr_product(
+    a_indptr: NDArray[np.int32],
+    a_indices: NDArray[np.int32],
+    a_data: NDArray[np.float64],
+    b_indptr: NDArray[np.int32],
+    b_indices: NDArray[np.int32],
+    b_data: NDArray[np.float64],
+    columns: int,
+    num_threads: int | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]: ...
 def graph_build(
     function: str,
     source: NDArray[Any],

@@ -15,6 +15,7 @@ from ._checks import count
 from ._components import components
 from ._eigen import Still, leading
 from ._laplacian import NormalizedLaplacian
+from ._preconditioned import preconditioned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -133,7 +134,9 @@ def spectral_embedding(
         still = Still(laplacian, labels)
         vectors, iterations = still.vectors(k), 0
         if vectors.shape[1] < k:
-            found, iterations = leading(still, k - vectors.shape[1], tol, rng, max_iter)
+            left = k - vectors.shape[1]
+            tried = preconditioned(still, left, tol, rng, max_iter)
+            found, iterations = tried or leading(still, left, tol, rng, max_iter)
             vectors = np.concatenate([vectors, found], axis=1)
         values, residuals = certified(laplacian, vectors)
         order = np.argsort(values, kind="stable")
