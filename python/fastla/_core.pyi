@@ -17,7 +17,9 @@ class PackedMatrix:
     def T(self) -> PackedMatrix: ...
     @property
     def nbytes(self) -> int: ...
-    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> NDArray[Any]: ...
     def __rmatmul__(self, x: ArrayLike) -> NDArray[Any]: ...
 
 def matmul(
@@ -205,6 +207,22 @@ def topk(
 ) -> None: ...
 def row_distances(
     x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None, out: NDArray[np.float64]
+) -> None: ...
+def lloyd(
+    x: NDArray[Any],
+    centers: NDArray[Any],
+    bias: NDArray[Any],
+    weights: NDArray[Any] | None,
+    labels: NDArray[np.int32],
+    sums: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> None: ...
+def sweep(
+    x: NDArray[Any],
+    names: NDArray[np.int64],
+    axis: int,
+    values: NDArray[Any],
+    indices: NDArray[np.int64],
 ) -> None: ...
 def csr_check(
     indptr: NDArray[Any],

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Couplings that are strong beside a node's strongest, and those that are nothing together. So few nodes are solved for
 # directly; a level with more than FULL of the one above has no use.
-_SHARE, _LEAST = 0.25, 0.1
+_SHARE, _LEAST = 0.15, 0.1
 _DIRECT, _FULL = 200, 0.7
 # Jacobi's over sums of magnitudes, which bound eigenvalues by 1: smallest beyond a fourth of the spectrum at 4/3.
 _RELAXED = 4 / 3
@@ -35,9 +35,13 @@ def laplacian_matrix(laplacian: NormalizedLaplacian) -> SparseMatrix | None:
     used = np.flatnonzero(rows.data[: len(starts)])
     if len(used) + n >= 2**31 or not rows.canonical():
         return None
-    indptr = np.concatenate([[0], np.cumsum(np.bincount(starts[used], minlength=n))]).astype(np.int32)
+    indptr = np.concatenate([[0], np.cumsum(np.bincount(starts[used], minlength=n))]).astype(
+        np.int32
+    )
     ones = (laplacian.degrees > 0).astype(np.float64)
-    indices = np.insert(rows.indices[used].astype(np.int32), indptr[:-1], np.arange(n, dtype=np.int32))
+    indices = np.insert(
+        rows.indices[used].astype(np.int32), indptr[:-1], np.arange(n, dtype=np.int32)
+    )
     data = np.insert(-rows.data[used].astype(np.float64), indptr[:-1], ones)
     return SparseMatrix(indptr + np.arange(n + 1, dtype=np.int32), indices, data, (n, n))
 

@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 # Vectors beside those that are asked for, so that the last ones are not alone at the end of the block; those of the
 # coarsest level that make the first block, beside some at random. Blocks that do not do in MOST steps are not for this
 # method, nor are those of a graph with fewer nodes than TIMES their columns.
-_BESIDE, _COARSE, _RANDOM = 2, 3, 4
+_BESIDE, _COARSE, _RANDOM = 2, 2, 4
 _MOST, _TIMES = 60, 8
 # Residuals that float32 reaches with ease.
-_ROUGH = 5e-6
+_ROUGH = 2.2e-6
 _SINGLE = np.dtype(np.float32)
 
 
@@ -50,12 +50,16 @@ def preconditioned(
     smooth = [grids.smooth_vectors(_COARSE * width), grids.solve(random)]
     found = still.project(np.concatenate(smooth, axis=1, dtype=_SINGLE))
     wide = still.dtype == np.float64
-    wanted = 2 * max((1e-6 if wide else 1e-4) if tol is None else float(tol), 16 * unit(still.dtype))
+    wanted = 2 * max(
+        (1e-6 if wide else 1e-4) if tol is None else float(tol), 16 * unit(still.dtype)
+    )
     left, applied, done = _MOST if max_iter is None else min(max_iter, _MOST), 0, False
     for dtype in (_SINGLE, still.dtype)[: 1 + wide]:
 
         def solve(off: NDArray[Any], dtype: np.dtype[Any] = dtype) -> NDArray[Any]:
-            return still.project(grids.solve(off.astype(_SINGLE, copy=False)).astype(dtype, copy=False))
+            return still.project(
+                grids.solve(off.astype(_SINGLE, copy=False)).astype(dtype, copy=False)
+            )
 
         enough = max(wanted, _ROUGH) if wide and dtype == _SINGLE else wanted
         times = with_dtype(matrix, dtype).matmat
@@ -64,5 +68,4 @@ def preconditioned(
             still.project(found)
         found, steps, done = lobpcg(times, solve, found, k, width, enough, left - applied)
         applied += steps
-        print("steps", dtype, steps, done)
     return (found[:, :k], applied) if done else None
