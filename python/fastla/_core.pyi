@@ -17,9 +17,7 @@ class PackedMatrix:
     def T(self) -> PackedMatrix: ...
     @property
     def nbytes(self) -> int: ...
-    def __array__(
-        self, dtype: DTypeLike | None = None, copy: bool | None = None
-    ) -> NDArray[Any]: ...
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]: ...
     def __rmatmul__(self, x: ArrayLike) -> NDArray[Any]: ...
 
 def matmul(
@@ -208,22 +206,6 @@ def topk(
 def row_distances(
     x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None, out: NDArray[np.float64]
 ) -> None: ...
-def lloyd(
-    x: NDArray[Any],
-    centers: NDArray[Any],
-    bias: NDArray[Any],
-    weights: NDArray[Any] | None,
-    labels: NDArray[np.int32],
-    sums: NDArray[np.float64],
-    counts: NDArray[np.float64],
-) -> None: ...
-def sweep(
-    x: NDArray[Any],
-    names: NDArray[np.int64],
-    axis: int,
-    values: NDArray[Any],
-    indices: NDArray[np.int64],
-) -> None: ...
 def csr_check(
     indptr: NDArray[Any],
     indices: NDArray[Any],
@@ -246,23 +228,6 @@ def csr_transpose(
     shape: tuple[int, int],
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
-def csr_aggregates(
-    indptr: NDArray[np.int32],
-    indices: NDArray[np.int32],
-    data: NDArray[np.float64],
-    share: float,
-    least: float,
-) -> tuple[NDArray[np.int32], int]: ...
-def csr_product(
-    a_indptr: NDArray[np.int32],
-    a_indices: NDArray[np.int32],
-    a_data: NDArray[np.float64],
-    b_indptr: NDArray[np.int32],
-    b_indices: NDArray[np.int32],
-    b_data: NDArray[np.float64],
-    columns: int,
-    num_threads: int | None = None,
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]: ...
 def graph_build(
     function: str,
     source: NDArray[Any],
