@@ -103,10 +103,12 @@ def spectral_embedding(
     Notes
     -----
     Connected components are found first: each has the eigenvalue 0, and its vector is known. What is left
-    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2); where these are so
-    close to each other that it takes long, as those of a Chebyshev polynomial of it that spreads them.
+    is iterated on without them. Of a sparse graph by LOBPCG, with algebraic multigrid in place of a
+    factorisation; else, or where that does not converge, as the largest eigenvalues of
+    I + D^(-1/2) W D^(-1/2) by Lanczos' method, or of a Chebyshev polynomial of it where these are close.
     Where there are more components than n_components, those with the most nodes are taken, and other nodes
     lie at 0.
+
     References
     ----------
     U. von Luxburg, "A tutorial on spectral clustering", Statistics and Computing 17 (2007).

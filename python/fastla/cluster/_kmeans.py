@@ -118,9 +118,9 @@ def kmeans(
     Notes
     -----
     2 n k d operations for labels and 2 n d for centres in each iteration; memory for a copy of X, less its
-    mean. The n x k matrix of distances is searched in tiles, and never held; rows are added to their sums while they
-    are in the cache, in an order that does not depend on the number of threads. A cluster that loses all of its
-    points moves to the point that is farthest from its centre, as in scikit-learn.
+    mean. The n x k matrix of distances is searched in tiles, and never held; rows are added to their sums
+    while they are in the cache, in an order that does not depend on the number of threads. A cluster that
+    loses all of its points moves to the point that is farthest from its centre, as in scikit-learn.
 
     References
     ----------

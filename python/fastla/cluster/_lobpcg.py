@@ -1,11 +1,11 @@
 """The smallest eigenvalues of a symmetric operator, with something close to its inverse.
 
-Knyazev, "Toward the optimal preconditioned eigensolver: locally optimal block preconditioned conjugate gradient
-method", SIAM J. Sci. Comput. 23 (2001), with directions as Duersch, Shao, Yang and Gu, "A robust and efficient
-implementation of LOBPCG", SIAM J. Sci. Comput. 40 (2018), have them. Columns are made orthonormal in the small
-problem, by their Gram matrix, with those dropped that depend on others: Stathopoulos and Wu, "A block orthogonalization
-procedure with constant synchronization requirements", SIAM J. Sci. Comput. 23 (2002). All that is done with long columns is
-products.
+Knyazev, "Toward the optimal preconditioned eigensolver: locally optimal block preconditioned conjugate
+gradient method", SIAM J. Sci. Comput. 23 (2001), with directions as Duersch, Shao, Yang and Gu, "A robust
+and efficient implementation of LOBPCG", SIAM J. Sci. Comput. 40 (2018), have them. Columns are made
+orthonormal in the small problem, by their Gram matrix, with those dropped that depend on others:
+Stathopoulos and Wu, "A block orthogonalization procedure with constant synchronization requirements", SIAM
+J. Sci. Comput. 23 (2002). All that is done with long columns is products.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
     Map = Callable[[NDArray[Any]], NDArray[Any]]
 
-# Columns of unit length with less than this share of the roots of rounding beside others are dropped: what is left is
-# orthonormal to about these roots.
+# Columns of unit length with less than this share of the roots of rounding beside others are dropped: what
+# is left is orthonormal to about these roots.
 _SEEN = 0.1
 
 
@@ -37,10 +37,10 @@ def lobpcg(
     enough: float,
     max_iter: int,
 ) -> tuple[NDArray[Any], int, bool]:
-    """`width` vectors, how often the operator was applied, and whether the first k's residuals are small enough.
+    """`width` vectors, how often the operator was applied, and whether the first k have small residuals.
 
-    start: k columns or more. times(x, out): the product. What `precondition` makes of residuals, which it may overwrite,
-    must lie in the space that is searched.
+    start: k columns or more. times(x, out): the product. What `precondition` makes of residuals, which it
+    may overwrite, must lie in the space that is searched.
     """
     room = (len(start), max(3 * width, start.shape[1]))
     columns, images, free = (np.empty(room, start.dtype) for _ in range(3))
@@ -86,7 +86,7 @@ def _ritz(
 
 
 def _factor(gram: NDArray[Any]) -> NDArray[Any]:
-    """What makes columns with this Gram matrix orthonormal, from the right, without those that depend on others."""
+    """What makes columns with this Gram matrix orthonormal, from the right; dependent ones are left out."""
     sizes = np.diagonal(gram)
     scale = np.divide(1, np.sqrt(sizes), out=np.zeros_like(sizes), where=sizes > 0)
     values, vectors = eigh(gram * scale[:, np.newaxis] * scale)
@@ -100,7 +100,10 @@ def _moved(gram: NDArray[Any], mix: NDArray[Any], width: int) -> NDArray[Any]:
     moved = mix.copy()
     moved[:width] = 0
     moved -= _core.matmul(mix, _core.matmul(mix.T, _core.matmul(gram, moved)))
-    return _core.matmul(moved, _factor(_core.matmul(moved.T, _core.matmul(gram, moved))))
+    made: NDArray[Any] = _core.matmul(
+        moved, _factor(_core.matmul(moved.T, _core.matmul(gram, moved)))
+    )
+    return made
 
 
 def _bordered(old: NDArray[Any], last: NDArray[Any]) -> NDArray[Any]:

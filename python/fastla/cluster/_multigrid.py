@@ -1,8 +1,8 @@
 """Algebraic multigrid: what comes close to the inverse of a Laplacian, made of sparse products alone.
 
 Vanek, Mandel and Brezina, "Algebraic multigrid by smoothed aggregation for second and fourth order elliptic
-problems", Computing 56 (1996). A smoother that needs no spectral radius, whatever the matrix: Baker, Falgout, Kolev and
-Yang, "Multigrid smoothers for ultraparallel computing", SIAM J. Sci. Comput. 33 (2011).
+problems", Computing 56 (1996). A smoother that needs no spectral radius, whatever the matrix: Baker,
+Falgout, Kolev and Yang, "Multigrid smoothers for ultraparallel computing", SIAM J. Sci. Comput. 33 (2011).
 """
 
 from __future__ import annotations
@@ -20,16 +20,17 @@ from ._laplacian import NormalizedLaplacian
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Couplings that are strong beside a node's strongest, and those that are nothing together. So few nodes are solved for
-# directly; a level with more than FULL of the one above has no use.
+# Couplings that are strong beside a node's strongest, and those that are nothing together. So few nodes are
+# solved for directly; a level with more than FULL of the one above has no use.
 _SHARE, _LEAST = 0.15, 0.1
 _DIRECT, _FULL = 200, 0.7
-# Jacobi's over sums of magnitudes, which bound eigenvalues by 1: smallest beyond a fourth of the spectrum at 4/3.
+# Jacobi's over sums of magnitudes, which bound eigenvalues by 1: smallest beyond a fourth of the spectrum
+# at 4/3.
 _RELAXED = 4 / 3
 
 
 def laplacian_matrix(laplacian: NormalizedLaplacian) -> SparseMatrix | None:
-    """A sparse Laplacian with its diagonal, each entry once; None where there are too many for short indices."""
+    """A sparse Laplacian with its diagonal, each entry once; None if duplicates or their number forbid it."""
     rows, n = laplacian.adjacency._rows, laplacian.shape[0]
     starts = np.repeat(np.arange(n), np.diff(rows.indptr))
     used = np.flatnonzero(rows.data[: len(starts)])
@@ -49,8 +50,8 @@ def laplacian_matrix(laplacian: NormalizedLaplacian) -> SparseMatrix | None:
 class Multigrid:
     """V-cycles for a symmetric, positive semidefinite matrix, each of whose rows has its diagonal once.
 
-    With the smoother's steps S = I - w A before and after, a cycle is w (I + S) b + Q C Q' b, where Q = S P, and C is the cycle
-    of the level below: three sparse products.
+    With the smoother's steps S = I - w A before and after, a cycle is w (I + S) b + Q C Q' b, where Q = S
+    P, and C is the cycle of the level below: three sparse products.
     """
 
     def __init__(self, a: SparseMatrix, near: NDArray[np.float64], dtype: np.dtype[Any]):
@@ -125,8 +126,12 @@ def with_dtype(
 
 
 def _product(a: SparseMatrix, b: SparseMatrix) -> SparseMatrix:
-    arrays = _core.csr_product(*a._rows[:3], *b._rows[:3], b.shape[1])
-    return SparseMatrix(*arrays, (a.shape[0], b.shape[1]))
+    left, right = a._rows, b._rows
+    assert left.data is not None and right.data is not None
+    indptr, indices, data = _core.csr_product(
+        left.indptr, left.indices, left.data, right.indptr, right.indices, right.data, b.shape[1]
+    )
+    return SparseMatrix(indptr, indices, data, (a.shape[0], b.shape[1]))
 
 
 def _tentative(

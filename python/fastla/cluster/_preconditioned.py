@@ -1,7 +1,8 @@
 """The smallest eigenvalues of a sparse Laplacian, by multigrid and LOBPCG.
 
-Borzi and Borzi, "Algebraic multigrid methods for solving generalized eigenvalue problems", Int. J. Numer. Methods Eng. 65
-(2006). Most of the way is gone in float32, whose products take half the time: what they leave is made good in float64.
+Borzi and Borzi, "Algebraic multigrid methods for solving generalized eigenvalue problems", Int. J. Numer.
+Methods Eng. 65 (2006). Most of the way is gone in float32, whose products take half the time: what they
+leave is made good in float64.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ from ._multigrid import Multigrid, laplacian_matrix, with_dtype
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Vectors beside those that are asked for, so that the last ones are not alone at the end of the block; those of the
-# coarsest level that make the first block, beside some at random. Blocks that do not do in MOST steps are not for this
-# method, nor are those of a graph with fewer nodes than TIMES their columns.
+# Vectors beside those that are asked for, so that the last ones are not alone at the end of the block;
+# those of the coarsest level that make the first block, beside some at random. Blocks that do not do in
+# MOST steps are not for this method, nor are those of a graph with fewer nodes than TIMES their columns.
 _BESIDE, _COARSE, _RANDOM = 2, 2, 4
 _MOST, _TIMES = 60, 8
 # Residuals that float32 reaches with ease.
@@ -36,8 +37,8 @@ def preconditioned(
     rng: np.random.Generator | int | None,
     max_iter: int | None,
 ) -> tuple[NDArray[Any], int] | None:
-    """Vectors of the k smallest eigenvalues but the components' own, and how often L was applied; None if the graph
-    is not sparse or not of the kind this is for."""
+    """Vectors of the k smallest eigenvalues but the components' own, and how often L was applied; None if the
+    graph is not sparse or not of the kind this is for."""
     n, width = still.shape[0], k + _BESIDE
     laplacian = still.laplacian
     if not isinstance(laplacian.adjacency, SparseMatrix) or n < _TIMES * width:
