@@ -1,7 +1,7 @@
 # fastla_core: the C++ core as a static library. It knows nothing of Python.
 
 file(GLOB core_sources CONFIGURE_DEPENDS csrc/runtime/*.cpp csrc/gemm/*.cpp csrc/nn/*.cpp
-     csrc/graph/*.cpp csrc/retrieval/*.cpp)
+     csrc/graph/*.cpp csrc/multigrid/*.cpp csrc/retrieval/*.cpp)
 # Of the two thread engines one.
 if(FASTLA_OPENMP_TEAM)
   list(FILTER core_sources EXCLUDE REGEX "/team\\.cpp$")

@@ -100,6 +100,69 @@ void row_distances(const py::object &x, const py::object &y, const py::object &i
   require_status(kFunction, status);
 }
 
+void lloyd(const py::object &x, const py::object &centers, const py::object &bias,
+           const py::object &weights, const py::object &labels, const py::object &sums,
+           const py::object &counts) {
+  const char *const function = "lloyd";
+  PyArrayObject *first = array_or_none(function, "x", x);
+  const int type = first ? PyArray_TYPE(first) : -1;
+  if (dtype_of(type) < 0) refuse(function, "x", "of dtype float32 or float64");
+  PyArrayObject *rows = matrix("x", x, type, -1, -1),
+                *to = matrix("sums", sums, NPY_DOUBLE, -1, -1);
+  fastla_lloyd_desc desc;
+  fastla_lloyd_desc_init(&desc);
+  desc.dtype = dtype_of(type);
+  desc.rows = PyArray_DIM(rows, 0);
+  desc.size = PyArray_DIM(rows, 1);
+  desc.k = PyArray_DIM(to, 0);
+  desc.x = rows_of(rows);
+  desc.centers = contiguous_vector(function, "centers", centers, type, desc.size * desc.k);
+  desc.bias = contiguous_vector(function, "bias", bias, type, desc.k);
+  desc.weights = contiguous_vector(function, "weights", weights, type, desc.rows);
+  desc.labels =
+      static_cast<int32_t *>(contiguous_vector(function, "labels", labels, NPY_INT32, desc.rows));
+  desc.sums = static_cast<double *>(
+      contiguous_vector(function, "sums", sums, NPY_DOUBLE, desc.k * desc.size));
+  desc.counts =
+      static_cast<double *>(contiguous_vector(function, "counts", counts, NPY_DOUBLE, desc.k));
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status = fastla_lloyd(&desc);
+  }
+  require_status(function, status);
+}
+
+void sweep(const py::object &x, const py::object &names, int64_t axis, const py::object &values,
+           const py::object &indices) {
+  const char *const function = "sweep";
+  PyArrayObject *first = array_or_none(function, "x", x);
+  const int type = first ? PyArray_TYPE(first) : -1;
+  if (dtype_of(type) < 0) refuse(function, "x", "of dtype float32 or float64");
+  PyArrayObject *rows = matrix("x", x, type, -1, -1);
+  fastla_sweep_desc desc;
+  fastla_sweep_desc_init(&desc);
+  desc.dtype = dtype_of(type);
+  desc.rows = PyArray_DIM(rows, 0);
+  desc.size = PyArray_DIM(rows, 1);
+  desc.axis = axis;
+  desc.k = PyArray_DIM(matrix("values", values, type, desc.rows, -1), 1);
+  desc.x = rows_of(rows);
+  desc.names = static_cast<const int64_t *>(
+      contiguous_vector(function, "names", names, NPY_INT64, desc.rows));
+  for (int64_t i = 0; desc.names && i < desc.rows; ++i)
+    if (desc.names[i] < 0 || desc.names[i] >= desc.rows) refuse(function, "names", "of rows");
+  desc.values = contiguous_vector(function, "values", values, type, desc.rows * desc.k);
+  desc.indices = static_cast<int64_t *>(
+      contiguous_vector(function, "indices", indices, NPY_INT64, desc.rows * desc.k));
+  fastla_status status;
+  {
+    const py::gil_scoped_release release;
+    status = fastla_sweep(&desc);
+  }
+  require_status(function, status);
+}
+
 }  // namespace
 
 void bind_retrieval(py::module_ &m) {
@@ -110,6 +173,10 @@ void bind_retrieval(py::module_ &m) {
         py::arg("half_square") = none, py::arg("slack") = none);
   m.def("row_distances", &row_distances, py::arg("x"), py::arg("y"), py::arg("index"),
         py::arg("out"));
+  m.def("lloyd", &lloyd, py::arg("x"), py::arg("centers"), py::arg("bias"), py::arg("weights"),
+        py::arg("labels"), py::arg("sums"), py::arg("counts"));
+  m.def("sweep", &sweep, py::arg("x"), py::arg("names"), py::arg("axis"), py::arg("values"),
+        py::arg("indices"));
 }
 
 }  // namespace fastla_py

@@ -22,6 +22,7 @@ void bind_sparse(py::module_ &module);
 void bind_graph(py::module_ &module);
 void bind_rank(py::module_ &module);
 void bind_retrieval(py::module_ &module);
+void bind_multigrid(py::module_ &module);
 }  // namespace fastla_py
 
 namespace {
@@ -59,4 +60,5 @@ PYBIND11_MODULE(_core, module, py::mod_gil_not_used()) {
   fastla_py::bind_graph(module);
   fastla_py::bind_rank(module);
   fastla_py::bind_retrieval(module);
+  fastla_py::bind_multigrid(module);
 }

@@ -15,7 +15,8 @@ if not (ROOT / "csrc").is_dir():
 # A layer includes itself and what stands after it here, or nothing but the C ABI.
 ORDER = ("nn", "gemm", "kernels", "runtime", "fastla")
 LAYERS = {layer: set(ORDER[i:]) for i, layer in enumerate(ORDER[:-1])}
-LAYERS |= {"graph": {"graph", *ORDER[2:]}, "include": {"fastla"}}  # graph stands beside nn and gemm
+LAYERS |= {layer: {layer, *ORDER[2:]} for layer in ("graph", "multigrid")}  # beside nn and gemm
+LAYERS |= {"include": {"fastla"}}
 LAYERS |= {"retrieval": {"retrieval", *ORDER[1:]}}  # beside nn
 C_HEADERS = {"stddef.h", "stdint.h", "stdlib.h", "string.h", "math.h", "limits.h", "float.h"}
 PRODUCTS = {"matmul", "dot", "vdot", "inner", "outer", "tensordot", "einsum", "multi_dot", "matvec", "vecmat"}

@@ -206,28 +206,34 @@ def topk(
 def row_distances(
     x: NDArray[Any], y: NDArray[Any], index: NDArray[np.int32] | None, out: NDArray[np.float64]
 ) -> None: ...
+# fmt: off
+def lloyd(
+    x: NDArray[Any], centers: NDArray[Any], bias: NDArray[Any], weights: NDArray[Any] | None,
+    labels: NDArray[np.int32], sums: NDArray[np.float64], counts: NDArray[np.float64],
+) -> None: ...
+def sweep(
+    x: NDArray[Any], names: NDArray[np.int64], axis: int, values: NDArray[Any], indices: NDArray[np.int64]
+) -> None: ...
+def csr_aggregates(
+    indptr: NDArray[np.int32], indices: NDArray[np.int32], data: NDArray[np.float64], share: float, least: float
+) -> tuple[NDArray[np.int32], int]: ...
+def csr_product(
+    a_indptr: NDArray[np.int32], a_indices: NDArray[np.int32], a_data: NDArray[np.float64],
+    b_indptr: NDArray[np.int32], b_indices: NDArray[np.int32], b_data: NDArray[np.float64],
+    columns: int, num_threads: int | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.float64]]: ...
 def csr_check(
-    indptr: NDArray[Any],
-    indices: NDArray[Any],
-    shape: tuple[int, int],
-    num_threads: int | None = None,
+    indptr: NDArray[Any], indices: NDArray[Any], shape: tuple[int, int], num_threads: int | None = None
 ) -> None: ...
 def csr_matmul(
-    indptr: NDArray[Any],
-    indices: NDArray[Any],
-    data: NDArray[Any] | None,
-    shape: tuple[int, int],
-    b: NDArray[Any],
-    out: NDArray[Any] | None = None,
-    num_threads: int | None = None,
+    indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any] | None, shape: tuple[int, int],
+    b: NDArray[Any], out: NDArray[Any] | None = None, num_threads: int | None = None,
 ) -> NDArray[Any]: ...
 def csr_transpose(
-    indptr: NDArray[Any],
-    indices: NDArray[Any],
-    data: NDArray[Any] | None,
-    shape: tuple[int, int],
+    indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any] | None, shape: tuple[int, int],
     num_threads: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
+# fmt: on
 def graph_build(
     function: str,
     source: NDArray[Any],

@@ -142,14 +142,6 @@ def topk(
     return TopK(values, indices)
 
 
-def best(q: NDArray[Any], x: NDArray[Any], bias: NDArray[Any]) -> NDArray[np.int64]:
-    """For each row of q the row of x with the largest q.x + bias, both roundings done; of equals the
-    lower."""
-    values, indices = np.empty((len(q), 1), q.dtype), np.empty((len(q), 1), np.int64)
-    _core.topk(q, x, values, indices, col_bias=bias)
-    return indices[:, 0]
-
-
 def pair(name: str, q: ArrayLike, x: ArrayLike) -> tuple[NDArray[Any], NDArray[Any]]:
     """Both as the core takes them, in one dtype."""
     given = {"q": np.asarray(q), "x": np.asarray(x)}

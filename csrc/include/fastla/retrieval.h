@@ -50,9 +50,48 @@ fastla_status fastla_topk(const fastla_topk_desc *desc);
 fastla_status fastla_row_distances(int32_t dtype, int64_t rows, int64_t size, fastla_rows x,
                                    fastla_rows y, const int32_t *index, double *out);
 
+/* A step of k-means: of each row of x the nearest centre, and the weighted sums of the rows that have each. */
+typedef struct fastla_lloyd_desc {
+  uint32_t struct_size;
+  int32_t dtype; /* FASTLA_F32 or FASTLA_F64 */
+  int64_t rows, size, k;
+  fastla_rows x;         /* rows of size elements */
+  const void *centers;   /* size x k: a column is a centre */
+  const void *bias;      /* k: -|centre|^2 / 2 */
+  const void *weights;   /* rows, or NULL: all are 1 */
+  int32_t *labels;       /* rows */
+  double *sums, *counts; /* k x size and k; NULL, both: labels alone */
+  int32_t num_threads;
+} fastla_lloyd_desc;
+
+void fastla_lloyd_desc_init(fastla_lloyd_desc *desc);
+
+/* labels[i] is the first j with the largest element of x centers + bias, with the bits of docs/contract.md. Sums are those of
+ * sparse products for chunks of rows, added in float64 in a fixed order. No bit depends on threads. Leaves no flags. */
+fastla_status fastla_lloyd(const fastla_lloyd_desc *desc);
+
+/* Of each row the k nearest others, where `axis` tells much: the rows come in its rising order. */
+typedef struct fastla_sweep_desc {
+  uint32_t struct_size;
+  int32_t dtype; /* FASTLA_F32 or FASTLA_F64 */
+  int64_t rows, size, axis, k;
+  fastla_rows x;        /* rows of size finite elements */
+  const int64_t *names; /* rows: what each is called, a permutation of 0 to rows - 1 */
+  void *values;         /* rows x k, by name */
+  int64_t *indices;     /* rows x k, by name: names */
+  int32_t num_threads;
+} fastla_sweep_desc;
+
+void fastla_sweep_desc_init(fastla_sweep_desc *desc);
+
+/* What fastla_topk finds with from and to, each row without itself. k is less than rows. Leaves no flags. */
+fastla_status fastla_sweep(const fastla_sweep_desc *desc);
+
 #ifdef __cplusplus
 }
 namespace fastla {
+using SweepDesc = fastla_sweep_desc;
+using LloydDesc = fastla_lloyd_desc;
 using TopkDesc = fastla_topk_desc;
 }  // namespace fastla
 #endif

@@ -100,8 +100,12 @@ class Still:
 
     def without(self, x: NDArray[Any]) -> NDArray[Any]:
         """x less its parts along the components' vectors."""
-        made: NDArray[Any] = x - self._null.matmat(self._null.rmatmat(x))
-        return made
+        return self.project(x.copy())
+
+    def project(self, x: NDArray[Any]) -> NDArray[Any]:
+        """The same, in place."""
+        x -= self._null.matmat(self._null.rmatmat(x))
+        return x
 
     def matmat(self, x: NDArray[Any]) -> NDArray[Any]:
         own = self._null.matmat(self._null.rmatmat(x))

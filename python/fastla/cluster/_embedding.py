@@ -15,6 +15,7 @@ from ._checks import count
 from ._components import components
 from ._eigen import Still, leading
 from ._laplacian import NormalizedLaplacian
+from ._preconditioned import preconditioned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -102,10 +103,12 @@ def spectral_embedding(
     Notes
     -----
     Connected components are found first: each has the eigenvalue 0, and its vector is known. What is left
-    is iterated on without them, as the largest eigenvalues of I + D^(-1/2) W D^(-1/2); where these are so
-    close to each other that it takes long, as those of a Chebyshev polynomial of it that spreads them.
+    is iterated on without them. Of a sparse graph by LOBPCG, with algebraic multigrid in place of a
+    factorisation; else, or where that does not converge, as the largest eigenvalues of
+    I + D^(-1/2) W D^(-1/2) by Lanczos' method, or of a Chebyshev polynomial of it where these are close.
     Where there are more components than n_components, those with the most nodes are taken, and other nodes
     lie at 0.
+
     References
     ----------
     U. von Luxburg, "A tutorial on spectral clustering", Statistics and Computing 17 (2007).
@@ -133,7 +136,9 @@ def spectral_embedding(
         still = Still(laplacian, labels)
         vectors, iterations = still.vectors(k), 0
         if vectors.shape[1] < k:
-            found, iterations = leading(still, k - vectors.shape[1], tol, rng, max_iter)
+            left = k - vectors.shape[1]
+            tried = preconditioned(still, left, tol, rng, max_iter)
+            found, iterations = tried or leading(still, left, tol, rng, max_iter)
             vectors = np.concatenate([vectors, found], axis=1)
         values, residuals = certified(laplacian, vectors)
         order = np.argsort(values, kind="stable")

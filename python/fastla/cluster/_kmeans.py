@@ -11,8 +11,7 @@ import numpy as np
 
 from .. import _core
 from .._runtime import threads
-from .._sparse import SparseMatrix
-from .._topk import best, row_distances, row_squares
+from .._topk import row_distances, row_squares
 from ._checks import count, one_of, points
 from ._seeds import at_random, plus_plus
 
@@ -119,9 +118,9 @@ def kmeans(
     Notes
     -----
     2 n k d operations for labels and 2 n d for centres in each iteration; memory for a copy of X, less its
-    mean. The n x k matrix of distances is searched in tiles, and never held. Sums of points are those of
-    docs/contract.md, "Sparse products": in order, on any number of threads. A cluster that loses all of its
-    points moves to the point that is farthest from its centre, as in scikit-learn.
+    mean. The n x k matrix of distances is searched in tiles, and never held; rows are added to their sums
+    while they are in the cache, in an order that does not depend on the number of threads. A cluster that
+    loses all of its points moves to the point that is farthest from its centre, as in scikit-learn.
 
     References
     ----------
@@ -157,8 +156,18 @@ def kmeans(
 
 def assigned(x: NDArray[Any], centers: NDArray[Any]) -> NDArray[np.int32]:
     """The nearest centre of each row; rows and centres have lost their mean."""
+    return _step(x, centers, None)[0]
+
+
+def _step(
+    x: NDArray[Any], centers: NDArray[Any], weights: NDArray[Any] | None
+) -> tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]:
+    """The nearest centre of each row; for each centre the sum and the weight of its rows."""
+    labels = np.empty(len(x), np.int32)
+    sums, counts = np.empty(centers.shape), np.empty(len(centers))
     bias = (-row_squares(centers) / 2).astype(x.dtype)
-    return best(x, np.ascontiguousarray(centers), bias).astype(np.int32)
+    _core.lloyd(x, np.ascontiguousarray(centers.T), bias, weights, labels, sums, counts)
+    return labels, sums, counts
 
 
 def _weights(given: ArrayLike | None, x: NDArray[Any]) -> NDArray[np.float64] | None:
@@ -204,19 +213,20 @@ def _lloyd(
     max_iter: int,
     enough: float,
 ) -> KMeansResult:
-    starts = np.arange(len(x) + 1, dtype=np.int32 if len(x) < 2**31 - 1 else np.int64)
     values = None if weights is None else weights.astype(x.dtype)
     labels, settled = np.full(len(x), -1, np.int32), False
     iterations = 0
     while iterations < max_iter:
         iterations += 1
-        found = assigned(x, centers)
+        found, sums, counts = _step(x, centers, values)
         settled = np.array_equal(found, labels)
         labels, before = found, centers
         if settled:
             break
-        centers = _means(x, weights, SparseMatrix(
-            starts, labels, values, (len(x), len(centers)), dtype=x.dtype), labels, before)  # fmt: skip
+        _fill(x, weights, labels, before, sums, counts)
+        some = counts > 0
+        centers = before.copy()
+        centers[some] = sums[some] / counts[some, np.newaxis]
         if float(np.square(centers - before, dtype=np.float64).sum()) <= enough:
             break
     if not settled:
@@ -226,30 +236,25 @@ def _lloyd(
     return KMeansResult(centers, labels, inertia, iterations)
 
 
-def _means(
+def _fill(
     x: NDArray[Any],
     weights: NDArray[np.float64] | None,
-    membership: SparseMatrix,
     labels: NDArray[np.int32],
     centers: NDArray[Any],
-) -> NDArray[Any]:
-    """Of the rows with each label; a label that no row has takes the row farthest from its centre."""
-    k = len(centers)
-    sums = membership.rmatmat(x)
-    counts = np.bincount(labels, weights, k).astype(np.float64)
+    sums: NDArray[np.float64],
+    counts: NDArray[np.float64],
+) -> None:
+    """A label that no row has takes the row farthest from its centre."""
     (empty,) = np.nonzero(counts == 0)
-    if len(empty):
-        distances = row_distances(x, centers, labels)
-        far = np.argsort(-distances, kind="stable")[: len(empty)]
-        for label, row in zip(empty, far, strict=True):
-            if distances[row] == 0:
-                break
-            weight = 1.0 if weights is None else weights[row]
-            moved = (x[row] * weight).astype(x.dtype)
-            sums[labels[row]] -= moved
-            counts[labels[row]] -= weight
-            sums[label], counts[label] = moved, weight
-    some = counts > 0
-    made = centers.copy()
-    made[some] = sums[some] / counts[some, np.newaxis]
-    return made
+    if not len(empty):
+        return
+    distances = row_distances(x, centers, labels)
+    far = np.argsort(-distances, kind="stable")[: len(empty)]
+    for label, row in zip(empty, far, strict=True):
+        if distances[row] == 0:
+            break
+        weight = 1.0 if weights is None else weights[row]
+        moved = x[row].astype(np.float64) * weight
+        sums[labels[row]] -= moved
+        counts[labels[row]] -= weight
+        sums[label], counts[label] = moved, weight

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .. import _core
 from .._extra import package
+from .._runtime import threads
 from .._sparse import SparseMatrix
 from .._topk import METRICS, topk
 from ._checks import count, one_of, points
@@ -16,6 +18,8 @@ from ._checks import count, one_of, points
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+# Axes that are few enough for one of them to tell much.
+_FEW_AXES = 2
 _MODES = ("connectivity", "distance")
 
 
@@ -133,9 +137,12 @@ def knn_graph(
     own = np.arange(n)
     values, indices = np.empty((n, 0), rows.dtype), np.empty((n, 0), np.int64)
     if others:
-        values, indices = topk(
-            rows, rows, others, metric=metric, exclude=own, num_threads=num_threads
-        )
+        if metric == "l2" and rows.shape[1] <= _FEW_AXES:
+            values, indices = _swept(rows, others, num_threads)
+        else:
+            values, indices = topk(
+                rows, rows, others, metric=metric, exclude=own, num_threads=num_threads
+            )
     data = (
         np.ones_like(values)
         if mode == "connectivity"
@@ -156,6 +163,18 @@ def knn_graph(
     return NeighborGraph(np.arange(n + 1) * k, columns, entries, (n, n))
 
 
+def _swept(
+    x: NDArray[Any], k: int, num_threads: int | None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """What `topk` finds, for points of which few lie at about the same place of an axis."""
+    values, indices = np.empty((len(x), k), x.dtype), np.empty((len(x), k), np.int64)
+    axis = int(np.ptp(x, axis=0).argmax())
+    order = np.argsort(x[:, axis], kind="stable")
+    with threads(num_threads or _core.get_num_threads()):
+        _core.sweep(np.ascontiguousarray(x[order]), order, axis, values, indices)
+    return values, indices
+
+
 def _own(rows: NDArray[Any], metric: str) -> NDArray[np.float64]:
     return np.zeros(len(rows)) if metric != "dot" else np.square(rows, dtype=np.float64).sum(axis=1)
 
@@ -166,7 +185,9 @@ def _symmetric(
     """Edges both ways, those that are there twice made one."""
     keys = np.concatenate([rows * n + columns, columns * n + rows])
     data = np.concatenate([data, data])
-    order = np.argsort(keys, kind="stable")
+    order = np.argsort(
+        keys
+    )  # equal keys come twice at most, with sums and values that are the same either way
     keys, data = keys[order], data[order]
     first = np.flatnonzero(np.diff(keys, prepend=-1))
     merged = np.add.reduceat(data, first) / 2 if mode == "connectivity" else data[first]
