@@ -215,7 +215,8 @@ def sweep(
     x: NDArray[Any], names: NDArray[np.int64], axis: int, values: NDArray[Any], indices: NDArray[np.int64]
 ) -> None: ...
 def csr_aggregates(
-    indptr: NDArray[np.int32], indices: NDArray[np.int32], data: NDArray[np.float64], share: float, least: float
+    indptr: NDArray[np.int32], indices: NDArray[np.int32], data: NDArray[np.float64], share: float,
+    least: float,
 ) -> tuple[NDArray[np.int32], int]: ...
 def csr_product(
     a_indptr: NDArray[np.int32], a_indices: NDArray[np.int32], a_data: NDArray[np.float64],
@@ -227,79 +228,40 @@ def csr_check(
 ) -> None: ...
 def csr_matmul(
     indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any] | None, shape: tuple[int, int],
-    b: NDArray[Any], out: NDArray[Any] | None = None, num_threads: int | None = None,
+    b: NDArray[Any], out: NDArray[Any] | None = None, num_threads: int | None = None
 ) -> NDArray[Any]: ...
 def csr_transpose(
     indptr: NDArray[Any], indices: NDArray[Any], data: NDArray[Any] | None, shape: tuple[int, int],
-    num_threads: int | None = None,
+    num_threads: int | None = None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
 # fmt: on
 def graph_build(
-    function: str,
-    source: NDArray[Any],
-    target: NDArray[Any],
-    weight: NDArray[Any] | None,
-    nodes: int,
-    duplicates: int,
-    both_ways: bool,
-    num_threads: int | None = None,
+    function: str, source: NDArray[Any], target: NDArray[Any], weight: NDArray[Any] | None, nodes: int,
+    duplicates: int, both_ways: bool, num_threads: int | None = None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
 def graph_parse(
-    buffer: NDArray[Any],
-    bytes: int,
-    source: NDArray[Any],
-    target: NDArray[Any],
-    weight: NDArray[Any] | None,
-    at: int,
-    weight_column: int,
-    delimiter: str,
-    comment: str,
-    base: int,
-    nodes: int,
-    num_threads: int | None = None,
+    buffer: NDArray[Any], bytes: int, source: NDArray[Any], target: NDArray[Any],
+    weight: NDArray[Any] | None, at: int, weight_column: int, delimiter: str, comment: str, base: int,
+    nodes: int, num_threads: int | None = None
 ) -> tuple[int, int, int, int, int]: ...
 def graph_rmat(
-    scale: int,
-    first: int,
-    count: int,
-    a: float,
-    b: float,
-    c: float,
-    seed: int,
-    scrambled: bool,
-    num_threads: int | None = None,
+    scale: int, first: int, count: int, a: float, b: float, c: float, seed: int, scrambled: bool,
+    num_threads: int | None = None
 ) -> tuple[NDArray[Any], NDArray[Any]]: ...
 def rank_step(
-    indptr: NDArray[Any],
-    indices: NDArray[Any],
-    weights: NDArray[Any] | None,
-    x: NDArray[Any],
-    from_: NDArray[Any],
-    inverse: NDArray[Any],
-    jump: NDArray[np.float64],
-    jump_factor: NDArray[np.float64],
-    sink: NDArray[np.float64] | None,
-    sink_factor: NDArray[np.float64] | None,
-    alpha: float,
-    to: NDArray[Any],
-    next: NDArray[Any],
-    sums: NDArray[np.int64],
-    num_threads: int | None = None,
+    indptr: NDArray[Any], indices: NDArray[Any], weights: NDArray[Any] | None, x: NDArray[Any],
+    from_: NDArray[Any], inverse: NDArray[Any], jump: NDArray[np.float64], jump_factor: NDArray[np.float64],
+    sink: NDArray[np.float64] | None, sink_factor: NDArray[np.float64] | None, alpha: float,
+    to: NDArray[Any], next: NDArray[Any], sums: NDArray[np.int64], num_threads: int | None = None
 ) -> None: ...
 def rank_add_out(
     indices: NDArray[Any], weights: NDArray[Any] | None, sums: NDArray[Any]
 ) -> None: ...
 def rank_chances(
-    indices: NDArray[Any],
-    weights: NDArray[Any],
-    strength: NDArray[np.float64],
-    out: NDArray[Any],
-    num_threads: int | None = None,
+    indices: NDArray[Any], weights: NDArray[Any], strength: NDArray[np.float64], out: NDArray[Any],
+    num_threads: int | None = None
 ) -> None: ...
 def rank_reorder(
-    indptr: NDArray[Any],
-    indices: NDArray[Any],
-    weights: NDArray[Any] | None,
-    out_degree: NDArray[np.int64],
-    num_threads: int | None = None,
+    indptr: NDArray[Any], indices: NDArray[Any], weights: NDArray[Any] | None,
+    out_degree: NDArray[np.int64], num_threads: int | None = None
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[Any] | None]: ...
