@@ -113,7 +113,7 @@ def pagerank(
     by a factor of alpha, so that (alpha |last step| + rounding) / (1 - alpha) bounds what is left; rounding
     errors are counted into it, edge by edge. The first call keeps a copy of the graph in an order that suits
     the caches, as large as the graph. The bits depend on neither order nor threads, and each column has those
-    that it has alone.
+    that it has alone; but "gauss_seidel" goes by the order, and in place until all columns are near.
 
     Of a graph that was opened edges are read from its file in each step, a piece ahead of the work, and not
     kept: memory is some arrays of n numbers, of float64 less than 100 bytes a node, and 64 MiB, or the edges
