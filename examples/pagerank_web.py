@@ -77,6 +77,7 @@ def draw(found: PageRankResult, alpha: float, tol: float, path: Path) -> None:
     ax.semilogy(steps, found.residuals, ".-", markersize=4, linewidth=1, label="moved by this step")
     ax.axhline(tol, color="tab:red", linewidth=1, label=f"asked for: {tol:g}")
     ax.set_xlabel("step t")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set_ylabel("sum over all pages")
     ax.set_title(rf"PageRank of {len(found.ranks)} pages, $\alpha$ = {alpha:g}")
     ax.grid(alpha=0.3)
