@@ -6,6 +6,7 @@ import pytest
 import fastla
 from fastla import _core, cluster
 from fastla._sparse import SparseMatrix
+from fastla.cluster import _embedding
 from fastla.cluster._multigrid import Multigrid, _product, laplacian_matrix
 
 
@@ -48,6 +49,29 @@ def test_a_cycle_contracts_every_error():
     np.testing.assert_allclose(cycle, cycle.T, atol=1e-9 * np.abs(cycle).max())
     values = np.sort(np.linalg.eigvals(cycle @ dense).real)
     assert abs(values[0]) < 1e-8 and values[1] > 0.1 and values[-1] < 1 + 1e-8
+
+
+def test_eigenvalues_below_what_float32_resolves(monkeypatch):
+    """Regions that a photograph's borders nearly part: single precision loses its way, and double goes on."""
+    seen = []
+    whole = _embedding.preconditioned
+    monkeypatch.setattr(_embedding, "preconditioned", lambda *a: seen.append(whole(*a)) or seen[-1])
+    rng = np.random.default_rng(0)
+    height, width = 48, 72
+    regions = np.add.outer(np.arange(height) // 16 * 3, np.arange(width) // 24)
+    colours = rng.random((9, 3))[regions] + 0.002 * rng.standard_normal((height, width, 3))
+    at = np.arange(height * width).reshape(height, width)
+    a = np.concatenate([at[:, :-1].ravel(), at[:-1].ravel()])
+    b = np.concatenate([at[:, 1:].ravel(), at[1:].ravel()])
+    off = np.sqrt(np.square(colours.reshape(-1, 3)[a] - colours.reshape(-1, 3)[b]).sum(axis=1))
+    w = np.exp(-60 * off) + 1e-8
+    order = np.lexsort((np.r_[b, a], np.r_[a, b]))
+    starts = np.searchsorted(np.r_[a, b][order], np.arange(at.size + 1))
+    affinity = SparseMatrix(starts, np.r_[b, a][order], np.r_[w, w][order], (at.size, at.size))
+    found = cluster.spectral_clustering(affinity, 9, affinity="precomputed", rng=0)
+    assert len(seen) == 1 and seen[0] is not None and seen[0][1] < 60
+    pairs = set(zip(regions.ravel().tolist(), found.labels.tolist(), strict=True))
+    assert len(pairs) == 9  # the regions themselves
 
 
 @pytest.mark.parametrize("k", [2, 7, 16])

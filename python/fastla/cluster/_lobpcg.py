@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Columns of unit length with less than this share of the roots of rounding beside others are dropped: what
 # is left is orthonormal to about these roots.
 _SEEN = 0.1
+# Residuals that grow so much are rounding's.
+_LOST = 100
 
 
 def lobpcg(
@@ -46,7 +48,7 @@ def lobpcg(
     columns, images, free = (np.empty(room, start.dtype) for _ in range(3))
     off = np.empty((len(start), width), start.dtype)
     gram = energy = np.empty((0, 0), start.dtype)
-    w, used, applied = start, 0, 0
+    w, used, applied, least = start, 0, 0, np.inf
     while True:
         before, used, applied = used, used + w.shape[1], applied + 1
         s = columns[:, :used]
@@ -69,7 +71,8 @@ def lobpcg(
         np.subtract(images[:, :count], off, out=off)
         sizes = np.sqrt(np.diagonal(_core.gram(off)))
         done = count >= k and bool((sizes[:k] <= enough).all())
-        if done or count < width or applied >= max_iter:
+        least = min(least, worst := float(sizes[:k].max(initial=0)))
+        if done or count < width or applied >= max_iter or worst > _LOST * least:
             return x.copy(), applied, done
         left = sizes > enough
         off /= np.where(left, sizes, 1)
@@ -88,7 +91,7 @@ def _ritz(
 def _factor(gram: NDArray[Any]) -> NDArray[Any]:
     """What makes columns with this Gram matrix orthonormal, from the right; dependent ones are left out."""
     sizes = np.diagonal(gram)
-    scale = np.divide(1, np.sqrt(sizes), out=np.zeros_like(sizes), where=sizes > 0)
+    scale = np.divide(1, np.sqrt(np.maximum(sizes, 0)), out=np.zeros_like(sizes), where=sizes > 0)
     values, vectors = eigh(gram * scale[:, np.newaxis] * scale)
     kept = values > _SEEN * float(np.finfo(gram.dtype).eps) ** 0.5
     made: NDArray[Any] = scale[:, np.newaxis] * vectors[:, kept] / np.sqrt(values[kept])

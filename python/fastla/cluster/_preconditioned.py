@@ -27,6 +27,8 @@ _BESIDE, _COARSE, _RANDOM = 2, 2, 4
 _MOST, _TIMES = 60, 8
 # Residuals that float32 reaches with ease.
 _ROUGH = 2.2e-6
+# And steps in which it does, where it does.
+_ROUGH_STEPS = 20
 _SINGLE = np.dtype(np.float32)
 
 
@@ -55,6 +57,7 @@ def preconditioned(
         (1e-6 if wide else 1e-4) if tol is None else float(tol), 16 * unit(still.dtype)
     )
     left, applied, done = _MOST if max_iter is None else min(max_iter, _MOST), 0, False
+    first = found
     for dtype in (_SINGLE, still.dtype)[: 1 + wide]:
 
         def solve(off: NDArray[Any], dtype: np.dtype[Any] = dtype) -> NDArray[Any]:
@@ -67,6 +70,9 @@ def preconditioned(
         found = found.astype(dtype, copy=False)
         if wide and dtype != _SINGLE:
             still.project(found)
-        found, steps, done = lobpcg(times, solve, found, k, width, enough, left - applied)
+        most = min(left, _ROUGH_STEPS) if dtype == _SINGLE and wide else left
+        found, steps, done = lobpcg(times, solve, found, k, width, enough, most)
         applied += steps
+        if not done:  # eigenvalues below float32's rounding are not for it
+            found = first
     return (found[:, :k], applied) if done else None
