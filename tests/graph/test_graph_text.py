@@ -266,6 +266,7 @@ def test_an_interrupt_is_heard(tmp_path):
     code = f"""
 import signal
 from fastla.graph import _lines, read_edgelist
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background ignores it
 _lines.PIECE = 64
 def stop(self, edges):
     if edges > 100:

@@ -116,7 +116,7 @@ def leading_eigh(a: NDArray[Any], k: int) -> NDArray[Any]:
     LAPACK's: by `lanczos` where few are wanted and their values fall off, by LAPACK otherwise."""
     n = len(a)
     if n >= _LEADING_ROWS and 0 < _LEADING_SHARE * k <= n:
-        wrong = 16 * float(np.finfo(a.dtype).eps)
+        wrong, most = 16 * float(np.finfo(a.dtype).eps), max(5 * k, k + 40)
         found = lanczos(
             lambda q: _core.matmul(a, q),
             n,
@@ -124,7 +124,7 @@ def leading_eigh(a: NDArray[Any], k: int) -> NDArray[Any]:
             a.dtype,
             lambda values, estimates: bool((estimates <= wrong * values[0]).all()),
             largest,
-            Settings(8, 5 * k, 5 * k // 8),
+            Settings(8, most, most // 8),
             np.random.default_rng(0),
             lambda passes, values, estimates: None,
         )
