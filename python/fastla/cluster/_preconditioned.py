@@ -56,7 +56,8 @@ def preconditioned(
     wanted = 2 * max(
         (1e-6 if wide else 1e-4) if tol is None else float(tol), 16 * unit(still.dtype)
     )
-    left, applied, done = _MOST if max_iter is None else min(max_iter, _MOST), 0, False
+    most = _MOST + _ROUGH_STEPS
+    left, applied, done = most if max_iter is None else min(max_iter, most), 0, False
     first = found
     for dtype in (_SINGLE, still.dtype)[: 1 + wide]:
 
@@ -70,7 +71,9 @@ def preconditioned(
         found = found.astype(dtype, copy=False)
         if wide and dtype != _SINGLE:
             still.project(found)
-        most = min(left, _ROUGH_STEPS) if dtype == _SINGLE and wide else left
+        most = min(_ROUGH_STEPS if dtype == _SINGLE and wide else _MOST, left - applied)
+        if most < 1:
+            return None
         found, steps, done = lobpcg(times, solve, found, k, width, enough, most)
         applied += steps
         if not done:  # eigenvalues below float32's rounding are not for it
